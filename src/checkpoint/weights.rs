@@ -1,0 +1,68 @@
+//! Weights as views into mapped files: no copy is made on loading.
+
+/// Element type as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Dtype {
+    /// Bytes per element.
+    pub fn size(self) -> usize {
+        match self {
+            Dtype::F32 => 4,
+            Dtype::F16 | Dtype::Bf16 => 2,
+        }
+    }
+}
+
+/// What a tensor is for. Matrices are `[out, in]`, row-major.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// `[V, H]`
+    Embedding,
+    /// `[V, H]`; the same rows as `Embedding` when tied.
+    OutputEmbedding,
+    /// `[H]`
+    FinalNorm,
+    /// `[H]`, before attention
+    AttnInNorm,
+    /// `[heads * head_dim, H]`, `[kv_heads * head_dim, H]` twice
+    Query,
+    Key,
+    Value,
+    QueryBias,
+    KeyBias,
+    ValueBias,
+    /// `[H, heads * head_dim]`
+    AttnOut,
+    AttnOutBias,
+    /// `[H]`, before the MLP
+    MlpInNorm,
+    /// `[width, H]` twice, `[H, width]`
+    Gate,
+    Up,
+    Down,
+    GateBias,
+    UpBias,
+    DownBias,
+}
+
+/// One tensor (or a row range of one) in a mapped file. A vector has `rows == 1`.
+#[derive(Debug, Clone, Copy)]
+pub struct Tensor<'a> {
+    pub dtype: Dtype,
+    pub rows: usize,
+    pub cols: usize,
+    /// `rows * cols` elements, little-endian, not necessarily aligned.
+    pub bytes: &'a [u8],
+}
+
+/// Where a decoder finds its weights. Loading has already checked that every role a spec needs is there
+/// with the exact shape, so looking one up cannot fail for a spec's own roles.
+pub trait Weights: Sync {
+    /// `layer` is `None` for the roles outside the layers. `None` if the checkpoint has no such tensor.
+    fn get(&self, role: Role, layer: Option<usize>) -> Option<Tensor<'_>>;
+}
