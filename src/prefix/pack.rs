@@ -78,7 +78,11 @@ impl Pack {
                     break;
                 }
                 let depth = run.first_depth + (row - run.rows.start);
-                out.push(QueryRun { rows: i..i + 1, first_depth: depth, keys: truncate(&run.keys, depth + 1) });
+                out.push(QueryRun {
+                    rows: i..i + 1,
+                    first_depth: depth,
+                    keys: truncate(&run.keys, depth + 1),
+                });
                 ends.next();
             }
         }
@@ -109,7 +113,8 @@ impl PrefixTree {
         for start in (0..self.len()).step_by(size) {
             let places = start..(start + size).min(self.len());
             let path = self.depth[start] as usize;
-            let mut pack = Pack { places: places.clone(), path, runs: Vec::new(), ends: Vec::new(), carry: Vec::new() };
+            let mut pack =
+                Pack { places: places.clone(), path, runs: Vec::new(), ends: Vec::new(), carry: Vec::new() };
             let row_of = |place: usize, depth: usize| {
                 if place < start { depth } else { path + (place - start) }
             };
@@ -148,7 +153,11 @@ impl PrefixTree {
             let from = range.start.max(start);
             if from < range.end {
                 let skipped = from - range.start;
-                carry.push(Carry { from: path + (from - start), depth: depth + skipped, len: range.end - from });
+                carry.push(Carry {
+                    from: path + (from - start),
+                    depth: depth + skipped,
+                    len: range.end - from,
+                });
             }
             depth += range.len();
         }

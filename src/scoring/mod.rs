@@ -1,1 +1,7 @@
+//! What is read off: choice scores of prompts, and the items they add up to.
 
+mod choice;
+mod engine;
+
+pub use choice::{ChoiceScore, ChoiceSet};
+pub use engine::{Engine, Plan, ScoreError, ScoreItem, ScoreOptions, Tally};
