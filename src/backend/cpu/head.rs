@@ -1,7 +1,7 @@
 //! The output embedding: choice logits, log-sum-exp and the likeliest tokens, without a `[n, V]` matrix.
 
 use super::math::{dot, vectorized};
-use super::product::{Scratch, Shape, multiply};
+use super::product::{Scratch, Shape, even_tile, multiply};
 use super::rows::Rows;
 use super::widen::{rows_f32, widen_row};
 use crate::backend::TokenLogit;
@@ -44,13 +44,14 @@ impl Running {
 
 /// Runs `read` over every vocabulary tile's logits (`[n, tile]`, row-major) and returns its results in tile order.
 fn by_tile<R: Send>(x: &Rows, head: &Tensor<'_>, read: impl Fn(usize, &[f32], usize) -> R + Sync) -> Vec<R> {
-    let starts: Vec<usize> = (0..head.rows).step_by(TILE).collect();
+    let tile = even_tile(head.rows, TILE);
+    let starts: Vec<usize> = (0..head.rows).step_by(tile).collect();
     starts
         .into_par_iter()
         .map_init(Scratch::default, |scratch, start| {
-            let n = TILE.min(head.rows - start);
-            let tile = rows_f32(head, start..start + n, &mut scratch.weights);
-            let logits = multiply(&x.data, tile, Shape { m: x.n, n, k: x.width }, &mut scratch.product);
+            let n = tile.min(head.rows - start);
+            let weights = rows_f32(head, start..start + n, &mut scratch.weights);
+            let logits = multiply(&x.data, weights, Shape { m: x.n, n, k: x.width }, &mut scratch.product);
             read(start, logits, n)
         })
         .collect()

@@ -2,7 +2,7 @@
 //!
 //! One task multiplies one tile of weight rows with one block of activation rows, single-threaded. Tile shapes follow
 //! from the weight alone. The crate sums over `k` in the same order for every row of a call and for every number of
-//! rows, but for two special paths, which [`multiply`] keeps away from; tests check it shape by shape.
+//! rows, but for its paths for small problems, which [`multiply`] keeps away from; tests check it shape by shape.
 
 use super::rows::Rows;
 use super::widen::rows_f32;
@@ -13,8 +13,9 @@ use rayon::prelude::*;
 const TILE: usize = 192;
 /// Activation rows of one block.
 const BLOCK: usize = 512;
-/// The crate's own bound between its small and its blocked path; their sums over `k` differ when `k` exceeds
-/// [`SMALL_DEPTH`].
+/// Up to this many results the crate takes dot products along `k`, which sum in another order.
+const DOT_RESULTS: usize = 256;
+/// Up to this many rows and columns the crate cuts a `k` above [`SMALL_DEPTH`] otherwise than beyond.
 const SMALL: usize = 64;
 const SMALL_DEPTH: usize = 512;
 
@@ -29,15 +30,16 @@ pub enum Write {
 pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write, out: &mut Rows) {
     let bias = bias.map(super::widen::widen_all);
     let width = w.rows;
+    let tile = even_tile(width, TILE);
     let blocks: Vec<(usize, usize)> =
-        (0..x.n).step_by(BLOCK).flat_map(|r| (0..width).step_by(TILE).map(move |c| (r, c))).collect();
+        (0..x.n).step_by(BLOCK).flat_map(|r| (0..width).step_by(tile).map(move |c| (r, c))).collect();
     let target = Target(out.data.as_mut_ptr());
     blocks.into_par_iter().for_each_init(Scratch::default, |scratch, (row, col)| {
         let m = BLOCK.min(x.n - row);
-        let n = TILE.min(width - col);
-        let tile = rows_f32(w, col..col + n, &mut scratch.weights);
+        let n = tile.min(width - col);
+        let weights = rows_f32(w, col..col + n, &mut scratch.weights);
         let a = &x.data[row * x.width..(row + m) * x.width];
-        let product = multiply(a, tile, Shape { m, n, k: x.width }, &mut scratch.product);
+        let product = multiply(a, weights, Shape { m, n, k: x.width }, &mut scratch.product);
         for i in 0..m {
             // SAFETY: blocks do not overlap, and each lies inside `out` (`[x.n, width]`).
             let to = unsafe { std::slice::from_raw_parts_mut(target.at((row + i) * width + col), n) };
@@ -54,6 +56,11 @@ pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write
             }
         }
     });
+}
+
+/// The size of equal tiles of at most `most` rows, so that no sliver is left over.
+pub fn even_tile(rows: usize, most: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
 }
 
 /// The output's address, shared by tasks that write disjoint parts of it.
@@ -84,7 +91,7 @@ pub struct Shape {
 
 /// `a b^T` `[m, n]` in `out`, on this thread, with bits that do not depend on `m`.
 pub fn multiply<'o>(a: &[f32], b: &[f32], s: Shape, out: &'o mut Vec<f32>) -> &'o [f32] {
-    let least = if s.n <= SMALL && s.k > SMALL_DEPTH { SMALL + 1 } else { 2 };
+    let least = (DOT_RESULTS / s.n + 1).max(if s.n <= SMALL && s.k > SMALL_DEPTH { SMALL + 1 } else { 2 });
     out.clear();
     if s.m >= least {
         out.resize(s.m * s.n, 0.0);
