@@ -2,6 +2,8 @@
 
 mod choice;
 mod engine;
+pub mod lines;
+pub mod output;
 
 pub use choice::{ChoiceScore, ChoiceSet};
 pub use engine::{Engine, Plan, ScoreError, ScoreItem, ScoreOptions, Tally};
