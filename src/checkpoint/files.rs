@@ -66,20 +66,14 @@ impl WeightFiles {
             }
             files.push(WeightFile { name, path, map });
         }
-        let found = WeightFiles {
-            files,
-            tensors,
-            index,
-        };
+        let found = WeightFiles { files, tensors, index };
         found.check_index()?;
         Ok(found)
     }
 
     /// Whether the index, if there is one, lists this tensor.
     pub fn lists(&self, tensor: &str) -> bool {
-        self.index
-            .as_ref()
-            .is_none_or(|(_, index)| index.weight_map.contains_key(tensor))
+        self.index.as_ref().is_none_or(|(_, index)| index.weight_map.contains_key(tensor))
     }
 
     /// Every tensor that the index lists is in the shard where the index says it is. The reverse, a tensor that the
@@ -145,10 +139,7 @@ fn no_weights(dir: &Path) -> CheckpointError {
     } else {
         format!("holds neither {SINGLE} nor {INDEX}")
     };
-    CheckpointError::Folder {
-        dir: dir.to_owned(),
-        why,
-    }
+    CheckpointError::Folder { dir: dir.to_owned(), why }
 }
 
 fn has_file_like(dir: &Path, wanted: impl Fn(&str) -> bool) -> bool {
@@ -214,9 +205,7 @@ impl Index {
             .collect();
         strays.sort();
         match strays.first() {
-            Some(stray) => Err(fail(format!(
-                "does not name {stray}, which stands beside it"
-            ))),
+            Some(stray) => Err(fail(format!("does not name {stray}, which stands beside it"))),
             None => Ok(names.into_iter().map(str::to_owned).collect()),
         }
     }
@@ -226,9 +215,7 @@ fn is_plain_name(name: &str) -> bool {
     name.len() <= 255
         && name.ends_with(".safetensors")
         && !name.starts_with('.')
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_. +=@,".contains(&b))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. +=@,".contains(&b))
 }
 
 /// A map from text to text in which no key stands twice.
