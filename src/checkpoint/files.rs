@@ -1,6 +1,6 @@
 //! Finding and mapping the files that hold the weights.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -128,8 +128,10 @@ fn map(path: &Path) -> Result<Mmap> {
 }
 
 fn no_weights(dir: &Path) -> CheckpointError {
-    let why = if has_file_like(dir, |name| is_shard_name(name)) {
-        format!("holds shards of the weights, but {INDEX}, which says what belongs to them, is missing")
+    let why = if has_file_like(dir, is_shard_name) {
+        format!(
+            "holds shards of the weights, but {INDEX}, which says what belongs to them, is missing"
+        )
     } else if has_file_like(dir, |name| {
         name.starts_with("pytorch_model") && (name.ends_with(".bin") || name.ends_with(".json"))
     }) {
@@ -166,7 +168,7 @@ struct Index {
     #[serde(rename = "metadata", default)]
     _metadata: IgnoredAny,
     #[serde(deserialize_with = "unique_names")]
-    weight_map: HashMap<String, String>,
+    weight_map: BTreeMap<String, String>,
 }
 
 impl Index {
@@ -217,15 +219,17 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 /// A map from text to text in which no key stands twice.
-fn unique_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String, String>, D::Error> {
+fn unique_names<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
     struct Names;
     impl<'de> Visitor<'de> for Names {
-        type Value = HashMap<String, String>;
+        type Value = BTreeMap<String, String>;
         fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("an object of file names by tensor name")
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut names = HashMap::new();
+            let mut names = BTreeMap::new();
             while let Some((tensor, file)) = map.next_entry::<String, String>()? {
                 if names.contains_key(&tensor) {
                     return Err(json::duplicate(&tensor));

@@ -20,6 +20,7 @@ pub(super) const FAMILY: Family = Family {
 
 fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     fields.must_be("use_sliding_window", false)?;
+    fields.may_only_be("use_mrope", false)?;
     // Stated by the makers' files but switched off by the field above.
     fields.size_or_none("sliding_window")?;
     fields.count_or_none("max_window_layers")?;
