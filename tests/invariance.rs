@@ -56,7 +56,9 @@ fn check(dir: &Path, vocab: u32) {
     let items = items(vocab);
     let options = |pack_tokens, sharing| ScoreOptions { pack_tokens, sharing, top: 3 };
     let want = bits(&score(dir, &items, &options(64, true)));
-    for (pack_tokens, sharing) in [(1, true), (13, true), (512, true), (8192, true), (64, false), (8192, false)] {
+    for (pack_tokens, sharing) in
+        [(1, true), (13, true), (512, true), (8192, true), (64, false), (8192, false)]
+    {
         let got = bits(&score(dir, &items, &options(pack_tokens, sharing)));
         assert!(got == want, "{}: packs of {pack_tokens}, sharing {sharing}", dir.display());
     }
@@ -82,5 +84,16 @@ fn reference_checkpoints_score_the_same_however_they_are_packed() {
         if shared.join(case).is_dir() {
             check(&shared.join(case), 390);
         }
+    }
+}
+
+#[test]
+fn checkpoints_of_every_family_score_the_same_however_they_are_packed() {
+    use common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
+    for family in [TinyFamily::Llama, TinyFamily::Mistral, TinyFamily::Qwen2] {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let config = TinyConfig::new(family);
+        write_tiny_checkpoint(dir.path(), &config, 11);
+        check(dir.path(), config.vocab as u32);
     }
 }
