@@ -4,6 +4,8 @@ mod choice;
 mod engine;
 pub mod lines;
 pub mod output;
+mod work;
 
 pub use choice::{ChoiceScore, ChoiceSet};
 pub use engine::{Engine, Plan, ScoreError, ScoreItem, ScoreOptions, Tally};
+pub use work::Work;
