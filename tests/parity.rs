@@ -44,7 +44,9 @@ fn cases() -> Vec<PathBuf> {
     let mut dirs: Vec<PathBuf> = entries
         .filter_map(|e| e.ok().map(|e| e.path()))
         .filter(|dir| dir.join("reference.json").is_file())
-        .filter(|dir| FAMILIES.contains(&json(&dir.join("reference.json"))["family"].as_str().expect("family")))
+        .filter(|dir| {
+            FAMILIES.contains(&json(&dir.join("reference.json"))["family"].as_str().expect("family"))
+        })
         .collect();
     dirs.sort();
     dirs

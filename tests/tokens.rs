@@ -56,19 +56,10 @@ fn texts_become_the_reference_ids() {
     for dir in reference_folders() {
         let tokenizer = PromptTokenizer::open(&dir).unwrap();
         let reference = reference(&dir);
-        assert_eq!(
-            tokenizer.size(),
-            reference.tokenizer_size,
-            "{}",
-            dir.display()
-        );
+        assert_eq!(tokenizer.size(), reference.tokenizer_size, "{}", dir.display());
         for item in &reference.tokenize {
             let at = format!("{}: {:?}", dir.display(), item.text);
-            assert_eq!(
-                tokenizer.encode_piece(&item.text).unwrap(),
-                item.ids,
-                "{at}"
-            );
+            assert_eq!(tokenizer.encode_piece(&item.text).unwrap(), item.ids, "{at}");
             match tokenizer.encode_plain(&item.text) {
                 Ok(ids) => assert_eq!(ids, item.ids_special, "{at}"),
                 // A text that spells BOS itself would begin with two of them.
@@ -88,33 +79,15 @@ fn conversations_become_the_reference_text_and_ids() {
         let tokenizer = PromptTokenizer::open(&dir).unwrap();
         let template = ChatTemplate::open(&dir).unwrap();
         let reference = reference(&dir);
-        assert_eq!(
-            Some(template.uses_date()),
-            reference.chat_prints_todays_date,
-            "{}",
-            dir.display()
-        );
+        assert_eq!(Some(template.uses_date()), reference.chat_prints_todays_date, "{}", dir.display());
         let mut compared = 0;
-        for chat in reference
-            .chat
-            .iter()
-            .filter(|chat| chat.add_generation_prompt)
-        {
+        for chat in reference.chat.iter().filter(|chat| chat.add_generation_prompt) {
             let rendered = template.render(&chat.messages, None).unwrap();
             assert_eq!(Some(&rendered), chat.rendered.as_ref(), "{}", dir.display());
-            assert_eq!(
-                tokenizer.encode_rendered(&rendered).unwrap(),
-                chat.ids,
-                "{}",
-                dir.display()
-            );
+            assert_eq!(tokenizer.encode_rendered(&rendered).unwrap(), chat.ids, "{}", dir.display());
             compared += 1;
         }
         assert!(compared > 0);
-        println!(
-            "{}: {}",
-            dir.display(),
-            tokenizer.chat_bos_rule(&template).unwrap()
-        );
+        println!("{}: {}", dir.display(), tokenizer.chat_bos_rule(&template).unwrap());
     }
 }

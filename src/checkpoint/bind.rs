@@ -66,10 +66,7 @@ pub(super) fn bind(
         check_tied_copy(files, *file, entry, &roles)?;
         left.push(name.clone());
     }
-    Ok(Binding {
-        roles,
-        ignored: left,
-    })
+    Ok(Binding { roles, ignored: left })
 }
 
 fn missing(files: &WeightFiles, wanted: &TensorUse) -> CheckpointError {
@@ -82,10 +79,7 @@ fn missing(files: &WeightFiles, wanted: &TensorUse) -> CheckpointError {
     CheckpointError::tensor(
         &place,
         &wanted.name,
-        format!(
-            "is missing; config.json asks for it in the shape {}",
-            wanted.shape
-        ),
+        format!("is missing; config.json asks for it in the shape {}", wanted.shape),
     )
 }
 
@@ -102,21 +96,11 @@ fn fit(files: &WeightFiles, file: usize, entry: &Entry, wanted: &TensorUse) -> R
         ::safetensors::Dtype::F16 => Dtype::F16,
         ::safetensors::Dtype::BF16 => Dtype::Bf16,
         other => {
-            return Err(fail(format!(
-                "is stored as {other:?}, expected F32, F16 or BF16"
-            )));
+            return Err(fail(format!("is stored as {other:?}, expected F32, F16 or BF16")));
         }
     };
     let (rows, cols) = wanted.shape.rows_cols();
-    Ok(Bound {
-        name: entry.name.clone(),
-        file,
-        begin: entry.begin,
-        end: entry.end,
-        dtype,
-        rows,
-        cols,
-    })
+    Ok(Bound { name: entry.name.clone(), file, begin: entry.begin, end: entry.end, dtype, rows, cols })
 }
 
 /// Some tools write the output embedding also where it is tied. Equal bytes are harmless; anything else leaves open
@@ -131,11 +115,7 @@ fn check_tied_copy(
     let copy = files.bytes(file, entry.begin, entry.end);
     let equal = roles.get(&(Role::Embedding, None)).is_some_and(|bound| {
         let table = files.bytes(bound.file, bound.begin, bound.end);
-        table.len() == copy.len()
-            && table
-                .par_chunks(PIECE)
-                .zip(copy.par_chunks(PIECE))
-                .all(|(a, b)| a == b)
+        table.len() == copy.len() && table.par_chunks(PIECE).zip(copy.par_chunks(PIECE)).all(|(a, b)| a == b)
     });
     if equal {
         return Ok(());

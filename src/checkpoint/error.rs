@@ -22,25 +22,13 @@ pub enum CheckpointError {
     File { file: PathBuf, why: String },
     /// `field` is dotted for nested objects: `rope_scaling.factor`.
     #[error("{}: `{field}` {why}", file.display())]
-    Field {
-        file: PathBuf,
-        field: String,
-        why: String,
-    },
+    Field { file: PathBuf, field: String, why: String },
     #[error(
         "{}: `model_type` {model_type} is not a family that this program knows; known are {known}", file.display()
     )]
-    UnknownFamily {
-        file: PathBuf,
-        model_type: String,
-        known: String,
-    },
+    UnknownFamily { file: PathBuf, model_type: String, known: String },
     #[error("{}: tensor {tensor} {why}", file.display())]
-    Tensor {
-        file: PathBuf,
-        tensor: String,
-        why: String,
-    },
+    Tensor { file: PathBuf, tensor: String, why: String },
     #[error(
         "{}: tensor {tensor} holds {value} at element {index}; such a checkpoint cannot be scored", file.display()
     )]
@@ -57,36 +45,22 @@ pub enum CheckpointError {
 
 impl CheckpointError {
     pub(super) fn io(file: &Path, source: io::Error) -> Self {
-        CheckpointError::Io {
-            file: file.to_owned(),
-            source,
-        }
+        CheckpointError::Io { file: file.to_owned(), source }
     }
 
     pub(super) fn file(file: &Path, why: impl Into<String>) -> Self {
-        CheckpointError::File {
-            file: file.to_owned(),
-            why: why.into(),
-        }
+        CheckpointError::File { file: file.to_owned(), why: why.into() }
     }
 
     pub(super) fn tensor(file: &Path, tensor: &str, why: impl Into<String>) -> Self {
-        CheckpointError::Tensor {
-            file: file.to_owned(),
-            tensor: shown(tensor),
-            why: why.into(),
-        }
+        CheckpointError::Tensor { file: file.to_owned(), tensor: shown(tensor), why: why.into() }
     }
 }
 
 /// Text from a file as it may stand in a message: no control characters, at most 120 characters.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 120;
-    let mut out: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut out: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST).is_some() {
         out.push_str("...");
     }

@@ -24,13 +24,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// `most_layers`: as many layers as the weight files could possibly fill.
     pub fn new(file: &'a Path, map: &'a Map<String, Value>, most_layers: usize) -> Self {
-        Fields {
-            file,
-            prefix: String::new(),
-            map,
-            asked: BTreeSet::new(),
-            most_layers,
-        }
+        Fields { file, prefix: String::new(), map, asked: BTreeSet::new(), most_layers }
     }
 
     /// The error "`key` `why`".
@@ -63,32 +57,22 @@ impl<'a> Fields<'a> {
         };
         match read(value) {
             Some(read) => Ok(Some(read)),
-            None => Err(self.error(
-                key,
-                format!("is {}, expected {expected}", shown_value(value)),
-            )),
+            None => Err(self.error(key, format!("is {}, expected {expected}", shown_value(value)))),
         }
     }
 
     fn required<T>(&self, key: &str, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| {
-            self.error(
-                key,
-                "is missing, and this program does not guess what changes the arithmetic",
-            )
+            self.error(key, "is missing, and this program does not guess what changes the arithmetic")
         })
     }
 
     /// A count from 1 to `LARGEST_SIZE`.
     pub fn size_or_none(&mut self, key: &str) -> Result<Option<usize>> {
-        self.typed(
-            key,
-            &format!("a whole number from 1 to {LARGEST_SIZE}"),
-            |value| {
-                let size = usize::try_from(value.as_u64()?).ok()?;
-                (1..=LARGEST_SIZE).contains(&size).then_some(size)
-            },
-        )
+        self.typed(key, &format!("a whole number from 1 to {LARGEST_SIZE}"), |value| {
+            let size = usize::try_from(value.as_u64()?).ok()?;
+            (1..=LARGEST_SIZE).contains(&size).then_some(size)
+        })
     }
 
     /// A count that may be 0.
@@ -107,10 +91,7 @@ impl<'a> Fields<'a> {
         if layers > self.most_layers {
             return Err(self.error(
                 key,
-                format!(
-                    "is {layers}, but the weight files hold only {} tensors",
-                    self.most_layers
-                ),
+                format!("is {layers}, but the weight files hold only {} tensors", self.most_layers),
             ));
         }
         Ok(layers)
@@ -172,13 +153,10 @@ impl<'a> Fields<'a> {
             None => Ok(()),
             Some(found) if *found == expected => Ok(()),
             Some(found) if found.is_number() && found.as_f64() == expected.as_f64() => Ok(()),
-            Some(found) => Err(self.error(
-                key,
-                format!(
-                    "is {}, but only {expected} is supported here",
-                    shown_value(found)
-                ),
-            )),
+            Some(found) => {
+                Err(self
+                    .error(key, format!("is {}, but only {expected} is supported here", shown_value(found))))
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Finding and mapping the files that hold the weights.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -66,20 +66,14 @@ impl WeightFiles {
             }
             files.push(WeightFile { name, path, map });
         }
-        let found = WeightFiles {
-            files,
-            tensors,
-            index,
-        };
+        let found = WeightFiles { files, tensors, index };
         found.check_index()?;
         Ok(found)
     }
 
     /// Whether the index, if there is one, lists this tensor.
     pub fn lists(&self, tensor: &str) -> bool {
-        self.index
-            .as_ref()
-            .is_none_or(|(_, index)| index.weight_map.contains_key(tensor))
+        self.index.as_ref().is_none_or(|(_, index)| index.weight_map.contains_key(tensor))
     }
 
     /// Every tensor that the index lists is in the shard where the index says it is. The reverse, a tensor that the
@@ -134,10 +128,8 @@ fn map(path: &Path) -> Result<Mmap> {
 }
 
 fn no_weights(dir: &Path) -> CheckpointError {
-    let why = if has_file_like(dir, |name| is_shard_name(name)) {
-        format!(
-            "holds shards of the weights, but {INDEX}, which says what belongs to them, is missing"
-        )
+    let why = if has_file_like(dir, is_shard_name) {
+        format!("holds shards of the weights, but {INDEX}, which says what belongs to them, is missing")
     } else if has_file_like(dir, |name| {
         name.starts_with("pytorch_model") && (name.ends_with(".bin") || name.ends_with(".json"))
     }) {
@@ -145,10 +137,7 @@ fn no_weights(dir: &Path) -> CheckpointError {
     } else {
         format!("holds neither {SINGLE} nor {INDEX}")
     };
-    CheckpointError::Folder {
-        dir: dir.to_owned(),
-        why,
-    }
+    CheckpointError::Folder { dir: dir.to_owned(), why }
 }
 
 fn has_file_like(dir: &Path, wanted: impl Fn(&str) -> bool) -> bool {
@@ -177,7 +166,7 @@ struct Index {
     #[serde(rename = "metadata", default)]
     _metadata: IgnoredAny,
     #[serde(deserialize_with = "unique_names")]
-    weight_map: HashMap<String, String>,
+    weight_map: BTreeMap<String, String>,
 }
 
 impl Index {
@@ -214,9 +203,7 @@ impl Index {
             .collect();
         strays.sort();
         match strays.first() {
-            Some(stray) => Err(fail(format!(
-                "does not name {stray}, which stands beside it"
-            ))),
+            Some(stray) => Err(fail(format!("does not name {stray}, which stands beside it"))),
             None => Ok(names.into_iter().map(str::to_owned).collect()),
         }
     }
@@ -226,23 +213,19 @@ fn is_plain_name(name: &str) -> bool {
     name.len() <= 255
         && name.ends_with(".safetensors")
         && !name.starts_with('.')
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_. +=@,".contains(&b))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. +=@,".contains(&b))
 }
 
 /// A map from text to text in which no key stands twice.
-fn unique_names<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<HashMap<String, String>, D::Error> {
+fn unique_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     struct Names;
     impl<'de> Visitor<'de> for Names {
-        type Value = HashMap<String, String>;
+        type Value = BTreeMap<String, String>;
         fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
             f.write_str("an object of file names by tensor name")
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut names = HashMap::new();
+            let mut names = BTreeMap::new();
             while let Some((tensor, file)) = map.next_entry::<String, String>()? {
                 if names.contains_key(&tensor) {
                     return Err(json::duplicate(&tensor));

@@ -73,9 +73,7 @@ impl<'de> Visitor<'de> for StrictValue {
         Ok(v.into())
     }
     fn visit_f64<E: Error>(self, v: f64) -> Result<Value, E> {
-        Number::from_f64(v)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("a number is not finite"))
+        Number::from_f64(v).map(Value::Number).ok_or_else(|| E::custom("a number is not finite"))
     }
     fn visit_str<E>(self, v: &str) -> Result<Value, E> {
         Ok(v.into())

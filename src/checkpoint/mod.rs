@@ -12,6 +12,8 @@ mod error;
 mod families;
 mod fields;
 mod files;
+mod finite;
+mod hash;
 mod json;
 mod open;
 mod plan;
@@ -19,6 +21,8 @@ mod rope;
 mod safetensors;
 
 pub use error::CheckpointError;
+pub use hash::{FileHash, HashOrigin};
+pub use hub::{HubError, Resolved, resolve};
 pub use open::{Checkpoint, UsedTensor};
 pub use spec::DecoderSpec;
 pub use weights::{Dtype, Role, Tensor, Weights};

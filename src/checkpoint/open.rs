@@ -53,10 +53,7 @@ impl Checkpoint {
     /// # Errors
     /// Whatever is missing, contradictory, not understood or left over, by file and field or tensor.
     pub fn open(dir: &Path) -> Result<Checkpoint> {
-        let folder = |why: &str| CheckpointError::Folder {
-            dir: dir.to_owned(),
-            why: why.to_owned(),
-        };
+        let folder = |why: &str| CheckpointError::Folder { dir: dir.to_owned(), why: why.to_owned() };
         if !dir.is_dir() {
             return Err(folder("is not a folder"));
         }

@@ -70,14 +70,7 @@ pub(super) fn llama_tensors(spec: &DecoderSpec) -> Vec<TensorUse> {
     use Shape::*;
     let hidden = spec.hidden;
     let mut uses = Vec::new();
-    let mut add = |role, layer, name, shape| {
-        uses.push(TensorUse {
-            role,
-            layer,
-            name,
-            shape,
-        })
-    };
+    let mut add = |role, layer, name, shape| uses.push(TensorUse { role, layer, name, shape });
 
     let table = Matrix(spec.vocab, hidden);
     add(Embedding, None, "model.embed_tokens.weight".into(), table);

@@ -63,10 +63,7 @@ impl Rope {
             }
         }
         let theta = theta.ok_or_else(|| {
-            fields.error(
-                "rope_theta",
-                "is missing, and `rope_parameters` does not hold it either",
-            )
+            fields.error("rope_theta", "is missing, and `rope_parameters` does not hold it either")
         })?;
         if theta <= 1.0 {
             return Err(fields.error("rope_theta", format!("is {theta}, expected more than 1")));
@@ -74,15 +71,10 @@ impl Rope {
         if let [first, second] = scalings[..]
             && first != second
         {
-            return Err(fields.error(
-                "rope_parameters",
-                "contradicts `rope_scaling`: they describe different scalings",
-            ));
+            return Err(fields
+                .error("rope_parameters", "contradicts `rope_scaling`: they describe different scalings"));
         }
-        Ok(Rope {
-            theta,
-            scaling: scalings.first().copied().flatten(),
-        })
+        Ok(Rope { theta, scaling: scalings.first().copied().flatten() })
     }
 
     /// Frequencies for heads of `head_dim` (even) elements whose pairs are `(i, i + head_dim / 2)`.
@@ -94,10 +86,7 @@ impl Rope {
                 self.scaling.map_or(plain, |s| s.scale(plain)) as f32
             })
             .collect();
-        Rotary {
-            freq,
-            pairs: Pairs::Apart(head_dim / 2),
-        }
+        Rotary { freq, pairs: Pairs::Apart(head_dim / 2) }
     }
 }
 
@@ -152,10 +141,7 @@ fn read_object(mut object: Fields, known: Scalings) -> Result<(Option<f64>, Opti
             };
             return Err(object.error(
                 "rope_type",
-                format!(
-                    "is \"{}\", but only {known} is supported for this family",
-                    shown(kind)
-                ),
+                format!("is \"{}\", but only {known} is supported for this family", shown(kind)),
             ));
         }
     };

@@ -31,10 +31,7 @@ pub(super) struct Entry {
 pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
     let fail = |why: String| CheckpointError::file(file, why);
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
-        return Err(fail(format!(
-            "has {} bytes, too few for a safetensors header",
-            bytes.len()
-        )));
+        return Err(fail(format!("has {} bytes, too few for a safetensors header", bytes.len())));
     };
     let length = u64::from_le_bytes(*length);
     if length > LONGEST_HEADER {
@@ -53,12 +50,7 @@ pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
 }
 
 /// Checks sizes and offsets; `start` is where the data of `length` bytes begins in the file.
-fn place(
-    file: &Path,
-    mut raw: Vec<(String, RawEntry)>,
-    start: usize,
-    length: usize,
-) -> Result<Vec<Entry>> {
+fn place(file: &Path, mut raw: Vec<(String, RawEntry)>, start: usize, length: usize) -> Result<Vec<Entry>> {
     raw.sort_by(|(a, x), (b, y)| (x.data_offsets, a).cmp(&(y.data_offsets, b)));
     let mut covered = 0;
     let mut entries = Vec::with_capacity(raw.len());
@@ -76,9 +68,7 @@ fn place(
             } else {
                 "leaves a hole after the tensor before it"
             };
-            return Err(fail(format!(
-                "{what}: it begins at byte {begin} where {covered} was due"
-            )));
+            return Err(fail(format!("{what}: it begins at byte {begin} where {covered} was due")));
         }
         let Shape(shape) = entry.shape;
         let bits = shape
@@ -93,21 +83,12 @@ fn place(
             )));
         }
         covered = end;
-        entries.push(Entry {
-            dtype: entry.dtype,
-            shape,
-            begin: start + begin,
-            end: start + end,
-            name,
-        });
+        entries.push(Entry { dtype: entry.dtype, shape, begin: start + begin, end: start + end, name });
     }
     if covered != length {
         return Err(CheckpointError::file(
             file,
-            format!(
-                "has {} bytes after its last tensor that no tensor claims",
-                length - covered
-            ),
+            format!("has {} bytes after its last tensor that no tensor claims", length - covered),
         ));
     }
     Ok(entries)
@@ -136,9 +117,7 @@ impl<'de> Deserialize<'de> for Shape {
                 let mut sizes = Vec::new();
                 while let Some(size) = seq.next_element()? {
                     if sizes.len() == MOST_DIMENSIONS {
-                        return Err(Error::custom(format!(
-                            "a shape has more than {MOST_DIMENSIONS} sizes"
-                        )));
+                        return Err(Error::custom(format!("a shape has more than {MOST_DIMENSIONS} sizes")));
                     }
                     sizes.push(size);
                 }
@@ -174,9 +153,9 @@ impl<'de> Deserialize<'de> for Table {
                     if entries.len() == MOST_TENSORS {
                         return Err(Error::custom(format!("more than {MOST_TENSORS} tensors")));
                     }
-                    let entry = map.next_value::<RawEntry>().map_err(|error| {
-                        Error::custom(format!("tensor {}: {error}", shown(&name)))
-                    })?;
+                    let entry = map
+                        .next_value::<RawEntry>()
+                        .map_err(|error| Error::custom(format!("tensor {}: {error}", shown(&name))))?;
                     entries.push((name, entry));
                 }
                 Ok(Table(entries))

@@ -46,8 +46,7 @@ fn references_open_alike_in_both_spellings() {
         let dir = references.join(case);
         let makers = Checkpoint::open(&dir).unwrap_or_else(|error| panic!("{case}: {error}"));
         let newer = with_config(&dir, "config_hf5.json");
-        let newer =
-            Checkpoint::open(newer.path()).unwrap_or_else(|error| panic!("{case}: {error}"));
+        let newer = Checkpoint::open(newer.path()).unwrap_or_else(|error| panic!("{case}: {error}"));
         assert_eq!(makers.spec, newer.spec, "{case}");
         assert!(makers.ignored().is_empty(), "{case}");
         for layer in 0..makers.spec.layers.len() {
@@ -56,9 +55,6 @@ fn references_open_alike_in_both_spellings() {
             assert_eq!(down.bytes.len(), down.rows * down.cols * down.dtype.size());
         }
         let head = makers.get(Role::OutputEmbedding, None).expect("a head");
-        assert_eq!(
-            (head.rows, head.cols),
-            (makers.spec.vocab, makers.spec.hidden)
-        );
+        assert_eq!((head.rows, head.cols), (makers.spec.vocab, makers.spec.hidden));
     }
 }

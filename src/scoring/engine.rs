@@ -68,6 +68,23 @@ impl<'i> Plan<'i> {
     }
 }
 
+impl Plan<'_> {
+    /// Distinct prompts: the rows that are read.
+    pub fn ends(&self) -> usize {
+        self.tree.branches.len()
+    }
+
+    /// Sum over all tokens of the keys that each sees (no window).
+    pub(super) fn keys_seen(&self) -> f64 {
+        self.tree.depth.iter().map(|&d| f64::from(d) + 1.0).sum()
+    }
+
+    /// The same over the prompts' last tokens.
+    pub(super) fn keys_seen_by_ends(&self) -> f64 {
+        self.tree.branches.iter().map(|b| f64::from(self.tree.depth[b.places.end - 1]) + 1.0).sum()
+    }
+}
+
 /// What a run has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Tally {

@@ -173,7 +173,9 @@ impl Reader<'_> {
 
     fn check_ids(&self, ids: &[u32]) -> Result<(), String> {
         match ids.iter().find(|&&id| id as usize >= self.vocab) {
-            Some(id) => Err(format!("token id {id} is outside the model's vocabulary of {} rows", self.vocab)),
+            Some(id) => {
+                Err(format!("token id {id} is outside the model's vocabulary of {} rows", self.vocab))
+            }
             None => Ok(()),
         }
     }
@@ -206,7 +208,11 @@ impl Reader<'_> {
             for id in ids {
                 match owner.insert(id, i) {
                     Some(other) if other != i => {
-                        return Err(format!("token id {id} stands for choice {} and for choice {}", other + 1, i + 1));
+                        return Err(format!(
+                            "token id {id} stands for choice {} and for choice {}",
+                            other + 1,
+                            i + 1
+                        ));
                     }
                     Some(_) => {}
                     None => distinct.push(id),

@@ -5,6 +5,8 @@ mod engine;
 pub mod item;
 pub mod lines;
 pub mod output;
+mod work;
 
 pub use choice::{ChoiceScore, ChoiceSet};
 pub use engine::{Engine, Plan, ScoreError, ScoreItem, ScoreOptions, Tally};
+pub use work::Work;

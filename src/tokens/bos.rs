@@ -1,24 +1,19 @@
 //! Where the beginning-of-sequence token comes from, in words.
 
 use super::error::Result;
-use super::template::{ChatTemplate, Message};
+use super::template::ChatTemplate;
 use super::tokenizer::PromptTokenizer;
+use crate::study::Message;
 
 impl PromptTokenizer {
     /// Where BOS comes from in plain prompts, as a sentence for people.
     pub fn bos_rule(&self) -> String {
         let mut rule = match self.prefix() {
             [] => "the tokenizer puts nothing in front of a plain prompt".to_owned(),
-            prefix => format!(
-                "the tokenizer puts {} in front of a plain prompt",
-                self.spell(prefix)
-            ),
+            prefix => format!("the tokenizer puts {} in front of a plain prompt", self.spell(prefix)),
         };
         if !self.suffix().is_empty() {
-            rule += &format!(
-                " and {} behind it: the answer is read after that",
-                self.spell(self.suffix())
-            );
+            rule += &format!(" and {} behind it: the answer is read after that", self.spell(self.suffix()));
         }
         match self.bos() {
             Some((id, _)) if self.prefix().contains(&id) => {}
@@ -27,13 +22,8 @@ impl PromptTokenizer {
             }
             None => rule += "; it names no BOS token",
         }
-        let flag = self
-            .config()
-            .get("add_bos_token")
-            .and_then(|flag| flag.as_bool());
-        let adds_bos = self
-            .bos()
-            .is_some_and(|(id, _)| self.prefix().contains(&id));
+        let flag = self.config().get("add_bos_token").and_then(|flag| flag.as_bool());
+        let adds_bos = self.bos().is_some_and(|(id, _)| self.prefix().contains(&id));
         if let Some(flag) = flag.filter(|flag| *flag != adds_bos && self.bos().is_some()) {
             rule += &format!(
                 "; tokenizer_config.json says `add_bos_token`: {flag}, but beside a tokenizer.json its post-processor decides"

@@ -30,9 +30,7 @@ pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<
             .stack_size(DEEP_STACK)
             .spawn_scoped(scope, || catch(work))
             .map_err(|error| format!("cannot start a thread: {error}"))?;
-        thread
-            .join()
-            .unwrap_or_else(|payload| Err(panic_message(payload.as_ref())))
+        thread.join().unwrap_or_else(|payload| Err(panic_message(payload.as_ref())))
     })
 }
 

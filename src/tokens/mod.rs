@@ -13,7 +13,8 @@ mod special;
 mod template;
 mod tokenizer;
 
+pub use crate::study::Message;
 pub use choices::{Choice, ChoiceTokens, InContext, Spelling};
 pub use error::{Result, TokensError};
-pub use template::{Chat, ChatTemplate, Message, PinnedDate};
+pub use template::{Chat, ChatTemplate, PinnedDate};
 pub use tokenizer::PromptTokenizer;

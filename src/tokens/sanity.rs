@@ -32,17 +32,12 @@ pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(dropout) = outline.model.dropout.filter(|dropout| *dropout != 0.0) {
         return Err(malformed(
             path,
-            format!(
-                "`model.dropout` is {dropout}: the same text would not always give the same ids"
-            ),
+            format!("`model.dropout` is {dropout}: the same text would not always give the same ids"),
         ));
     }
     let growth = outline.normalizer.as_ref().map_or(1.0, growth);
     if growth > MOST_GROWTH {
-        return Err(malformed(
-            path,
-            format!("`normalizer` can make a text {growth} times as long"),
-        ));
+        return Err(malformed(path, format!("`normalizer` can make a text {growth} times as long")));
     }
     Ok(())
 }

@@ -23,11 +23,6 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     // Older files state neither; a bias that is there all the same is an unused tensor, hence an error.
     let attention_bias = fields.flag_or_none("attention_bias")?.unwrap_or(false);
     let mlp_bias = fields.flag_or_none("mlp_bias")?.unwrap_or(false);
-    let differs = Layers {
-        qkv_bias: attention_bias,
-        out_bias: attention_bias,
-        mlp_bias,
-        window: None,
-    };
+    let differs = Layers { qkv_bias: attention_bias, out_bias: attention_bias, mlp_bias, window: None };
     plain::read(fields, Scalings::Llama3, AbsentKvHeads::AsHeads, differs)
 }

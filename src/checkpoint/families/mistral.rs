@@ -25,13 +25,8 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     let window = match fields.raw("sliding_window") {
         None => Some(ABSENT_WINDOW),
         Some(Value::Null) => None,
-        Some(_) => fields
-            .size_or_none("sliding_window")?
-            .and_then(|window| u32::try_from(window).ok()),
+        Some(_) => fields.size_or_none("sliding_window")?.and_then(|window| u32::try_from(window).ok()),
     };
-    let differs = Layers {
-        window,
-        ..Layers::default()
-    };
+    let differs = Layers { window, ..Layers::default() };
     plain::read(fields, Scalings::None, AbsentKvHeads::Refused, differs)
 }

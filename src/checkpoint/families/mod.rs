@@ -33,18 +33,13 @@ impl Family {
     /// The family that `model_type` names; [`Family::spec`] then holds `architectures` against it.
     pub fn of(fields: &mut Fields, file: &std::path::Path) -> Result<&'static Family> {
         let model_type = fields.word("model_type")?;
-        let family = FAMILIES
-            .iter()
-            .find(|family| family.model_type == model_type)
-            .ok_or_else(|| CheckpointError::UnknownFamily {
+        let family = FAMILIES.iter().find(|family| family.model_type == model_type).ok_or_else(|| {
+            CheckpointError::UnknownFamily {
                 file: file.to_owned(),
                 model_type: shown_value(&model_type.into()),
-                known: FAMILIES
-                    .iter()
-                    .map(|family| family.model_type)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })?;
+                known: FAMILIES.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", "),
+            }
+        })?;
         Ok(family)
     }
 
@@ -56,11 +51,7 @@ impl Family {
         read_dtype(&mut fields)?;
         fields.must_be_absent("quantization_config", "quantised weights are not supported")?;
         fields.may_only_be("pretraining_tp", 1)?;
-        for key in [
-            "add_cross_attention",
-            "is_encoder_decoder",
-            "tie_encoder_decoder",
-        ] {
+        for key in ["add_cross_attention", "is_encoder_decoder", "tie_encoder_decoder"] {
             fields.may_only_be(key, false)?;
         }
         fields.may_only_be("pruned_heads", Value::Object(Default::default()))?;
@@ -81,20 +72,14 @@ fn read_dtype(fields: &mut Fields) -> Result<()> {
         {
             return Err(fields.error(
                 key,
-                format!(
-                    "is {}, expected float32, float16 or bfloat16",
-                    shown_value(&word.into())
-                ),
+                format!("is {}, expected float32, float16 or bfloat16", shown_value(&word.into())),
             ));
         }
     }
     if let (Some(older), Some(newer)) = (older, newer)
         && older != newer
     {
-        return Err(fields.error(
-            "dtype",
-            format!("is {newer}, which contradicts `torch_dtype` {older}"),
-        ));
+        return Err(fields.error("dtype", format!("is {newer}, which contradicts `torch_dtype` {older}")));
     }
     Ok(())
 }

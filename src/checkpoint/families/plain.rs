@@ -64,11 +64,7 @@ pub(super) fn read(
         rotary: 0,
         score_scale: (head_dim as f64).sqrt().recip() as f32,
         window: differs.window,
-        mlp: Mlp {
-            width: fields.size("intermediate_size")?,
-            act: Act::Silu,
-            bias: differs.mlp_bias,
-        },
+        mlp: Mlp { width: fields.size("intermediate_size")?, act: Act::Silu, bias: differs.mlp_bias },
     };
     Ok(DecoderSpec {
         hidden,
@@ -97,9 +93,7 @@ fn read_head_dim(fields: &mut Fields, hidden: usize, heads: usize) -> Result<usi
     if head_dim % 2 == 1 || head_dim > LARGEST_HEAD {
         return Err(fields.error(
             key,
-            format!(
-                "gives heads of {head_dim} elements, expected an even number up to {LARGEST_HEAD}"
-            ),
+            format!("gives heads of {head_dim} elements, expected an even number up to {LARGEST_HEAD}"),
         ));
     }
     Ok(head_dim)

@@ -20,13 +20,11 @@ pub(super) const FAMILY: Family = Family {
 
 fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     fields.must_be("use_sliding_window", false)?;
+    fields.may_only_be("use_mrope", false)?;
     // Stated by the makers' files but switched off by the field above.
     fields.size_or_none("sliding_window")?;
     fields.count_or_none("max_window_layers")?;
-    let differs = Layers {
-        qkv_bias: true,
-        ..Layers::default()
-    };
+    let differs = Layers { qkv_bias: true, ..Layers::default() };
     let spec = plain::read(fields, Scalings::None, AbsentKvHeads::Refused, differs)?;
     check_layer_types(fields, spec.layers.len())?;
     Ok(spec)
@@ -39,10 +37,7 @@ fn check_layer_types(fields: &mut Fields, layers: usize) -> Result<()> {
         return Ok(());
     };
     if types.len() != layers {
-        return Err(fields.error(
-            KEY,
-            format!("has {} entries for {layers} layers", types.len()),
-        ));
+        return Err(fields.error(KEY, format!("has {} entries for {layers} layers", types.len())));
     }
     for (i, word) in types.iter().enumerate() {
         if word != "full_attention" {

@@ -9,9 +9,9 @@ mod source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::study::Message;
 use minijinja::value::Value;
 use minijinja::{Environment, Error};
-use serde::{Deserialize, Serialize};
 
 use super::error::{Result, TokensError};
 use super::files::sha256;
@@ -33,29 +33,9 @@ const THINKING: [(&str, &str); 6] = [
     ("<|channel>thought", "<channel|>"),
 ];
 
-/// One turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Message {
-    /// `system`, `user` or `assistant`; the template decides what it knows.
-    pub role: String,
-    pub content: String,
-}
-
-impl Message {
-    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            role: role.into(),
-            content: content.into(),
-        }
-    }
-
-    fn value(&self) -> Value {
-        Value::from_pairs([
-            ("role", self.role.as_str()),
-            ("content", self.content.as_str()),
-        ])
-    }
+/// A message as the template sees it.
+fn message_value(message: &Message) -> Value {
+    Value::from_pairs([("role", message.role.as_str()), ("content", message.content.as_str())])
 }
 
 /// A conversation and how the answer begins.
@@ -87,10 +67,8 @@ impl ChatTemplate {
         let dir = dir.as_ref();
         let config = TokenizerConfig::read(dir)?;
         let source = source::find(dir, &config)?;
-        let tokens = config
-            .template_tokens()
-            .map(|(name, text)| (name.to_owned(), text.to_owned()))
-            .collect();
+        let tokens =
+            config.template_tokens().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         Self::compile(source.text, source.file, tokens, date)
     }
 
@@ -105,10 +83,7 @@ impl ChatTemplate {
             environment::compile(&text, date).map_err(|error| environment::describe(&error))
         })
         .and_then(|compiled| compiled)
-        .map_err(|reason| TokensError::TemplateSyntax {
-            file: file.clone(),
-            reason,
-        })?;
+        .map_err(|reason| TokensError::TemplateSyntax { file: file.clone(), reason })?;
         Ok(Self {
             env,
             tokens,
@@ -146,11 +121,7 @@ impl ChatTemplate {
                 .collect();
             handles
                 .into_iter()
-                .map(|handle| {
-                    handle
-                        .join()
-                        .unwrap_or_else(|_| Err(self.failed("it panicked".to_owned())))
-                })
+                .map(|handle| handle.join().unwrap_or_else(|_| Err(self.failed("it panicked".to_owned()))))
                 .collect::<Result<Vec<_>>>()
         })?;
         Ok(parts.into_iter().flatten().collect())
@@ -177,54 +148,37 @@ impl ChatTemplate {
 
     fn render_here(&self, chat: Chat) -> Result<String> {
         let mut text =
-            self.evaluate(chat.messages, true).map_err(|error| {
-                match environment::raised(&error) {
-                    Some(message) => TokensError::TemplateRaised {
-                        file: self.file.clone(),
-                        message,
-                    },
-                    None => self.failed(environment::describe(&error)),
-                }
+            self.evaluate(chat.messages, true).map_err(|error| match environment::raised(&error) {
+                Some(message) => TokensError::TemplateRaised { file: self.file.clone(), message },
+                None => self.failed(environment::describe(&error)),
             })?;
         if text.len() > RENDERED_LIMIT {
-            return Err(self.failed(format!(
-                "its text has {} bytes; {RENDERED_LIMIT} are accepted",
-                text.len()
-            )));
+            return Err(
+                self.failed(format!("its text has {} bytes; {RENDERED_LIMIT} are accepted", text.len()))
+            );
         }
         let prefill = chat.prefill.unwrap_or_default();
         if let Some(opener) = open_thinking(&text, chat.messages, prefill) {
-            return Err(TokensError::ThinkingStaysOpen {
-                file: self.file.clone(),
-                opener,
-            });
+            return Err(TokensError::ThinkingStaysOpen { file: self.file.clone(), opener });
         }
         text.push_str(prefill);
         Ok(text)
     }
 
     fn evaluate(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, Error> {
-        let mut variables: BTreeMap<&str, Value> = self
-            .tokens
-            .iter()
-            .map(|(name, text)| (name.as_str(), Value::from(text.as_str())))
-            .collect();
-        let messages: Vec<Value> = messages.iter().map(Message::value).collect();
+        let mut variables: BTreeMap<&str, Value> =
+            self.tokens.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str()))).collect();
+        let messages: Vec<Value> = messages.iter().map(message_value).collect();
         variables.insert("messages", Value::from(messages));
         variables.insert("add_generation_prompt", Value::from(add_generation_prompt));
         variables.insert("tools", Value::from(()));
         variables.insert("documents", Value::from(()));
         variables.insert("enable_thinking", Value::from(false));
-        self.env
-            .get_template(environment::NAME)?
-            .render(Value::from_pairs(variables))
+        self.env.get_template(environment::NAME)?.render(Value::from_pairs(variables))
     }
 
     fn failed(&self, reason: String) -> TokensError {
-        TokensError::TemplateFailed {
-            file: self.file.clone(),
-            reason,
-        }
+        TokensError::TemplateFailed { file: self.file.clone(), reason }
     }
 }
 

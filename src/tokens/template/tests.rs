@@ -5,13 +5,8 @@ fn template(text: &str) -> ChatTemplate {
         ("bos_token".to_owned(), "<s>".to_owned()),
         ("eos_token".to_owned(), "</s>".to_owned()),
     ]);
-    ChatTemplate::compile(
-        text.to_owned(),
-        PathBuf::from("test.jinja"),
-        tokens,
-        PinnedDate::default(),
-    )
-    .unwrap()
+    ChatTemplate::compile(text.to_owned(), PathBuf::from("test.jinja"), tokens, PinnedDate::default())
+        .unwrap()
 }
 
 fn render(text: &str) -> Result<String> {
