@@ -12,8 +12,6 @@ mod read;
 mod run;
 mod schema;
 
-#[cfg(test)]
-mod tests;
 
 pub use error::StoreError;
 pub use export::{Format, export_items, export_scores};
