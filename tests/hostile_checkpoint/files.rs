@@ -9,6 +9,9 @@ use tempfile::TempDir;
 use crate::common::{Random, TinyConfig, TinyFamily, write_index, write_parts};
 use crate::{Parts, open, refusal};
 
+/// What to change in a header or an index.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 const WEIGHTS: &str = "model.safetensors";
 
 fn small() -> TinyConfig {
@@ -119,7 +122,7 @@ fn impossible_headers_are_refused() {
 fn lying_tensor_entries_are_refused_by_name() {
     const HEAD: &str = "lm_head.weight"; // the last tensor of the file: 5 x 4 in f32
     let begin = |header: &Value| header[HEAD]["data_offsets"][0].as_u64().expect("an offset");
-    let cases: &[(&str, &dyn Fn(&mut Value))] = &[
+    let cases: &[(&str, Change)] = &[
         ("does not fit", &|h| h[HEAD]["shape"] = json!([5, 5])),
         ("does not fit", &|h| h[HEAD]["shape"] = json!([u32::MAX, u32::MAX])),
         ("does not fit", &|h| h[HEAD]["shape"] = json!([u64::MAX, 2])),
@@ -187,7 +190,7 @@ fn with_index(change: impl FnOnce(&mut Value)) -> TempDir {
 #[test]
 fn an_index_that_disagrees_with_its_shards_is_refused() {
     const NORM: &str = "model.norm.weight";
-    let cases: &[(&[&str], &dyn Fn(&mut Value))] = &[
+    let cases: &[(&[&str], Change)] = &[
         (&["extra.weight", "not there"], &|i| {
             i["weight_map"]["extra.weight"] = json!("model-00001-of-00002.safetensors")
         }),
