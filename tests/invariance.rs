@@ -56,7 +56,9 @@ fn check(dir: &Path, vocab: u32) {
     let items = items(vocab);
     let options = |pack_tokens, sharing| ScoreOptions { pack_tokens, sharing, top: 3 };
     let want = bits(&score(dir, &items, &options(64, true)));
-    for (pack_tokens, sharing) in [(1, true), (13, true), (512, true), (8192, true), (64, false), (8192, false)] {
+    for (pack_tokens, sharing) in
+        [(1, true), (13, true), (512, true), (8192, true), (64, false), (8192, false)]
+    {
         let got = bits(&score(dir, &items, &options(pack_tokens, sharing)));
         assert!(got == want, "{}: packs of {pack_tokens}, sharing {sharing}", dir.display());
     }

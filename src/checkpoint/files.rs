@@ -129,9 +129,7 @@ fn map(path: &Path) -> Result<Mmap> {
 
 fn no_weights(dir: &Path) -> CheckpointError {
     let why = if has_file_like(dir, is_shard_name) {
-        format!(
-            "holds shards of the weights, but {INDEX}, which says what belongs to them, is missing"
-        )
+        format!("holds shards of the weights, but {INDEX}, which says what belongs to them, is missing")
     } else if has_file_like(dir, |name| {
         name.starts_with("pytorch_model") && (name.ends_with(".bin") || name.ends_with(".json"))
     }) {
@@ -219,9 +217,7 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 /// A map from text to text in which no key stands twice.
-fn unique_names<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
+fn unique_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     struct Names;
     impl<'de> Visitor<'de> for Names {
         type Value = BTreeMap<String, String>;

@@ -22,11 +22,7 @@ impl Checkpoint {
         bounds.sort_by_key(|bound| (bound.file, bound.begin));
         let pieces: Vec<_> = bounds
             .into_iter()
-            .flat_map(|bound| {
-                (bound.begin..bound.end)
-                    .step_by(PIECE)
-                    .map(move |at| (bound, at))
-            })
+            .flat_map(|bound| (bound.begin..bound.end).step_by(PIECE).map(move |at| (bound, at)))
             .collect();
         let found = pieces.par_iter().find_map_first(|&(bound, at)| {
             let bytes = self.files.bytes(bound.file, at, bound.end.min(at + PIECE));
@@ -51,21 +47,9 @@ impl Checkpoint {
 /// exponent to the exponent alone carries into the sign bit exactly where it was all ones.
 fn first_not_finite(bytes: &[u8], dtype: Dtype) -> Option<usize> {
     let (exponent, unit, sign) = match dtype {
-        Dtype::F32 => (
-            0x7f80_0000_7f80_0000,
-            0x0080_0000_0080_0000,
-            0x8000_0000_8000_0000,
-        ),
-        Dtype::F16 => (
-            0x7c00_7c00_7c00_7c00,
-            0x0400_0400_0400_0400,
-            0x8000_8000_8000_8000,
-        ),
-        Dtype::Bf16 => (
-            0x7f80_7f80_7f80_7f80,
-            0x0080_0080_0080_0080,
-            0x8000_8000_8000_8000,
-        ),
+        Dtype::F32 => (0x7f80_0000_7f80_0000, 0x0080_0000_0080_0000, 0x8000_0000_8000_0000),
+        Dtype::F16 => (0x7c00_7c00_7c00_7c00, 0x0400_0400_0400_0400, 0x8000_8000_8000_8000),
+        Dtype::Bf16 => (0x7f80_7f80_7f80_7f80, 0x0080_0080_0080_0080, 0x8000_8000_8000_8000),
     };
     let carry = |word: u64| ((word & exponent) + unit) & sign;
     for (block, part) in bytes.chunks(BLOCK).enumerate() {
@@ -74,9 +58,7 @@ fn first_not_finite(bytes: &[u8], dtype: Dtype) -> Option<usize> {
         last[..rest.len()].copy_from_slice(rest);
         let seen = words
             .iter()
-            .fold(carry(u64::from_le_bytes(last)), |seen, word| {
-                seen | carry(u64::from_le_bytes(*word))
-            });
+            .fold(carry(u64::from_le_bytes(last)), |seen, word| seen | carry(u64::from_le_bytes(*word)));
         if seen != 0 {
             let bits = 8 * dtype.size();
             let (at, word) = words

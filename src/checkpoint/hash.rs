@@ -51,11 +51,7 @@ fn hash(file: &WeightFile) -> FileHash {
         Some(name) => (name, HashOrigin::BlobName),
         None => (hex(&Sha256::digest(&file.map[..])), HashOrigin::Contents),
     };
-    FileHash {
-        file: file.name.clone(),
-        sha256,
-        origin,
-    }
+    FileHash { file: file.name.clone(), sha256, origin }
 }
 
 /// The name of the blob that `path` links to, if it is a SHA-256 (small files are named by a shorter hash).

@@ -32,12 +32,7 @@ pub enum HubError {
         "{name}: revision {revision} is not in {} (snapshots there: {}); fetch it with `hf download {name} --revision {revision}`",
         repository.display(), if present.is_empty() { "none".to_owned() } else { present.join(", ") }
     )]
-    NoRevision {
-        name: String,
-        revision: String,
-        repository: PathBuf,
-        present: Vec<String>,
-    },
+    NoRevision { name: String, revision: String, repository: PathBuf, present: Vec<String> },
 }
 
 /// The folder that `name_or_path` means: a folder of that path, else the snapshot of that hub id at `revision`
@@ -61,15 +56,11 @@ pub fn resolve_in(
         return folder(dir, revision);
     }
     if !is_hub_id(name_or_path) || dir.exists() {
-        return Err(HubError::Neither {
-            name: name_or_path.to_owned(),
-        });
+        return Err(HubError::Neither { name: name_or_path.to_owned() });
     }
     let revision = revision.unwrap_or("main");
     if !is_revision(revision) {
-        return Err(HubError::BadRevision {
-            revision: revision.to_owned(),
-        });
+        return Err(HubError::BadRevision { revision: revision.to_owned() });
     }
     let mut without_revision = None;
     for root in roots {
@@ -83,10 +74,7 @@ pub fn resolve_in(
         without_revision.get_or_insert(repository);
     }
     Err(match without_revision {
-        None => HubError::NotInCache {
-            name: name_or_path.to_owned(),
-            looked: roots.to_vec(),
-        },
+        None => HubError::NotInCache { name: name_or_path.to_owned(), looked: roots.to_vec() },
         Some(repository) => HubError::NoRevision {
             name: name_or_path.to_owned(),
             revision: revision.to_owned(),
@@ -112,8 +100,7 @@ pub fn cache_roots(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> 
         path("HUGGINGFACE_HUB_CACHE"),
         path("HF_HOME").map(|dir| dir.join("hub")),
         path("XDG_CACHE_HOME").map(|dir| dir.join("huggingface").join("hub")),
-        home.as_ref()
-            .map(|dir| dir.join(".cache").join("huggingface").join("hub")),
+        home.as_ref().map(|dir| dir.join(".cache").join("huggingface").join("hub")),
     ];
     let mut roots = Vec::new();
     for root in candidates.into_iter().flatten() {
@@ -132,14 +119,10 @@ fn folder(dir: &Path, revision: Option<&str>) -> Result<Resolved, HubError> {
         (in_snapshots && is_commit(name)).then(|| name.to_owned())
     });
     match revision {
-        Some(revision) if commit.as_deref() != Some(revision) => Err(HubError::FolderRevision {
-            dir: dir.to_owned(),
-            revision: revision.to_owned(),
-        }),
-        _ => Ok(Resolved {
-            dir: dir.to_owned(),
-            revision: commit,
-        }),
+        Some(revision) if commit.as_deref() != Some(revision) => {
+            Err(HubError::FolderRevision { dir: dir.to_owned(), revision: revision.to_owned() })
+        }
+        _ => Ok(Resolved { dir: dir.to_owned(), revision: commit }),
     }
 }
 
@@ -149,17 +132,12 @@ fn snapshot(repository: &Path, revision: &str) -> Option<Resolved> {
     } else {
         let reference = repository.join("refs").join(revision);
         // A commit and perhaps a line break; anything longer is no reference.
-        let short = reference
-            .metadata()
-            .is_ok_and(|m| m.is_file() && m.len() <= 256);
+        let short = reference.metadata().is_ok_and(|m| m.is_file() && m.len() <= 256);
         let text = std::fs::read_to_string(reference).ok().filter(|_| short)?;
         text.trim().to_owned()
     };
     let dir = repository.join("snapshots").join(&commit);
-    (is_commit(&commit) && dir.is_dir()).then_some(Resolved {
-        dir,
-        revision: Some(commit),
-    })
+    (is_commit(&commit) && dir.is_dir()).then_some(Resolved { dir, revision: Some(commit) })
 }
 
 fn snapshots(repository: &Path) -> Vec<String> {
@@ -192,17 +170,11 @@ fn is_hub_id(text: &str) -> bool {
 
 /// A commit, or a branch or tag such as `main`, `v1.0`, `refs/pr/1`; never a way out of the folder.
 fn is_revision(text: &str) -> bool {
-    text.len() <= 200
-        && text
-            .split('/')
-            .all(|part| is_plain(part) && part != "." && part != "..")
+    text.len() <= 200 && text.split('/').all(|part| is_plain(part) && part != "." && part != "..")
 }
 
 fn is_plain(part: &str) -> bool {
-    !part.is_empty()
-        && part
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 fn is_commit(text: &str) -> bool {

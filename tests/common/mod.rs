@@ -207,14 +207,8 @@ impl RawTensor {
     pub fn new(name: impl Into<String>, dtype: Dtype, shape: Vec<usize>, values: &[f32]) -> Self {
         let (dtype, bytes) = match dtype {
             Dtype::F32 => ("F32", values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            Dtype::F16 => (
-                "F16",
-                values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
-            ),
-            Dtype::Bf16 => (
-                "BF16",
-                values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
-            ),
+            Dtype::F16 => ("F16", values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect()),
+            Dtype::Bf16 => ("BF16", values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect()),
         };
         RawTensor { name: name.into(), dtype, shape, bytes }
     }
@@ -227,7 +221,8 @@ pub fn write_safetensors(file: &Path, tensors: &[RawTensor]) {
     for tensor in tensors {
         let begin = data.len();
         data.extend_from_slice(&tensor.bytes);
-        let place = json!({"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [begin, data.len()]});
+        let place =
+            json!({"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [begin, data.len()]});
         header.insert(tensor.name.clone(), place);
     }
     let mut header = Value::Object(header).to_string().into_bytes();
