@@ -1,7 +1,9 @@
 //! One file per command; no logic lives here.
 
 mod engine;
+mod prompts;
 mod score;
+mod study;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -17,12 +19,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Score(score::Args),
+    Prompts(prompts::Args),
+    Study(study::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Score(args) => score::run(args),
+        Command::Prompts(args) => prompts::run(args),
+        Command::Study(args) => study::run(args),
     };
     match result {
         Ok(code) => code,

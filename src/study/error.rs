@@ -36,7 +36,7 @@ impl Finding {
         Self::at(Severity::Warning, origin, message)
     }
 
-    fn at(severity: Severity, origin: &Origin, message: impl Into<String>) -> Self {
+    pub(super) fn at(severity: Severity, origin: &Origin, message: impl Into<String>) -> Self {
         Self {
             severity,
             file: origin.file.clone(),
@@ -75,19 +75,11 @@ pub(super) struct Origin {
 
 impl Origin {
     pub fn file(file: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            line: None,
-            place: String::new(),
-        }
+        Self { file: file.into(), line: None, place: String::new() }
     }
 
     pub fn new(file: impl Into<String>, line: usize, place: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            line: Some(line),
-            place: place.into(),
-        }
+        Self { file: file.into(), line: Some(line), place: place.into() }
     }
 }
 
@@ -97,10 +89,7 @@ pub enum StudyError {
     #[error("`{name}` is neither a study of this program ({known}) nor a folder")]
     NotFound { name: String, known: String },
     #[error("{path}: {source}", path = path.display())]
-    Io {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     #[error("{path}: {what}", path = path.display())]
     Folder { path: PathBuf, what: String },
     #[error("{first}{}", and_more(*more))]
@@ -110,18 +99,9 @@ pub enum StudyError {
         more: usize,
     },
     #[error("study `{study}` has no {what} `{name}`; it has {known}")]
-    Unknown {
-        study: String,
-        what: &'static str,
-        name: String,
-        known: String,
-    },
+    Unknown { study: String, what: &'static str, name: String, known: String },
     #[error("condition `{condition}` does not exist for language `{language}` and stage `{form}`")]
-    NotAsked {
-        condition: String,
-        language: String,
-        form: &'static str,
-    },
+    NotAsked { condition: String, language: String, form: &'static str },
     #[error(
         "condition `{condition}` takes its answer prefill from the checkpoint, and none is given for this one"
     )]
@@ -141,24 +121,15 @@ impl StudyError {
     pub(super) fn from_findings(findings: Vec<Finding>) -> Option<Self> {
         let more = findings.len().saturating_sub(1);
         let first = findings.into_iter().next()?;
-        Some(Self::Malformed {
-            first: Box::new(first),
-            more,
-        })
+        Some(Self::Malformed { first: Box::new(first), more })
     }
 
     pub(super) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.into(),
-            source,
-        }
+        Self::Io { path: path.into(), source }
     }
 
     pub(super) fn folder(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
-        Self::Folder {
-            path: path.into(),
-            what: what.into(),
-        }
+        Self::Folder { path: path.into(), what: what.into() }
     }
 }
 
@@ -169,12 +140,7 @@ pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     if names.is_empty() {
         return "none".into();
     }
-    let mut text = names
-        .iter()
-        .take(SHOWN)
-        .map(|n| format!("`{n}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut text = names.iter().take(SHOWN).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
     }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Finding, Origin, list};
-use super::model::{Condition, EntitySet, Layout, Scenario, Study, Text};
+use super::model::{Condition, Entity, EntitySet, Layout, Scenario, Study, Text};
 use super::template::{Piece, Spelling, Template, Who};
 
 /// A prompt that grows past this is a mistake (texts that use each other over and over).
 const MAX_BYTES: usize = 1 << 20;
 const MAX_PIECES: usize = 1 << 16;
-const MAX_DEPTH: usize = 64;
+/// Texts inside texts.
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// A run of text, or an entity with its spelling for each entity of the set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +22,10 @@ pub(super) enum Span {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inserted {
     pub who: Who,
-    /// The form's name; `None` for an agreement.
-    pub form: Option<String>,
+    /// A name, not an agreement.
+    pub named: bool,
     /// By entity of the set.
     pub spelled: Vec<String>,
-    /// Language of the spelling.
-    pub language: String,
 }
 
 /// What fills the slots of a text.
@@ -78,11 +77,7 @@ impl<'s> Context<'s> {
             pieces: 0,
         };
         work.fill(template, self.text_language);
-        if work.findings.is_empty() {
-            Ok(work.spans)
-        } else {
-            Err(work.findings)
-        }
+        if work.findings.is_empty() { Ok(work.spans) } else { Err(work.findings) }
     }
 }
 
@@ -160,10 +155,7 @@ impl<'s> Work<'s> {
 
     fn narrative(&mut self, user: &Template) {
         let Some(scenario) = self.scenario.filter(|_| !self.stack.contains(&"narrative")) else {
-            self.findings.push(Finding::error(
-                &user.origin,
-                "`{narrative}` cannot stand inside a narrative",
-            ));
+            self.findings.push(Finding::error(&user.origin, "`{narrative}` cannot stand inside a narrative"));
             return;
         };
         self.stack.push("narrative");
@@ -174,14 +166,10 @@ impl<'s> Work<'s> {
     fn entity(&mut self, who: Who, spelling: &Spelling, language: &'s str, user: &Template) {
         let mut spelled = Vec::with_capacity(self.context.entities.entities.len());
         for entity in &self.context.entities.entities {
-            match spell(&entity.id, entity.spelled.get(language), spelling) {
-                Ok(text) => spelled.push(text),
+            match spell(entity, language, spelling) {
+                Ok(text) => spelled.push(text.to_owned()),
                 Err(what) => {
-                    let set = &self.context.entities.name;
-                    let written = written(who, spelling);
-                    let message = format!(
-                        "`{{{written}}}` cannot be filled in: {what} in {language} (entities/{set}.toml)"
-                    );
+                    let message = lacking(what, entity, language, who, spelling);
                     self.findings.push(Finding::error(&user.origin, message));
                 }
             }
@@ -189,41 +177,59 @@ impl<'s> Work<'s> {
         self.bytes += spelled.iter().map(String::len).max().unwrap_or(0);
         self.spans.push(Span::Entity(Inserted {
             who,
-            form: match spelling {
-                Spelling::Form(form) => Some(form.clone()),
-                Spelling::Agree(_) => None,
-            },
+            named: matches!(spelling, Spelling::Form(_)),
             spelled,
-            language: language.to_owned(),
         }));
     }
 }
 
-fn spell(
-    id: &str,
-    spelled: Option<&super::model::Spelled>,
-    spelling: &Spelling,
-) -> Result<String, String> {
-    let Some(spelled) = spelled else {
-        return Err(format!("the entity `{id}` has no names"));
-    };
+/// An entity's text for a placeholder, or what it lacks.
+pub(super) fn spell<'e>(
+    entity: &'e Entity,
+    language: &str,
+    spelling: &'e Spelling,
+) -> Result<&'e str, Lacking> {
+    let spelled = entity.spelled.get(language).ok_or(Lacking::Language)?;
     match spelling {
-        Spelling::Form(form) => spelled
-            .forms
-            .get(form)
-            .cloned()
-            .ok_or_else(|| format!("the entity `{id}` has no form `{form}`")),
+        Spelling::Form(form) => spelled.forms.get(form).map(String::as_str).ok_or(Lacking::Form),
         Spelling::Agree(alternatives) => alternatives
             .iter()
             .find(|(class, _)| spelled.agree.contains(class))
-            .map(|(_, text)| text.clone())
-            .ok_or_else(|| {
-                format!(
-                    "the entity `{id}` has the classes {}, none of which is among the alternatives",
-                    list(spelled.agree.iter().map(String::as_str))
-                )
-            }),
+            .map(|(_, text)| text.as_str())
+            .ok_or(Lacking::Class),
     }
+}
+
+/// What an entity has not got in a language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lacking {
+    Language,
+    Form,
+    Class,
+}
+
+/// Why a placeholder cannot be filled in with an entity.
+pub(super) fn lacking(
+    lacking: Lacking,
+    entity: &Entity,
+    language: &str,
+    who: Who,
+    spelling: &Spelling,
+) -> String {
+    let (id, written) = (&entity.id, written(who, spelling));
+    let what = match lacking {
+        Lacking::Language => "no names".to_owned(),
+        Lacking::Form => match spelling {
+            Spelling::Form(form) => format!("no form `{form}`"),
+            Spelling::Agree(_) => "no form".to_owned(),
+        },
+        Lacking::Class => {
+            let spelled = entity.spelled.get(language);
+            let classes = list(spelled.into_iter().flat_map(|s| &s.agree).map(String::as_str));
+            format!("none of the classes (it has: {classes})")
+        }
+    };
+    format!("`{{{written}}}` cannot be filled in: the entity `{id}` has {what} in {language}")
 }
 
 /// A placeholder as it was written, without its braces.
@@ -246,15 +252,8 @@ pub(super) fn written(who: Who, spelling: &Spelling) -> String {
 
 /// A text that a slot asks for and a language does not have.
 pub(super) enum MissingText<'a> {
-    Text {
-        name: &'a str,
-        language: &'a str,
-    },
-    Question {
-        name: &'a str,
-        question: &'a str,
-        origin: &'a Origin,
-    },
+    Text { name: &'a str, language: &'a str },
+    Question { name: &'a str, question: &'a str, origin: &'a Origin },
 }
 
 impl MissingText<'_> {
@@ -264,14 +263,9 @@ impl MissingText<'_> {
                 user,
                 format!("`{{{name}}}` asks for a text that texts/{language}.toml does not have"),
             ),
-            Self::Question {
-                name,
-                question,
-                origin,
-            } => Finding::error(
-                origin,
-                format!("the text `{name}` has nothing for the question `{question}`"),
-            ),
+            Self::Question { name, question, origin } => {
+                Finding::error(origin, format!("the text `{name}` has nothing for the question `{question}`"))
+            }
         }
     }
 }
@@ -287,11 +281,7 @@ impl Study {
         match self.texts.get(language).and_then(|texts| texts.get(name)) {
             Some(Text::One(template)) => Ok(template),
             Some(Text::ByQuestion(by_question, origin)) => {
-                by_question.get(question).ok_or(MissingText::Question {
-                    name,
-                    question,
-                    origin,
-                })
+                by_question.get(question).ok_or(MissingText::Question { name, question, origin })
             }
             None => Err(MissingText::Text { name, language }),
         }

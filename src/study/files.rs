@@ -32,12 +32,7 @@ impl StudyFiles {
     }
 
     fn carried(files: &[(&str, &[u8])]) -> Self {
-        Self(
-            files
-                .iter()
-                .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
-                .collect(),
-        )
+        Self(files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect())
     }
 
     /// Reads a folder. Hidden files and documentation (`*.md`, `LICENSE*`) are no part of a study; anything else is.
@@ -99,10 +94,7 @@ fn refuse_filled(folder: &Path) -> Result<(), StudyError> {
     match fs::read_dir(folder) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
-            Some(_) => Err(StudyError::folder(
-                folder,
-                "the folder is not empty; nothing is overwritten",
-            )),
+            Some(_) => Err(StudyError::folder(folder, "the folder is not empty; nothing is overwritten")),
         },
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(StudyError::io(folder, e)),
@@ -130,10 +122,7 @@ fn read_folder(
         let kind = fs::metadata(&path).map_err(|e| StudyError::io(&path, e))?;
         if kind.is_dir() {
             if depth == MAX_DEPTH {
-                return Err(StudyError::folder(
-                    path,
-                    "folders are nested too deeply for a study",
-                ));
+                return Err(StudyError::folder(path, "folders are nested too deeply for a study"));
             }
             read_folder(&path, &format!("{relative}/"), depth + 1, files)?;
         } else if !is_documentation(&name) {
@@ -141,16 +130,10 @@ fn read_folder(
                 return Err(StudyError::folder(path, "not a regular file"));
             }
             if kind.len() > MAX_FILE {
-                return Err(StudyError::folder(
-                    path,
-                    "larger than 4 MiB, too large for a study's file",
-                ));
+                return Err(StudyError::folder(path, "larger than 4 MiB, too large for a study's file"));
             }
             if files.len() == MAX_FILES {
-                return Err(StudyError::folder(
-                    folder,
-                    "more than 4,096 files, too many for a study",
-                ));
+                return Err(StudyError::folder(folder, "more than 4,096 files, too many for a study"));
             }
             let bytes = fs::read(&path).map_err(|e| StudyError::io(&path, e))?;
             files.insert(relative, bytes);
@@ -171,37 +154,20 @@ mod tests {
     #[test]
     fn every_file_of_the_default_study_is_carried() {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/study/default"));
-        assert_eq!(
-            StudyFiles::default_study(),
-            StudyFiles::read(folder).unwrap()
-        );
-        let folder = Path::new(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/src/study/templates/pair"
-        ));
-        assert_eq!(
-            StudyFiles::template_pair(),
-            StudyFiles::read(folder).unwrap()
-        );
+        assert_eq!(StudyFiles::default_study(), StudyFiles::read(folder).unwrap());
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/study/templates/pair"));
+        assert_eq!(StudyFiles::template_pair(), StudyFiles::read(folder).unwrap());
     }
 
     #[test]
     fn the_hash_sees_names_bytes_and_their_borders() {
         let hash = |files: &[(&str, &str)]| {
-            files
-                .iter()
-                .map(|(n, b)| ((*n).to_owned(), b.as_bytes().to_vec()))
-                .collect::<StudyFiles>()
-                .hash()
+            files.iter().map(|(n, b)| ((*n).to_owned(), b.as_bytes().to_vec())).collect::<StudyFiles>().hash()
         };
         let one = hash(&[("a", "b"), ("c", "d")]);
         assert_eq!(one.len(), 64);
         assert_eq!(one, hash(&[("c", "d"), ("a", "b")]));
-        for other in [
-            hash(&[("a", "bc"), ("", "d")]),
-            hash(&[("a", "b"), ("c", "e")]),
-            hash(&[("a", "b")]),
-        ] {
+        for other in [hash(&[("a", "bc"), ("", "d")]), hash(&[("a", "b"), ("c", "e")]), hash(&[("a", "b")])] {
             assert_ne!(one, other);
         }
     }
@@ -209,9 +175,7 @@ mod tests {
     #[test]
     fn a_filled_folder_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let files: StudyFiles = [("x/y.toml".to_owned(), b"z".to_vec())]
-            .into_iter()
-            .collect();
+        let files: StudyFiles = [("x/y.toml".to_owned(), b"z".to_vec())].into_iter().collect();
         files.write(folder.path()).unwrap();
         assert_eq!(StudyFiles::read(folder.path()).unwrap(), files);
         let message = files.write(folder.path()).unwrap_err().to_string();

@@ -11,6 +11,7 @@ mod model;
 pub mod prompt;
 mod prompts;
 mod template;
+mod validate;
 
 pub use error::{Finding, Severity, StudyError};
 pub use files::StudyFiles;

@@ -127,16 +127,12 @@ impl Condition {
     /// Whether prompts exist for this language (of the scenarios) and form.
     pub fn exists(&self, language: &str, form: StageForm) -> bool {
         self.layout(form).is_some()
-            && self
-                .languages
-                .as_ref()
-                .is_none_or(|languages| languages.iter().any(|l| l == language))
+            && self.languages.as_ref().is_none_or(|languages| languages.iter().any(|l| l == language))
     }
 
     /// Whether its chat prompts need the checkpoint's own prefill.
     pub fn needs_prefill(&self, form: StageForm) -> bool {
-        self.layout(form)
-            .is_some_and(|layout| layout.prefill == Prefill::Checkpoint)
+        self.layout(form).is_some_and(|layout| layout.prefill == Prefill::Checkpoint)
     }
 
     pub(super) fn layout(&self, form: StageForm) -> Option<&Layout> {
@@ -225,24 +221,12 @@ impl Study {
         self.conditions
             .iter()
             .find(|c| c.name == name)
-            .ok_or_else(|| {
-                self.unknown(
-                    "condition",
-                    name,
-                    self.conditions.iter().map(|c| c.name.as_str()),
-                )
-            })
+            .ok_or_else(|| self.unknown("condition", name, self.conditions.iter().map(|c| c.name.as_str())))
     }
 
     /// The conditions that have prompts for a language and form.
-    pub fn conditions_for(
-        &self,
-        language: &str,
-        form: StageForm,
-    ) -> impl Iterator<Item = &Condition> {
-        self.conditions
-            .iter()
-            .filter(move |c| c.exists(language, form))
+    pub fn conditions_for(&self, language: &str, form: StageForm) -> impl Iterator<Item = &Condition> {
+        self.conditions.iter().filter(move |c| c.exists(language, form))
     }
 
     pub fn entity_sets(&self) -> impl Iterator<Item = &EntitySet> {
@@ -250,13 +234,9 @@ impl Study {
     }
 
     pub fn entity_set(&self, name: &str) -> Result<&EntitySet, StudyError> {
-        self.entity_sets.get(name).ok_or_else(|| {
-            self.unknown(
-                "entity set",
-                name,
-                self.entity_sets.keys().map(String::as_str),
-            )
-        })
+        self.entity_sets
+            .get(name)
+            .ok_or_else(|| self.unknown("entity set", name, self.entity_sets.keys().map(String::as_str)))
     }
 
     /// The reference language's scenarios: files by name, entries as written.
@@ -276,11 +256,7 @@ impl Study {
         if self.languages.iter().any(|l| l == language) {
             return Ok(());
         }
-        Err(self.unknown(
-            "language",
-            language,
-            self.languages.iter().map(String::as_str),
-        ))
+        Err(self.unknown("language", language, self.languages.iter().map(String::as_str)))
     }
 
     pub(super) fn unknown<'a>(
@@ -289,11 +265,6 @@ impl Study {
         name: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> StudyError {
-        StudyError::Unknown {
-            study: self.name.clone(),
-            what,
-            name: name.to_owned(),
-            known: list(known),
-        }
+        StudyError::Unknown { study: self.name.clone(), what, name: name.to_owned(), known: list(known) }
     }
 }

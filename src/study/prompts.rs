@@ -90,9 +90,7 @@ impl Study {
             (Prefill::Literal(text), _) => text.clone(),
             (Prefill::Checkpoint, Some(text)) => text.clone(),
             (Prefill::Checkpoint, None) => {
-                return Err(StudyError::NeedsPrefill {
-                    condition: condition.name.clone(),
-                });
+                return Err(StudyError::NeedsPrefill { condition: condition.name.clone() });
             }
         };
         let pairs = self.wanted_pairs(entities, query)?;
@@ -118,11 +116,7 @@ impl Study {
         })
     }
 
-    fn wanted_pairs(
-        &self,
-        set: &EntitySet,
-        query: &PromptQuery,
-    ) -> Result<Vec<(usize, usize)>, StudyError> {
+    fn wanted_pairs(&self, set: &EntitySet, query: &PromptQuery) -> Result<Vec<(usize, usize)>, StudyError> {
         // A name is unknown only if no set has it: one filter may serve conditions with different entities.
         let known: BTreeSet<&str> = self.entity_ids().collect();
         for id in &query.entities {
@@ -138,10 +132,7 @@ impl Study {
         }
         let kept = |index: usize| {
             query.entities.is_empty()
-                || set
-                    .entities
-                    .get(index)
-                    .is_some_and(|e| query.entities.contains(&e.id))
+                || set.entities.get(index).is_some_and(|e| query.entities.contains(&e.id))
         };
         let pairs = set.pairs.iter().copied().filter(|&(a, b)| {
             let listed = query.pairs.is_empty()
@@ -155,9 +146,7 @@ impl Study {
     }
 
     fn entity_ids(&self) -> impl Iterator<Item = &str> {
-        self.entity_sets
-            .values()
-            .flat_map(|set| set.entities.iter().map(|e| e.id.as_str()))
+        self.entity_sets.values().flat_map(|set| set.entities.iter().map(|e| e.id.as_str()))
     }
 
     /// In the reference language's order, in the query's language.
@@ -167,45 +156,27 @@ impl Study {
         query: &PromptQuery,
     ) -> Result<Vec<&Scenario>, StudyError> {
         for name in &query.scenarios {
-            if !self
-                .scenarios()
-                .iter()
-                .any(|s| s.id == *name || s.kind == *name)
-            {
-                let kinds: BTreeSet<&str> =
-                    self.scenarios().iter().map(|s| s.kind.as_str()).collect();
+            if !self.scenarios().iter().any(|s| s.id == *name || s.kind == *name) {
+                let kinds: BTreeSet<&str> = self.scenarios().iter().map(|s| s.kind.as_str()).collect();
                 return Err(self.unknown("scenario or type", name, kinds));
             }
         }
-        let own: std::collections::HashMap<&str, &Scenario> = self
-            .scenarios_in(&query.language)
-            .iter()
-            .map(|s| (s.id.as_str(), s))
-            .collect();
+        let own: std::collections::HashMap<&str, &Scenario> =
+            self.scenarios_in(&query.language).iter().map(|s| (s.id.as_str(), s)).collect();
         let mut wanted = Vec::new();
         for scenario in self.scenarios() {
             let asked = query.scenarios.is_empty()
-                || query
-                    .scenarios
-                    .iter()
-                    .any(|n| *n == scenario.id || *n == scenario.kind);
+                || query.scenarios.iter().any(|n| *n == scenario.id || *n == scenario.kind);
             if scenario.set != condition.scenarios || !asked {
                 continue;
             }
             let Some(own) = own.get(scenario.id.as_str()) else {
                 let message = format!("the scenario is missing in language `{}`", query.language);
-                return Err(malformed(vec![Finding::error(
-                    &scenario.text.origin,
-                    message,
-                )]));
+                return Err(malformed(vec![Finding::error(&scenario.text.origin, message)]));
             };
             wanted.push(*own);
         }
-        if !self
-            .scenarios()
-            .iter()
-            .any(|s| s.set == condition.scenarios)
-        {
+        if !self.scenarios().iter().any(|s| s.set == condition.scenarios) {
             let sets: BTreeSet<&str> = self.scenarios().iter().map(|s| s.set.as_str()).collect();
             return Err(self.unknown("scenario set", &condition.scenarios, sets));
         }
@@ -225,9 +196,7 @@ fn item<'s>(
 ) -> Result<Item, StudyError> {
     let mut parts = Vec::with_capacity(layout.parts.len());
     for (role, template) in &layout.parts {
-        let spans = context
-            .expand(template, Some(scenario), question)
-            .map_err(malformed)?;
+        let spans = context.expand(template, Some(scenario), question).map_err(malformed)?;
         parts.push((role.clone(), spans));
     }
     Ok(Item {
@@ -239,19 +208,13 @@ fn item<'s>(
 }
 
 fn pair_name(set: &EntitySet, (a, b): (usize, usize)) -> Option<String> {
-    Some(format!(
-        "{}-{}",
-        set.entities.get(a)?.id,
-        set.entities.get(b)?.id
-    ))
+    Some(format!("{}-{}", set.entities.get(a)?.id, set.entities.get(b)?.id))
 }
 
 fn names_pair(set: &EntitySet, name: &str) -> bool {
-    set.pairs.iter().any(|&(a, b)| {
-        [(a, b), (b, a)]
-            .into_iter()
-            .any(|p| pair_name(set, p).as_deref() == Some(name))
-    })
+    set.pairs
+        .iter()
+        .any(|&(a, b)| [(a, b), (b, a)].into_iter().any(|p| pair_name(set, p).as_deref() == Some(name)))
 }
 
 /// Which entity of the set stands behind each placeholder.
@@ -273,12 +236,7 @@ impl Cast {
             OptionOrder::First => (one, two),
             OptionOrder::Second => (two, one),
         };
-        Self {
-            a,
-            b,
-            first,
-            second,
-        }
+        Self { a, b, first, second }
     }
 
     pub fn index(self, who: Who) -> usize {
@@ -294,10 +252,7 @@ impl Cast {
     pub fn text<'s>(self, span: &'s Span) -> &'s str {
         match span {
             Span::Literal(text) => text,
-            Span::Entity(entity) => entity
-                .spelled
-                .get(self.index(entity.who))
-                .map_or("", String::as_str),
+            Span::Entity(entity) => entity.spelled.get(self.index(entity.who)).map_or("", String::as_str),
         }
     }
 
@@ -318,11 +273,7 @@ impl Prompts {
         let pair = *self.pairs.get(group.checked_div(per_pair)?)?;
         let item = self.items.get(group % per_pair)?;
         let roles = if variant < 2 { Roles::Fwd } else { Roles::Rev };
-        let order = if variant % 2 == 0 {
-            OptionOrder::First
-        } else {
-            OptionOrder::Second
-        };
+        let order = if variant % 2 == 0 { OptionOrder::First } else { OptionOrder::Second };
         let cast = Cast::new(pair, roles, order);
         let one = self.entities.get(pair.0)?;
         let two = self.entities.get(pair.1)?;
@@ -344,10 +295,7 @@ impl Prompts {
                 messages: item
                     .parts
                     .iter()
-                    .map(|(role, spans)| Message {
-                        role: role.clone(),
-                        content: cast.render(spans),
-                    })
+                    .map(|(role, spans)| Message { role: role.clone(), content: cast.render(spans) })
                     .collect(),
                 prefill: self.prefill.clone(),
             },

@@ -87,8 +87,8 @@ impl Template {
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                 }
                 let content = &inside[..close];
-                let piece = placeholder(content)
-                    .map_err(|what| format!("{what} at {}", position(text, here)))?;
+                let piece =
+                    placeholder(content).map_err(|what| format!("{what} at {}", position(text, here)))?;
                 pieces.push(piece);
                 rest = &inside[close + 1..];
             } else {
@@ -137,10 +137,7 @@ fn placeholder(content: &str) -> Result<Piece, String> {
         _ => None,
     };
     match who {
-        Some(who) => Ok(Piece::Entity {
-            who,
-            spelling: spelling(content, tail)?,
-        }),
+        Some(who) => Ok(Piece::Entity { who, spelling: spelling(content, tail)? }),
         None if content == "narrative" => Ok(Piece::Narrative),
         None if is_text_name(content) => Ok(Piece::Slot(content.to_owned())),
         None if content.is_empty() => Err("an empty placeholder `{}`".into()),
@@ -154,10 +151,7 @@ fn spelling(content: &str, tail: &str) -> Result<Spelling, String> {
     }
     if let Some(form) = tail.strip_prefix('.') {
         if !is_word(form) {
-            return Err(format!(
-                "`{{{}}}` has no usable form name after the dot",
-                excerpt(content)
-            ));
+            return Err(format!("`{{{}}}` has no usable form name after the dot", excerpt(content)));
         }
         return Ok(Spelling::Form(form.to_owned()));
     }
@@ -170,28 +164,19 @@ fn spelling(content: &str, tail: &str) -> Result<Spelling, String> {
             ));
         };
         if alternatives.iter().any(|(c, _)| c == class) {
-            return Err(format!(
-                "`{{{}}}` has two alternatives for the class `{class}`",
-                excerpt(content)
-            ));
+            return Err(format!("`{{{}}}` has two alternatives for the class `{class}`", excerpt(content)));
         }
         alternatives.push((class.to_owned(), text.to_owned()));
     }
     if alternatives.iter().all(|(_, text)| text.is_empty()) {
-        return Err(format!(
-            "`{{{}}}` has only empty alternatives",
-            excerpt(content)
-        ));
+        return Err(format!("`{{{}}}` has only empty alternatives", excerpt(content)));
     }
     Ok(Spelling::Agree(alternatives))
 }
 
 /// Lower case, digits, underscore.
 pub(super) fn is_text_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// Letters, digits, underscore.
@@ -230,10 +215,7 @@ mod tests {
     }
 
     fn entity(who: Who, form: &str) -> Piece {
-        Piece::Entity {
-            who,
-            spelling: Spelling::Form(form.into()),
-        }
+        Piece::Entity { who, spelling: Spelling::Form(form.into()) }
     }
 
     #[test]
@@ -245,10 +227,7 @@ mod tests {
             [
                 entity(Who::A, "Name"),
                 Piece::Literal(" ".into()),
-                Piece::Entity {
-                    who: Who::A,
-                    spelling: agree
-                },
+                Piece::Entity { who: Who::A, spelling: agree },
                 Piece::Literal(" \n".into()),
                 Piece::Slot("hedge".into()),
                 Piece::Narrative,
@@ -267,10 +246,7 @@ mod tests {
 
     #[test]
     fn nothing_is_trimmed() {
-        assert_eq!(
-            parse(" \n a \t").unwrap(),
-            [Piece::Literal(" \n a \t".into())]
-        );
+        assert_eq!(parse(" \n a \t").unwrap(), [Piece::Literal(" \n a \t".into())]);
         assert_eq!(parse("").unwrap(), []);
     }
 

@@ -57,10 +57,7 @@ pub fn read(document: &Document<'_>) -> Vec<Condition> {
     if written.is_empty() {
         root.problem("there is no usable `[[condition]]`");
     }
-    written
-        .iter()
-        .filter_map(|one| resolve(one, &written))
-        .collect()
+    written.iter().filter_map(|one| resolve(one, &written)).collect()
 }
 
 fn condition(table: Table<'_>) -> Option<Written<'_>> {
@@ -92,12 +89,8 @@ fn condition(table: Table<'_>) -> Option<Written<'_>> {
         };
         words.iter().filter_map(stage).collect()
     });
-    let base = table
-        .table("base")
-        .map(|t| base(&t.at(format!("{place}, base"))));
-    let chat = table
-        .table("chat")
-        .map(|t| chat(&t.at(format!("{place}, chat"))));
+    let base = table.table("base").map(|t| base(&t.at(format!("{place}, base"))));
+    let chat = table.table("chat").map(|t| chat(&t.at(format!("{place}, chat"))));
     let fields = Fields {
         entities: string("entities"),
         scenarios: string("scenarios"),
@@ -110,19 +103,12 @@ fn condition(table: Table<'_>) -> Option<Written<'_>> {
         chat,
     };
     let extends = string("extends");
-    Some(Written {
-        table,
-        name,
-        extends,
-        fields,
-    })
+    Some(Written { table, name, extends, fields })
 }
 
 fn base(table: &Table<'_>) -> Stage {
     table.only(&["text", "replace", "omit"]);
-    let text = table
-        .string("text")
-        .and_then(|t| table.template(&t, table.origin().place));
+    let text = table.string("text").and_then(|t| table.template(&t, table.origin().place));
     Stage {
         parts: text.map(|t| vec![(String::new(), t)]),
         prefill: None,
@@ -141,14 +127,10 @@ fn chat(table: &Table<'_>) -> Stage {
         if let Some(role) = &role
             && !["system", "user", "assistant"].contains(&role.text.as_str())
         {
-            message.note(
-                role.line,
-                "`role` must be \"system\", \"user\" or \"assistant\"",
-            );
+            message.note(role.line, "`role` must be \"system\", \"user\" or \"assistant\"");
         }
-        let content = message
-            .need_string("content")
-            .and_then(|c| message.template(&c, message.origin().place));
+        let content =
+            message.need_string("content").and_then(|c| message.template(&c, message.origin().place));
         if let (Some(role), Some(content)) = (role, content) {
             parts.push((role.text, content));
         }
@@ -186,15 +168,12 @@ fn resolve(one: &Written<'_>, all: &[Written<'_>]) -> Option<Condition> {
     let mut next = one.extends.as_deref();
     while let Some(parent) = next {
         let Some(found) = all.iter().find(|w| w.name == parent) else {
-            one.table.problem(format!(
-                "`extends` names `{parent}`, which is no condition of this file"
-            ));
+            one.table.problem(format!("`extends` names `{parent}`, which is no condition of this file"));
             return None;
         };
         if !seen.insert(parent) || seen.len() > MAX_CHAIN {
-            one.table.problem(format!(
-                "`extends` goes round in a circle or on for ever, by way of `{parent}`"
-            ));
+            one.table
+                .problem(format!("`extends` goes round in a circle or on for ever, by way of `{parent}`"));
             return None;
         }
         fields = fields.over(&found.fields);
@@ -209,36 +188,23 @@ fn finish(one: &Written<'_>, fields: Fields) -> Option<Condition> {
     let layout = |stage: Option<Stage>, wanted: &str, form: &str| -> Option<Layout> {
         let stage = stage?;
         let Some(parts) = stage.parts else {
-            one.table.problem(format!(
-                "the stage `{form}` has no `{wanted}`, nor inherits any"
-            ));
+            one.table.problem(format!("the stage `{form}` has no `{wanted}`, nor inherits any"));
             return None;
         };
         let mut replace = replace.clone();
         replace.extend(stage.replace.unwrap_or_default());
-        let omit = omit
-            .iter()
-            .cloned()
-            .chain(stage.omit.unwrap_or_default())
-            .collect();
+        let omit = omit.iter().cloned().chain(stage.omit.unwrap_or_default()).collect();
         let prefill = stage.prefill.unwrap_or(Prefill::Literal(String::new()));
-        Some(Layout {
-            parts,
-            prefill,
-            replace,
-            omit,
-        })
+        Some(Layout { parts, prefill, replace, omit })
     };
     if fields.base.is_none() && fields.chat.is_none() {
-        one.table
-            .problem("there is neither a `base` nor a `chat` table, nor is one inherited");
+        one.table.problem("there is neither a `base` nor a `chat` table, nor is one inherited");
         return None;
     }
     let base = layout(fields.base, "text", "base");
     let chat = layout(fields.chat, "messages", "chat");
     let Some(entities) = fields.entities else {
-        one.table
-            .problem("the key `entities` is missing, and nothing is inherited");
+        one.table.problem("the key `entities` is missing, and nothing is inherited");
         return None;
     };
     Some(Condition {
@@ -263,9 +229,7 @@ impl Fields {
         Self {
             entities: self.entities.or_else(|| parent.entities.clone()),
             scenarios: self.scenarios.or_else(|| parent.scenarios.clone()),
-            question_language: self
-                .question_language
-                .or_else(|| parent.question_language.clone()),
+            question_language: self.question_language.or_else(|| parent.question_language.clone()),
             languages: self.languages.or_else(|| parent.languages.clone()),
             stages: self.stages.or_else(|| parent.stages.clone()),
             replace: self.replace.or_else(|| parent.replace.clone()),

@@ -27,16 +27,10 @@ pub struct Located {
 
 impl<'t> Document<'t> {
     pub fn parse(file: &'t str, text: &'t str) -> Result<Self, Box<Finding>> {
-        let lines: Vec<usize> = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
+        let lines: Vec<usize> =
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         match DeTable::parse(text) {
-            Ok(root) => Ok(Self {
-                file,
-                root: root.into_inner(),
-                lines,
-                problems: RefCell::default(),
-            }),
+            Ok(root) => Ok(Self { file, root: root.into_inner(), lines, problems: RefCell::default() }),
             Err(e) => {
                 let line = e.span().map(|span| line_at(&lines, span.start));
                 let mut finding = Finding::error(
@@ -50,12 +44,7 @@ impl<'t> Document<'t> {
     }
 
     pub fn root(&self) -> Table<'_> {
-        Table {
-            document: self,
-            map: &self.root,
-            place: String::new(),
-            line: 1,
-        }
+        Table { document: self, map: &self.root, place: String::new(), line: 1 }
     }
 
     pub fn into_problems(self) -> Vec<Finding> {
@@ -96,10 +85,7 @@ impl<'d> Table<'d> {
     /// Notes a problem on a line.
     pub fn note(&self, line: usize, message: impl Into<String>) {
         let origin = Origin::new(self.document.file, line, self.place.clone());
-        self.document
-            .problems
-            .borrow_mut()
-            .push(Finding::error(&origin, message));
+        self.document.problems.borrow_mut().push(Finding::error(&origin, message));
     }
 
     /// Refuses keys that are not listed.
@@ -109,11 +95,7 @@ impl<'d> Table<'d> {
                 let line = line_at(&self.document.lines, key.span().start);
                 self.note(
                     line,
-                    format!(
-                        "unknown key `{}` (known here: {})",
-                        excerpt(key.get_ref()),
-                        known.join(", ")
-                    ),
+                    format!("unknown key `{}` (known here: {})", excerpt(key.get_ref()), known.join(", ")),
                 );
             }
         }
@@ -132,20 +114,14 @@ impl<'d> Table<'d> {
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
-        self.note(
-            self.line_of(value),
-            format!("`{key}` must be {wanted}, not {}", kind(value.get_ref())),
-        );
+        self.note(self.line_of(value), format!("`{key}` must be {wanted}, not {}", kind(value.get_ref())));
     }
 
     /// A string, if the key is there.
     pub fn string(&self, key: &str) -> Option<Located> {
         let value = self.value(key)?;
         match value.get_ref() {
-            DeValue::String(text) => Some(Located {
-                text: text.to_string(),
-                line: self.line_of(value),
-            }),
+            DeValue::String(text) => Some(Located { text: text.to_string(), line: self.line_of(value) }),
             _ => {
                 self.wrong_type(key, value, "a string");
                 None
@@ -213,10 +189,9 @@ impl<'d> Table<'d> {
     pub fn string_lists(&self, key: &str) -> Option<Vec<Vec<String>>> {
         let value = self.value(key)?;
         let lists = match value.get_ref() {
-            DeValue::Array(items) => items
-                .iter()
-                .map(|item| item.get_ref().as_array().and_then(strings_of))
-                .collect(),
+            DeValue::Array(items) => {
+                items.iter().map(|item| item.get_ref().as_array().and_then(strings_of)).collect()
+            }
             _ => None,
         };
         if lists.is_none() {
@@ -267,12 +242,7 @@ impl<'d> Table<'d> {
     }
 
     fn inner(&self, map: &'d DeTable<'d>, line: usize) -> Table<'d> {
-        Table {
-            document: self.document,
-            map,
-            place: self.place.clone(),
-            line,
-        }
+        Table { document: self.document, map, place: self.place.clone(), line }
     }
 
     /// Keys and lines, in alphabetical order.
@@ -300,10 +270,7 @@ impl<'d> Table<'d> {
         match Template::parse(&text.text, origin.clone()) {
             Ok(template) => Some(template),
             Err(message) => {
-                self.document
-                    .problems
-                    .borrow_mut()
-                    .push(Finding::error(&origin, message));
+                self.document.problems.borrow_mut().push(Finding::error(&origin, message));
                 None
             }
         }
@@ -311,10 +278,7 @@ impl<'d> Table<'d> {
 }
 
 fn strings_of(items: &toml::de::DeArray<'_>) -> Option<Vec<String>> {
-    items
-        .iter()
-        .map(|item| item.get_ref().as_str().map(str::to_owned))
-        .collect()
+    items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {
@@ -331,7 +295,5 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 /// What questions, scenarios, types, sets, conditions and languages may be called: they make up prompt ids.
 pub fn is_id(name: &str) -> bool {
     (1..=100).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }

@@ -37,12 +37,7 @@ pub fn read(document: &Document<'_>, set: &str) -> Option<EntitySet> {
     }
     let pairs = pairs(&root, &entities)?;
     refuse_same_names(&root, &entities, &pairs);
-    Some(EntitySet {
-        name: set.to_owned(),
-        entities,
-        pairs,
-        origin: root.origin(),
-    })
+    Some(EntitySet { name: set.to_owned(), entities, pairs, origin: root.origin() })
 }
 
 fn entity(table: Table<'_>) -> Option<Entity> {
@@ -79,10 +74,7 @@ fn entity(table: Table<'_>) -> Option<Entity> {
         inner.need("forms")?;
         let forms = inner.string_map("forms")?;
         if let Some(form) = forms.keys().find(|f| !is_word(f)) {
-            inner.problem(format!(
-                "`{}` cannot be the name of a form (letters, digits, `_`)",
-                excerpt(form)
-            ));
+            inner.problem(format!("`{}` cannot be the name of a form (letters, digits, `_`)", excerpt(form)));
         }
         if let Some((form, _)) = forms.iter().find(|(_, text)| text.is_empty()) {
             inner.problem(format!("the form `{form}` is empty"));
@@ -90,19 +82,13 @@ fn entity(table: Table<'_>) -> Option<Entity> {
         let agree = inner.strings("agree").unwrap_or_default();
         spelled.insert(language, Spelled { agree, forms });
     }
-    Some(Entity {
-        id: id.text,
-        spelled,
-        origin: table.origin(),
-    })
+    Some(Entity { id: id.text, spelled, origin: table.origin() })
 }
 
 fn is_entity_id(id: &str) -> bool {
     (1..=100).contains(&id.len())
         && id.trim() == id
-        && !id
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '/' | ',' | '"'))
+        && !id.chars().any(|c| c.is_control() || matches!(c, '/' | ',' | '"'))
 }
 
 /// Pairs as indices: country_1 before country_2 as the file orders them, or as a listed pair is written.
@@ -115,19 +101,12 @@ fn pairs(root: &Table<'_>, entities: &[Entity]) -> Option<Vec<(usize, usize)>> {
             return None;
         }
         let n = entities.len();
-        return Some(
-            (0..n)
-                .flat_map(|i| (i + 1..n).map(move |j| (i, j)))
-                .collect(),
-        );
+        return Some((0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j))).collect());
     }
     let index = |id: &str| {
         let found = entities.iter().position(|e| e.id == id);
         if found.is_none() {
-            root.problem(format!(
-                "`pairs` names `{}`, which is no entity of this file",
-                excerpt(id)
-            ));
+            root.problem(format!("`pairs` names `{}`, which is no entity of this file", excerpt(id)));
         }
         found
     };
@@ -135,17 +114,12 @@ fn pairs(root: &Table<'_>, entities: &[Entity]) -> Option<Vec<(usize, usize)>> {
     let mut pairs = Vec::new();
     for pair in root.string_lists("pairs")? {
         let [one, two] = pair.as_slice() else {
-            root.problem(format!(
-                "`pairs` has an entry of {} names; a pair has two",
-                pair.len()
-            ));
+            root.problem(format!("`pairs` has an entry of {} names; a pair has two", pair.len()));
             return None;
         };
         let (a, b) = (index(one)?, index(two)?);
         if a == b || !seen.insert((a.min(b), a.max(b))) {
-            root.problem(format!(
-                "`pairs` has `{one}` with `{two}`, which is a repetition or no pair"
-            ));
+            root.problem(format!("`pairs` has `{one}` with `{two}`, which is a repetition or no pair"));
             return None;
         }
         pairs.push((a, b));
@@ -167,9 +141,7 @@ fn refuse_same_names(root: &Table<'_>, entities: &[Entity], pairs: &[(usize, usi
         if let (Some(a), Some(b)) = (entities.get(a), entities.get(b)) {
             let name = format!("{}-{}", a.id, b.id);
             if names.contains(&name) {
-                root.problem(format!(
-                    "two pairs are both called `{name}`; use ids without hyphens"
-                ));
+                root.problem(format!("two pairs are both called `{name}`; use ids without hyphens"));
             }
             names.insert(name);
         }

@@ -12,20 +12,10 @@ const FORMAT: i64 = 1;
 /// A study without anything but its header.
 pub fn read(document: &Document<'_>) -> Option<Study> {
     let root = document.root();
-    root.only(&[
-        "format",
-        "name",
-        "version",
-        "title",
-        "languages",
-        "question",
-        "answers",
-    ]);
+    root.only(&["format", "name", "version", "title", "languages", "question", "answers"]);
     let format = root.integer("format")?;
     if format != FORMAT {
-        root.problem(format!(
-            "`format` is {format}; this program reads format {FORMAT}"
-        ));
+        root.problem(format!("`format` is {format}; this program reads format {FORMAT}"));
         return None;
     }
     let name = root.need_id("name");
@@ -143,9 +133,7 @@ fn choices(table: &Table<'_>) -> Option<Choices> {
                 return None;
             }
             if list[..i].contains(spelling) {
-                table.problem(format!(
-                    "the {which} answer has the spelling {spelling:?} twice"
-                ));
+                table.problem(format!("the {which} answer has the spelling {spelling:?} twice"));
                 return None;
             }
         }

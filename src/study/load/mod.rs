@@ -40,18 +40,14 @@ impl Study {
         }
         let folder = Path::new(name_or_folder);
         if !folder.is_dir() {
-            return Err(StudyError::NotFound {
-                name: name_or_folder.to_owned(),
-                known: list([EMBEDDED[0]]),
-            });
+            return Err(StudyError::NotFound { name: name_or_folder.to_owned(), known: list([EMBEDDED[0]]) });
         }
         StudyFiles::read(folder)
     }
 
     pub fn from_files(files: StudyFiles) -> Result<Self, StudyError> {
         Self::parse(files).map_err(|findings| {
-            StudyError::from_findings(findings)
-                .unwrap_or_else(|| StudyError::folder("", "unreadable"))
+            StudyError::from_findings(findings).unwrap_or_else(|| StudyError::folder("", "unreadable"))
         })
     }
 
@@ -65,9 +61,7 @@ impl Study {
             )]);
         }
         let mut study = None;
-        read(&files, "study.toml", &mut problems, |d| {
-            study = header::read(d)
-        });
+        read(&files, "study.toml", &mut problems, |d| study = header::read(d));
         let Some(mut study) = study else {
             return Err(problems);
         };
@@ -80,9 +74,7 @@ impl Study {
                 ["study.toml"] => {}
                 ["conditions.toml"] => {
                     has_conditions = true;
-                    read(&files, name, &mut problems, |d| {
-                        study.conditions = conditions::read(d)
-                    });
+                    read(&files, name, &mut problems, |d| study.conditions = conditions::read(d));
                 }
                 ["entities", file] if stem(file).is_some() => {
                     let set = stem(file).unwrap_or_default();
@@ -135,12 +127,7 @@ impl Study {
 }
 
 /// Parses one file and hands it on; what is wrong with it joins `problems`.
-fn read(
-    files: &StudyFiles,
-    name: &str,
-    problems: &mut Vec<Finding>,
-    take: impl FnOnce(&Document<'_>),
-) {
+fn read(files: &StudyFiles, name: &str, problems: &mut Vec<Finding>, take: impl FnOnce(&Document<'_>)) {
     let bytes = files.get(name).unwrap_or_default();
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

@@ -12,18 +12,12 @@ pub fn read(document: &Document<'_>, kind: &str) -> Vec<Scenario> {
     if let Some(written) = root.need_id("type")
         && written != kind
     {
-        root.problem(format!(
-            "`type` is `{written}`, but the file is called {kind}.toml"
-        ));
+        root.problem(format!("`type` is `{written}`, but the file is called {kind}.toml"));
     }
     if !is_id(kind) {
         root.problem("the file's name cannot be the name of a type");
     }
-    let set = if root.has("set") {
-        root.need_id("set").unwrap_or_default()
-    } else {
-        "main".to_owned()
-    };
+    let set = if root.has("set") { root.need_id("set").unwrap_or_default() } else { "main".to_owned() };
     let free = match root.string("placeholders") {
         None => false,
         Some(word) if word.text == "any" => true,
@@ -51,29 +45,16 @@ pub fn read(document: &Document<'_>, kind: &str) -> Vec<Scenario> {
                 "responds" => ScenarioRole::Responds,
                 "none" => ScenarioRole::None,
                 _ => {
-                    table.note(
-                        word.line,
-                        "`role` must be \"acts\", \"responds\" or \"none\"",
-                    );
+                    table.note(word.line, "`role` must be \"acts\", \"responds\" or \"none\"");
                     continue;
                 }
             },
             None => continue,
         };
-        let Some(text) = table
-            .need_string("text")
-            .and_then(|t| table.template(&t, &place))
-        else {
+        let Some(text) = table.need_string("text").and_then(|t| table.template(&t, &place)) else {
             continue;
         };
-        scenarios.push(Scenario {
-            id,
-            kind: kind.to_owned(),
-            set: set.clone(),
-            role,
-            text,
-            free,
-        });
+        scenarios.push(Scenario { id, kind: kind.to_owned(), set: set.clone(), role, text, free });
     }
     scenarios
 }

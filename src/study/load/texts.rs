@@ -13,18 +13,12 @@ pub fn read(document: &Document<'_>) -> BTreeMap<String, Text> {
         if !is_text_name(&name) {
             root.note(
                 line,
-                format!(
-                    "`{}` cannot be the name of a text (lower case, digits, `_`)",
-                    excerpt(&name)
-                ),
+                format!("`{}` cannot be the name of a text (lower case, digits, `_`)", excerpt(&name)),
             );
             continue;
         }
         if RESERVED.contains(&name.as_str()) {
-            root.note(
-                line,
-                format!("`{name}` is reserved and cannot be the name of a text"),
-            );
+            root.note(line, format!("`{name}` is reserved and cannot be the name of a text"));
             continue;
         }
         if root.is_table(&name) {
@@ -47,10 +41,7 @@ pub fn read(document: &Document<'_>) -> BTreeMap<String, Text> {
                 texts.insert(name, Text::One(template));
             }
         } else {
-            root.note(
-                line,
-                format!("`{name}` must be a string or a table of strings by question id"),
-            );
+            root.note(line, format!("`{name}` must be a string or a table of strings by question id"));
         }
     }
     texts

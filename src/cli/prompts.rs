@@ -1,0 +1,183 @@
+//! `tiltmeter prompts`: what a checkpoint would be asked, as JSON lines.
+
+use crate::study::{Message, OptionOrder, Prompt, PromptQuery, PromptText, Roles, StageForm, Study};
+use crate::tokens::{ChatTemplate, PromptTokenizer};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Print the prompts of a study's condition as JSON lines.
+///
+/// A line holds id, pair, scenario, scenario_type, question, roles, order and what the model is shown: `text`, or for
+/// chat without a model `messages` and `prefill`. With a model a chat's `text` is the rendered template, and `tokens` are
+/// its ids.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    query: QueryArgs,
+    /// How the checkpoint is addressed
+    #[arg(long, value_enum)]
+    stage: Stage,
+    /// Checkpoint folder, or a hub id in the local Hugging Face cache, to render and tokenize for
+    #[arg(long, value_name = "DIR|ID")]
+    model: Option<String>,
+    /// Print only the first N
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+/// Which study, and which of its prompts.
+#[derive(Debug, Clone, clap::Args)]
+pub struct QueryArgs {
+    /// Name of an embedded study, or a study's folder
+    #[arg(long, value_name = "NAME|DIR", default_value = crate::study::EMBEDDED[0])]
+    pub study: String,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+}
+
+/// Which prompts of a study.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FilterArgs {
+    /// Language of the scenarios [default: the study's first]
+    #[arg(long, value_name = "L")]
+    pub language: Option<String>,
+    #[arg(long, value_name = "C", default_value = "main")]
+    pub condition: String,
+    /// Keep pairs of these entities only, by id
+    #[arg(long, visible_alias = "entities", value_name = "ID,ID,...", value_delimiter = ',')]
+    pub countries: Vec<String>,
+    /// Keep these pairs only, as `USA-France`
+    #[arg(long, value_name = "PAIR,...", value_delimiter = ',')]
+    pub pairs: Vec<String>,
+    /// Keep these scenarios only, by id or type
+    #[arg(long, value_name = "ID|TYPE,...", value_delimiter = ',')]
+    pub scenarios: Vec<String>,
+    /// The checkpoint's own beginning of an answer, for conditions that ask for it (`\n` is a newline)
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = unescape)]
+    pub prefill: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Stage {
+    /// Plain text
+    Base,
+    /// Messages
+    Chat,
+}
+
+impl Stage {
+    pub fn form(self) -> StageForm {
+        match self {
+            Self::Base => StageForm::Base,
+            Self::Chat => StageForm::Chat,
+        }
+    }
+}
+
+impl FilterArgs {
+    pub fn query(self, study: &Study, stage: Stage) -> PromptQuery {
+        let first = || study.languages().first().cloned().unwrap_or_default();
+        PromptQuery {
+            language: self.language.unwrap_or_else(first),
+            condition: self.condition,
+            form: stage.form(),
+            entities: self.countries,
+            pairs: self.pairs,
+            scenarios: self.scenarios,
+            prefill: self.prefill,
+        }
+    }
+}
+
+/// Shells make it hard to pass a newline.
+fn unescape(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.replace("\\n", "\n"))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    pair: &'a [String; 2],
+    scenario: &'a str,
+    scenario_type: &'a str,
+    question: &'a str,
+    roles: Roles,
+    order: OptionOrder,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<&'a [Message]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefill: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<Vec<u32>>,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    let study = Study::open(&args.query.study)?;
+    let query = args.query.filter.query(&study, args.stage);
+    let prompts = study.prompts(&query)?;
+    let speller = args.model.as_deref().map(|model| Speller::open(model, args.stage)).transpose()?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for prompt in prompts.take(args.limit.unwrap_or(usize::MAX)) {
+        let spelled = speller.as_ref().map(|s| s.spell(&prompt)).transpose()?;
+        let (text, messages, prefill, tokens) = match (spelled, &prompt.text) {
+            (Some((text, tokens)), _) => (Some(text), None, None, Some(tokens)),
+            (None, PromptText::Plain(text)) => (Some(text.clone()), None, None, None),
+            (None, PromptText::Chat { messages, prefill }) => {
+                (None, Some(messages.as_slice()), Some(prefill.as_str()), None)
+            }
+        };
+        let line = Line {
+            id: &prompt.id,
+            pair: &prompt.pair,
+            scenario: &prompt.scenario,
+            scenario_type: &prompt.scenario_type,
+            question: &prompt.question,
+            roles: prompt.roles,
+            order: prompt.order,
+            text: text.as_deref(),
+            messages,
+            prefill,
+            tokens,
+        };
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A checkpoint's tokenizer and, for chat, its template.
+struct Speller {
+    tokenizer: PromptTokenizer,
+    template: Option<ChatTemplate>,
+}
+
+impl Speller {
+    fn open(model: &str, stage: Stage) -> Result<Self> {
+        let dir = super::engine::ModelArgs { model: model.to_owned(), revision: None }.resolve()?;
+        let dir: &Path = &dir;
+        let template = match stage {
+            Stage::Base => None,
+            Stage::Chat => Some(ChatTemplate::open(dir)?),
+        };
+        Ok(Self { tokenizer: PromptTokenizer::open(dir)?, template })
+    }
+
+    /// The text that the model reads and its token ids.
+    fn spell(&self, prompt: &Prompt) -> Result<(String, Vec<u32>)> {
+        match &prompt.text {
+            PromptText::Plain(text) => Ok((text.clone(), self.tokenizer.encode_plain(text)?)),
+            PromptText::Chat { messages, prefill } => {
+                let template = self.template.as_ref().context("chat prompts need a chat template")?;
+                let text = template.render(messages, Some(prefill))?;
+                let tokens = self.tokenizer.encode_rendered(&text)?;
+                Ok((text, tokens))
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! `tiltmeter study`: look at studies, check them, copy them, begin one.
+
+use super::grouped;
+use super::prompts::{FilterArgs, Stage};
+use crate::study::{EMBEDDED, Finding, PromptText, ScenarioRole, StageForm, Study, StudyFiles};
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// List, show, export, check and begin studies.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the studies that the program carries
+    List,
+    /// Show what a study asks, or one of its prompts
+    Show(ShowArgs),
+    /// Write a study's files into a new folder
+    Export {
+        /// Name of an embedded study, or a study's folder
+        study: String,
+        folder: PathBuf,
+    },
+    /// Check a study's files; exit code 1 if prompts would be missing or wrong
+    Validate {
+        /// Name of an embedded study, or a study's folder
+        study: String,
+    },
+    /// Write a small commented study of your own to start from
+    New {
+        folder: PathBuf,
+        /// What to start from
+        #[arg(long, value_enum, default_value_t = Template::Pair)]
+        template: Template,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// Name of an embedded study, or a study's folder
+    #[arg(default_value = EMBEDDED[0])]
+    study: String,
+    /// Show the first prompt of the condition instead
+    #[arg(long)]
+    prompt: bool,
+    #[arg(long, value_enum, default_value_t = Stage::Base)]
+    stage: Stage,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Template {
+    /// Two companies, two questions, two languages
+    Pair,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    match args.command {
+        Command::List => list(),
+        Command::Show(args) if args.prompt => show_prompt(args),
+        Command::Show(args) => show(&Study::open(&args.study)?),
+        Command::Export { study, folder } => {
+            let files = Study::open_files(&study)?;
+            files.write(&folder)?;
+            eprintln!("{} files in {}", files.len(), folder.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Validate { study } => validate(Study::open_files(&study)?),
+        Command::New { folder, template: Template::Pair } => {
+            let files = StudyFiles::template_pair();
+            files.write(&folder)?;
+            let folder = folder.display();
+            eprintln!("{} files in {folder}; begin with {folder}/study.toml", files.len());
+            eprintln!("then: tiltmeter study validate {folder}");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn list() -> Result<ExitCode> {
+    let study = Study::embedded()?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header([
+        "name",
+        "version",
+        "languages",
+        "scenarios",
+        "types",
+        "conditions",
+        "prompts",
+        "title",
+    ]);
+    let kinds: BTreeSet<_> = study.scenarios().iter().map(|s| s.kind.as_str()).collect();
+    let prompts: usize = study.conditions().iter().flat_map(|c| counts(&study, &c.name)).map(|c| c.2).sum();
+    table.add_row([
+        study.name().to_owned(),
+        study.version().to_owned(),
+        study.languages().join(","),
+        study.scenarios().len().to_string(),
+        kinds.len().to_string(),
+        study.conditions().len().to_string(),
+        grouped(prompts),
+        study.title().to_owned(),
+    ]);
+    print(&trimmed(&table))
+}
+
+/// Language, form and number of prompts, where a condition exists.
+fn counts<'s>(study: &'s Study, condition: &str) -> Vec<(&'s str, StageForm, usize)> {
+    let Ok(condition) = study.condition(condition) else {
+        return Vec::new();
+    };
+    let pairs = study.entity_set(&condition.entities).map_or(0, |set| set.pairs.len());
+    let scenarios = study.scenarios().iter().filter(|s| s.set == condition.scenarios).count();
+    let each = pairs * scenarios * study.questions().len() * 4;
+    let forms = [StageForm::Base, StageForm::Chat];
+    let mut counts = Vec::new();
+    for language in study.languages() {
+        let asked = forms.into_iter().filter(|f| condition.exists(language, *f));
+        counts.extend(asked.map(|form| (language.as_str(), form, each)));
+    }
+    counts
+}
+
+fn show(study: &Study) -> Result<ExitCode> {
+    let mut text = format!("{} {}", study.name(), study.version());
+    if !study.title().is_empty() {
+        text.push_str(&format!(": {}", study.title()));
+    }
+    let questions: Vec<String> =
+        study.questions().iter().map(|q| format!("{} ({:+})", q.id, q.polarity)).collect();
+    let sets: Vec<String> = study
+        .entity_sets()
+        .map(|set| {
+            let ids: Vec<&str> = set.entities.iter().take(10).map(|e| e.id.as_str()).collect();
+            let more = if set.entities.len() > ids.len() { ", ..." } else { "" };
+            format!("{}: {}{more} ({} pairs)", set.name, ids.join(", "), set.pairs.len())
+        })
+        .collect();
+    let answers = study.answers(study.languages().first().map_or("", String::as_str));
+    text.push_str(&format!("\nhash       {}", study.hash()));
+    text.push_str(&format!("\nlanguages  {}", study.languages().join(", ")));
+    text.push_str(&format!("\nquestions  {}", questions.join(", ")));
+    text.push_str(&format!("\nanswers    {:?} or {:?}", answers[0], answers[1]));
+    text.push_str(&format!("\nentities   {}\n\n", sets.join("\n           ")));
+    text.push_str(&trimmed(&scenario_table(study)));
+    text.push('\n');
+    text.push_str(&trimmed(&condition_table(study)));
+    print(&text)
+}
+
+fn scenario_table(study: &Study) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["type", "set", "acts", "responds", "none", "scenarios"]);
+    right_align(&mut table, 2..6);
+    let mut kinds: BTreeMap<(&str, &str), [usize; 3]> = BTreeMap::new();
+    for scenario in study.scenarios() {
+        let counts = kinds.entry((&scenario.set, &scenario.kind)).or_default();
+        let [acts, responds, none] = counts;
+        *match scenario.role {
+            ScenarioRole::Acts => acts,
+            ScenarioRole::Responds => responds,
+            ScenarioRole::None => none,
+        } += 1;
+    }
+    for ((set, kind), [acts, responds, none]) in kinds {
+        let numbers = [acts, responds, none, acts + responds + none];
+        let row = [kind.to_owned(), set.to_owned()].into_iter();
+        table.add_row(row.chain(numbers.map(|n| n.to_string())));
+    }
+    table
+}
+
+fn condition_table(study: &Study) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["condition", "entities", "scenarios", "languages", "stages", "prompts each"]);
+    right_align(&mut table, 5..6);
+    for condition in study.conditions() {
+        let counts = counts(study, &condition.name);
+        let mut languages: Vec<&str> = counts.iter().map(|c| c.0).collect();
+        languages.dedup();
+        let stages: BTreeSet<&str> = counts.iter().map(|c| c.1.name()).collect();
+        table.add_row([
+            condition.name.clone(),
+            condition.entities.clone(),
+            condition.scenarios.clone(),
+            languages.join(","),
+            stages.into_iter().collect::<Vec<_>>().join(","),
+            grouped(counts.first().map_or(0, |c| c.2)),
+        ]);
+    }
+    table
+}
+
+fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// The table without white space at the ends of lines.
+fn trimmed(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn show_prompt(args: ShowArgs) -> Result<ExitCode> {
+    let study = Study::open(&args.study)?;
+    let query = args.filter.query(&study, args.stage);
+    let Some(prompt) = study.prompts(&query)?.next() else {
+        anyhow::bail!("no prompt is left by this choice of pairs and scenarios");
+    };
+    eprintln!("{} ({})", prompt.id, query.form.name());
+    match prompt.text {
+        PromptText::Plain(text) => print(&format!("{text}\n")),
+        PromptText::Chat { messages, prefill } => {
+            let mut text = String::new();
+            for message in messages {
+                text.push_str(&format!("[{}]\n{}\n", message.role, message.content));
+            }
+            if !prefill.is_empty() {
+                text.push_str(&format!("[assistant begins]\n{prefill}\n"));
+            }
+            print(&text)
+        }
+    }
+}
+
+fn validate(files: StudyFiles) -> Result<ExitCode> {
+    let findings = Study::validate_files(files);
+    let errors = findings.iter().filter(|f| f.is_error()).count();
+    let mut text = String::new();
+    for finding in &findings {
+        let severity = if finding.is_error() { "error" } else { "warning" };
+        text.push_str(&format!("{severity}: {finding}\n"));
+    }
+    print(&text)?;
+    eprintln!("{}, {}", number(errors, "error"), number(findings.len() - errors, "warning"));
+    Ok(if findings.iter().any(Finding::is_error) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn number(n: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+fn print(text: &str) -> Result<ExitCode> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,212 @@
+//! The languages held against the reference: the same scenarios, roles and texts, and none left untranslated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::error::{Finding, Origin};
+use super::super::model::{Scenario, ScenarioRole, Study, Text};
+use super::super::template::Template;
+
+/// A text with fewer letters than this may well be the same in two languages.
+const LETTERS: usize = 12;
+
+pub fn check(study: &Study, findings: &mut Vec<Finding>) {
+    let Some((reference, others)) = study.languages.split_first() else {
+        return;
+    };
+    if study.scenarios_in(reference).is_empty() {
+        let folder = Origin::file(format!("scenarios/{reference}"));
+        findings.push(Finding::error(&folder, "the reference language has no scenarios"));
+    }
+    for language in others {
+        scenarios(study, reference, language, findings);
+        texts(study, reference, language, findings);
+    }
+    texts_by_question(study, findings);
+    repeated_narratives(study, findings);
+    one_sided_types(study, findings);
+    same_names(study, findings);
+}
+
+fn scenarios(study: &Study, reference: &str, language: &str, findings: &mut Vec<Finding>) {
+    let by_id = |language| -> BTreeMap<&str, &Scenario> {
+        study.scenarios_in(language).iter().map(|s| (s.id.as_str(), s)).collect()
+    };
+    let (theirs, own) = (by_id(reference), by_id(language));
+    for (id, scenario) in &theirs {
+        let Some(translated) = own.get(id) else {
+            let file = Origin {
+                file: format!("scenarios/{language}/{}.toml", scenario.kind),
+                line: None,
+                place: format!("scenario `{id}`"),
+            };
+            let message = format!("the scenario is missing; `{reference}` has it");
+            findings.push(Finding::error(&file, message));
+            continue;
+        };
+        let mut differs = |what: &str, here: &str, there: &str| {
+            if here != there {
+                let message = format!("the {what} is `{here}`, but `{there}` in `{reference}`");
+                findings.push(Finding::error(&translated.text.origin, message));
+            }
+        };
+        differs("role", translated.role.name(), scenario.role.name());
+        differs("set", &translated.set, &scenario.set);
+        differs("type", &translated.kind, &scenario.kind);
+        if translated.free != scenario.free {
+            let message = format!("`placeholders` differs from the file in `{reference}`");
+            findings.push(Finding::error(&translated.text.origin, message));
+        }
+        if untranslated(&translated.text, &scenario.text) {
+            let message = format!("the narrative is the one of `{reference}`, not translated");
+            findings.push(Finding::error(&translated.text.origin, message));
+        }
+    }
+    for (id, scenario) in &own {
+        if !theirs.contains_key(id) {
+            let message = format!("the reference language `{reference}` has no such scenario");
+            findings.push(Finding::error(&scenario.text.origin, message));
+        }
+    }
+}
+
+fn texts(study: &Study, reference: &str, language: &str, findings: &mut Vec<Finding>) {
+    let empty = BTreeMap::new();
+    let theirs = study.texts.get(reference).unwrap_or(&empty);
+    let own = study.texts.get(language).unwrap_or(&empty);
+    let file = Origin::file(format!("texts/{language}.toml"));
+    for (name, text) in theirs {
+        match (own.get(name), text) {
+            (None, _) => {
+                let message = format!("the text `{name}` is missing; `{reference}` has it");
+                findings.push(Finding::error(&file, message));
+            }
+            (Some(Text::One(own)), Text::One(text)) => warn_untranslated(own, text, reference, findings),
+            (Some(Text::ByQuestion(own, _)), Text::ByQuestion(text, _)) => {
+                for (question, text) in text {
+                    if let Some(own) = own.get(question) {
+                        warn_untranslated(own, text, reference, findings);
+                    }
+                }
+            }
+            // One for all questions here, one for each there: odd, but it works.
+            (Some(own), _) => {
+                let origin = match own {
+                    Text::One(template) => &template.origin,
+                    Text::ByQuestion(_, origin) => origin,
+                };
+                let message =
+                    format!("one of this language and `{reference}` has it by question, the other not");
+                findings.push(Finding::warning(origin, message));
+            }
+        }
+    }
+    for (name, text) in own {
+        if !theirs.contains_key(name) {
+            let origin = match text {
+                Text::One(template) => &template.origin,
+                Text::ByQuestion(_, origin) => origin,
+            };
+            let message = format!("the reference language `{reference}` has no text `{name}`");
+            findings.push(Finding::error(origin, message));
+        }
+    }
+}
+
+fn warn_untranslated(own: &Template, reference: &Template, language: &str, findings: &mut Vec<Finding>) {
+    if untranslated(own, reference) {
+        let message = format!("the text is the one of `{language}`, not translated");
+        findings.push(Finding::warning(&own.origin, message));
+    }
+}
+
+fn untranslated(own: &Template, reference: &Template) -> bool {
+    let text = own.literal_text();
+    text.chars().filter(|c| c.is_alphabetic()).count() >= LETTERS && text == reference.literal_text()
+}
+
+/// A text by question has every question, no other, and not twice the same for questions of opposite polarity.
+fn texts_by_question(study: &Study, findings: &mut Vec<Finding>) {
+    for texts in study.texts.values() {
+        for (name, text) in texts {
+            let Text::ByQuestion(by_question, origin) = text else {
+                continue;
+            };
+            for question in &study.questions {
+                if !by_question.contains_key(&question.id) {
+                    let message = format!("the text `{name}` has nothing for the question `{}`", question.id);
+                    findings.push(Finding::error(origin, message));
+                }
+            }
+            for (question, template) in by_question {
+                let Some(polarity) = study.polarity(question) else {
+                    let message = format!("study.toml has no question `{question}`");
+                    findings.push(Finding::error(&template.origin, message));
+                    continue;
+                };
+                let twin = by_question.iter().find(|(other, t)| {
+                    t.pieces == template.pieces && study.polarity(other).is_some_and(|p| p != polarity)
+                });
+                if let Some((twin, _)) = twin
+                    && question < twin
+                {
+                    let message = format!(
+                        "the questions `{question}` and `{twin}`, of opposite polarity, have the same text"
+                    );
+                    findings.push(Finding::warning(origin, message));
+                }
+            }
+        }
+    }
+}
+
+fn repeated_narratives(study: &Study, findings: &mut Vec<Finding>) {
+    for language in &study.languages {
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for scenario in study.scenarios_in(language).iter().filter(|s| !s.free) {
+            let text = scenario.text.literal_text();
+            if let Some(first) = seen.get(&text) {
+                let message = format!("the narrative is that of `{first}` again");
+                findings.push(Finding::error(&scenario.text.origin, message));
+            } else {
+                seen.insert(text, &scenario.id);
+            }
+        }
+    }
+}
+
+/// In a type where the first-named entity only ever acts, role and order of naming are the same thing.
+fn one_sided_types(study: &Study, findings: &mut Vec<Finding>) {
+    let mut kinds: BTreeMap<&str, (BTreeSet<&str>, &Scenario)> = BTreeMap::new();
+    for scenario in study.scenarios() {
+        let entry = kinds.entry(&scenario.kind).or_insert_with(|| (BTreeSet::new(), scenario));
+        entry.0.insert(scenario.role.name());
+    }
+    for (roles, scenario) in kinds.values() {
+        let (acts, responds) = (ScenarioRole::Acts.name(), ScenarioRole::Responds.name());
+        if roles.contains(acts) != roles.contains(responds) {
+            let file = Origin::file(scenario.text.origin.file.clone());
+            let message = format!(
+                "the type has no scenario with the role `{}`, so that role and order of naming cannot be told apart",
+                if roles.contains(acts) { responds } else { acts }
+            );
+            findings.push(Finding::warning(&file, message));
+        }
+    }
+}
+
+/// Two entities that read alike cannot be told apart by anybody.
+fn same_names(study: &Study, findings: &mut Vec<Finding>) {
+    for set in study.entity_sets.values() {
+        for language in &study.languages {
+            let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+            for entity in &set.entities {
+                let name = entity.spelled.get(language).and_then(|s| s.forms.get("name"));
+                let Some(name) = name else { continue };
+                if let Some(other) = seen.insert(name, &entity.id) {
+                    let message = format!("`{name}` is also the name of `{other}` in {language}");
+                    findings.push(Finding::error(&entity.origin, message));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Whole prompts: how the texts join, and how each prompt ends.
+
+use std::collections::BTreeSet;
+
+use super::super::error::{Finding, Severity};
+use super::super::expand::Context;
+use super::super::model::{Condition, EntitySet, Layout, Prefill, Scenario, Study};
+use super::super::prompt::StageForm;
+use super::super::prompts::Cast;
+use super::wording::{self, Slips};
+
+pub fn check(study: &Study, findings: &mut Vec<Finding>) {
+    // What is wrong inside a text has been said there.
+    let mut said: BTreeSet<String> = findings.iter().map(|f| f.message.clone()).collect();
+    for condition in &study.conditions {
+        let Ok(entities) = study.entity_set(&condition.entities) else {
+            continue;
+        };
+        for form in [StageForm::Base, StageForm::Chat] {
+            let Some(layout) = condition.layout(form) else {
+                continue;
+            };
+            ends(condition, form, layout, findings);
+            for language in study.languages.iter().filter(|l| condition.exists(l, form)) {
+                let prompts = Samples { study, condition, layout, entities, language, form };
+                prompts.check(&mut said, findings);
+            }
+        }
+    }
+}
+
+/// The last thing of a conversation is the user's.
+fn ends(condition: &Condition, form: StageForm, layout: &Layout, findings: &mut Vec<Finding>) {
+    let last = layout.parts.last().map_or("", |(role, _)| role);
+    if form == StageForm::Chat && last != "user" {
+        let message = format!("the last chat message is the {last}'s; the checkpoint answers a user");
+        findings.push(Finding::warning(&condition.origin, message));
+    }
+    if let Prefill::Literal(text) = &layout.prefill
+        && text.chars().count() > 40
+    {
+        let message = "the prefill is longer than 40 characters; it only begins the answer";
+        findings.push(Finding::warning(&condition.origin, message));
+    }
+}
+
+/// One prompt for each scenario type and question of a condition in a language.
+struct Samples<'s> {
+    study: &'s Study,
+    condition: &'s Condition,
+    layout: &'s Layout,
+    entities: &'s EntitySet,
+    language: &'s str,
+    form: StageForm,
+}
+
+impl<'s> Samples<'s> {
+    fn scenarios(&self) -> impl Iterator<Item = &'s Scenario> {
+        let mut kinds = BTreeSet::new();
+        let set = &self.condition.scenarios;
+        let scenarios = self.study.scenarios_in(self.language).iter();
+        scenarios.filter(move |s| s.set == *set && kinds.insert(s.kind.as_str()))
+    }
+
+    fn check(&self, said: &mut BTreeSet<String>, findings: &mut Vec<Finding>) {
+        let context = Context::new(self.study, self.condition, self.layout, self.entities, self.language);
+        let cast = Cast { a: 0, b: 1, first: 0, second: 1 };
+        for scenario in self.scenarios() {
+            for question in &self.study.questions {
+                for (_, template) in &self.layout.parts {
+                    let spans = match context.expand(template, Some(scenario), &question.id) {
+                        Ok(spans) => spans,
+                        Err(more) => {
+                            findings.extend(more.into_iter().filter(|f| said.insert(f.message.clone())));
+                            continue;
+                        }
+                    };
+                    let text = cast.render(&spans);
+                    let mut slips = Slips::new();
+                    if self.form == StageForm::Base {
+                        self.answer_place(&text, &mut slips);
+                    }
+                    wording::joined(text, &mut slips);
+                    let origin = &template.origin;
+                    findings.extend(slips.into_iter().filter_map(|(severity, message)| {
+                        said.insert(message.clone()).then(|| Finding::at(severity, origin, message))
+                    }));
+                }
+            }
+        }
+    }
+
+    /// How a base prompt ends decides which token the answer is.
+    fn answer_place(&self, text: &str, slips: &mut Slips) {
+        if text.ends_with(char::is_whitespace) {
+            let message = "the base prompt ends in white space, which many tokenizers join to the answer";
+            slips.insert((Severity::Warning, message.into()));
+        }
+        let language = self.condition.question_language.as_deref().unwrap_or(self.language);
+        let label = |answers: &Vec<String>| {
+            answers.iter().any(|a| !a.starts_with('(') && text.contains(&format!("({})", a.trim())))
+        };
+        if self.study.answers(language).iter().all(label) && !text.ends_with(['(', '（']) {
+            let message = "the options are written (A), but the base prompt does not end in `(`: the model may open a bracket first";
+            slips.insert((Severity::Warning, message.into()));
+        }
+    }
+}
