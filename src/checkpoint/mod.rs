@@ -1,7 +1,31 @@
 //! What is loaded: a checkpoint folder's config, weights and their meaning.
+//!
+//! `Checkpoint::open` reads config.json into a `DecoderSpec` (`families/`, with `fields` and `rope`), maps the weight
+//! files (`files`, `safetensors`), and binds one to the other tensor by tensor (`plan`, `bind`).
 
+pub mod hub;
 pub mod spec;
 pub mod weights;
 
+mod bind;
+mod error;
+mod families;
+mod fields;
+mod files;
+mod finite;
+mod hash;
+mod json;
+mod open;
+mod plan;
+mod rope;
+mod safetensors;
+
+pub use error::CheckpointError;
+pub use hash::{FileHash, HashOrigin};
+pub use hub::{HubError, Resolved, resolve};
+pub use open::{Checkpoint, UsedTensor};
 pub use spec::DecoderSpec;
 pub use weights::{Dtype, Role, Tensor, Weights};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,12 @@
+//! What is read off: choice scores of prompts, and the items they add up to.
 
+mod choice;
+mod engine;
+pub mod item;
+pub mod lines;
+pub mod output;
+mod work;
+
+pub use choice::{ChoiceScore, ChoiceSet};
+pub use engine::{Engine, Plan, ScoreError, ScoreItem, ScoreOptions, Tally};
+pub use work::Work;

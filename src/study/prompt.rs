@@ -41,6 +41,12 @@ pub struct Message {
     pub content: String,
 }
 
+impl Message {
+    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Message {
+        Message { role: role.into(), content: content.into() }
+    }
+}
+
 /// What the model is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PromptText {

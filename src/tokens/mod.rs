@@ -1,1 +1,20 @@
+//! How it is spelled: text to token ids, conversations to text, answers to the tokens that stand for them.
+//!
+//! Everything is read from a checkpoint's own files and nothing from its weights. BOS stands once in every prompt: the
+//! tokenizer adds it to plain text, the chat template writes it into a rendered conversation.
 
+mod bos;
+mod choices;
+mod error;
+mod files;
+mod guard;
+mod sanity;
+mod special;
+mod template;
+mod tokenizer;
+
+pub use crate::study::Message;
+pub use choices::{Choice, ChoiceTokens, InContext, Spelling};
+pub use error::{Result, TokensError};
+pub use template::{Chat, ChatTemplate, PinnedDate};
+pub use tokenizer::PromptTokenizer;

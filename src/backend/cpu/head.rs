@@ -1,0 +1,125 @@
+//! The output embedding: choice logits, log-sum-exp and the likeliest tokens, without a `[n, V]` matrix.
+
+use super::math::{dot, vectorized};
+use super::product::{Scratch, Shape, even_tile, multiply};
+use super::rows::Rows;
+use super::widen::{rows_f32, widen_row};
+use crate::backend::TokenLogit;
+use crate::checkpoint::weights::Tensor;
+use rayon::prelude::*;
+
+/// Vocabulary rows of one tile.
+const TILE: usize = 256;
+
+/// Logits of `ids` only, one dot product each.
+pub fn choice_logits(x: &Rows, head: &Tensor<'_>, ids: &[u32]) -> Vec<Vec<f32>> {
+    let mut weights = vec![0.0; ids.len() * head.cols];
+    for (row, &id) in weights.chunks_exact_mut(head.cols).zip(ids) {
+        widen_row(head, id as usize, row);
+    }
+    (0..x.n)
+        .map(|i| vectorized(|| weights.chunks_exact(head.cols).map(|w| dot(x.row(i), w)).collect()))
+        .collect()
+}
+
+/// A running `log(sum(exp))`: `max + ln(sum)`.
+#[derive(Clone, Copy)]
+struct Running {
+    max: f64,
+    sum: f64,
+}
+
+impl Running {
+    fn of(logits: &[f32]) -> Running {
+        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum = logits.iter().map(|&l| f64::from(l - max).exp()).sum();
+        Running { max: f64::from(max), sum }
+    }
+
+    fn join(self, other: Running) -> Running {
+        let max = self.max.max(other.max);
+        Running { max, sum: self.sum * (self.max - max).exp() + other.sum * (other.max - max).exp() }
+    }
+}
+
+/// Runs `read` over every vocabulary tile's logits (`[n, tile]`, row-major) and returns its results in tile order.
+fn by_tile<R: Send>(x: &Rows, head: &Tensor<'_>, read: impl Fn(usize, &[f32], usize) -> R + Sync) -> Vec<R> {
+    let tile = even_tile(head.rows, TILE);
+    let starts: Vec<usize> = (0..head.rows).step_by(tile).collect();
+    starts
+        .into_par_iter()
+        .map_init(Scratch::default, |scratch, start| {
+            let n = tile.min(head.rows - start);
+            let weights = rows_f32(head, start..start + n, &mut scratch.weights);
+            let logits = multiply(&x.data, weights, Shape { m: x.n, n, k: x.width }, &mut scratch.product);
+            read(start, logits, n)
+        })
+        .collect()
+}
+
+/// One value per row; tiles are joined in the order of the vocabulary.
+pub fn log_sum_exp(x: &Rows, head: &Tensor<'_>) -> Vec<f64> {
+    if x.n == 0 {
+        return Vec::new();
+    }
+    let tiles = by_tile(x, head, |_, logits, n| logits.chunks_exact(n).map(Running::of).collect::<Vec<_>>());
+    (0..x.n)
+        .map(|i| {
+            let total = tiles.iter().map(|tile| tile[i]).reduce(Running::join);
+            total.map_or(f64::NEG_INFINITY, |r| r.max + r.sum.ln())
+        })
+        .collect()
+}
+
+/// The `k` largest logits of each row, largest first, ties by id.
+pub fn top_tokens(x: &Rows, head: &Tensor<'_>, k: usize) -> Vec<Vec<TokenLogit>> {
+    if x.n == 0 {
+        return Vec::new();
+    }
+    let best = |mut list: Vec<TokenLogit>| {
+        list.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.token.cmp(&b.token)));
+        list.truncate(k);
+        list
+    };
+    let tiles = by_tile(x, head, |start, logits, n| {
+        let row = |l: &[f32]| {
+            best(
+                l.iter()
+                    .enumerate()
+                    .map(|(j, &logit)| TokenLogit { token: (start + j) as u32, logit })
+                    .collect(),
+            )
+        };
+        logits.chunks_exact(n).map(row).collect::<Vec<_>>()
+    });
+    (0..x.n).map(|i| best(tiles.iter().flat_map(|tile| tile[i].iter().copied()).collect())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::weights::Dtype;
+
+    #[test]
+    fn the_head_agrees_with_a_plain_sum() {
+        let (v, h) = (700, 6);
+        let w: Vec<f32> = (0..v * h).map(|i| ((i * 37 % 101) as f32 - 50.0) / 20.0).collect();
+        let head = Tensor { dtype: Dtype::F32, rows: v, cols: h, bytes: bytemuck::cast_slice(&w) };
+        let x = Rows { n: 2, width: h, data: (0..2 * h).map(|i| (i as f32 - 5.0) / 3.0).collect() };
+        for i in 0..2 {
+            let logits: Vec<f64> = (0..v)
+                .map(|t| (0..h).map(|d| f64::from(x.row(i)[d]) * f64::from(w[t * h + d])).sum())
+                .collect();
+            let want = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+            assert!((log_sum_exp(&x, &head)[i] - want).abs() < 1e-5);
+            let mut order: Vec<usize> = (0..v).collect();
+            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
+            let top = &top_tokens(&x, &head, 3)[i];
+            assert_eq!(top.len(), 3);
+            assert!((f64::from(top[0].logit) - logits[order[0]]).abs() < 1e-4);
+            let choice = choice_logits(&x, &head, &[699, 0]);
+            assert!((f64::from(choice[i][0]) - logits[699]).abs() < 1e-4);
+            assert!((f64::from(choice[i][1]) - logits[0]).abs() < 1e-4);
+        }
+    }
+}

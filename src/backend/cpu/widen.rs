@@ -1,0 +1,62 @@
+//! Stored weights as f32: a borrowed view where the file already holds aligned f32, else widened into a buffer.
+
+use crate::checkpoint::weights::{Dtype, Tensor};
+use half::slice::HalfFloatSliceExt;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Rows `rows` of `t` as f32 `[rows, cols]`, in place where possible, else in `buffer`.
+pub fn rows_f32<'a>(t: &Tensor<'a>, rows: Range<usize>, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+    let size = t.dtype.size();
+    let bytes = &t.bytes[rows.start * t.cols * size..rows.end * t.cols * size];
+    if t.dtype == Dtype::F32
+        && let Ok(values) = bytemuck::try_cast_slice::<u8, f32>(bytes)
+    {
+        return values;
+    }
+    buffer.resize(rows.len() * t.cols, 0.0);
+    widen(t.dtype, bytes, buffer);
+    buffer
+}
+
+/// One row of `t`.
+pub fn widen_row(t: &Tensor<'_>, row: usize, out: &mut [f32]) {
+    let bytes = t.cols * t.dtype.size();
+    widen(t.dtype, &t.bytes[row * bytes..(row + 1) * bytes], out);
+}
+
+/// All of `t`; meant for vectors.
+pub fn widen_all<'a>(t: &Tensor<'a>) -> Cow<'a, [f32]> {
+    if t.dtype == Dtype::F32
+        && let Ok(values) = bytemuck::try_cast_slice::<u8, f32>(t.bytes)
+    {
+        return Cow::Borrowed(values);
+    }
+    let mut out = vec![0.0; t.rows * t.cols];
+    widen(t.dtype, t.bytes, &mut out);
+    Cow::Owned(out)
+}
+
+/// Exact: every f16 and bf16 value, subnormals included, is an f32.
+fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
+    match dtype {
+        Dtype::F32 => {
+            for (o, b) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *o = f32::from_le_bytes(*b);
+            }
+        }
+        Dtype::Bf16 => {
+            for (o, b) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                *o = f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
+            }
+        }
+        Dtype::F16 => match bytemuck::try_cast_slice::<u8, half::f16>(bytes) {
+            Ok(values) => values.convert_to_f32_slice(out),
+            Err(_) => {
+                for (o, b) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                    *o = half::f16::from_le_bytes(*b).to_f32();
+                }
+            }
+        },
+    }
+}

@@ -1,0 +1,85 @@
+//! One file per family: its config.json read into a `DecoderSpec`, and the names of its tensors.
+//!
+//! A family has three lists of fields: read, fixed (must hold one value) and inert (no effect on inference).
+//! A field on none of them is refused, because it may change the arithmetic.
+
+mod inert;
+mod llama;
+mod mistral;
+mod plain;
+mod qwen2;
+
+use serde_json::Value;
+
+use super::error::{CheckpointError, Result, shown_value};
+use super::fields::Fields;
+use super::plan::{NamePattern, TensorUse};
+use super::spec::DecoderSpec;
+
+pub(super) struct Family {
+    /// `model_type` in config.json.
+    pub model_type: &'static str,
+    /// The one entry that `architectures` must hold.
+    pub architecture: &'static str,
+    /// The family's own fields; what all share is read around it.
+    pub read: fn(&mut Fields) -> Result<DecoderSpec>,
+    pub tensors: fn(&DecoderSpec) -> Vec<TensorUse>,
+    pub ignored: &'static [NamePattern],
+}
+
+static FAMILIES: &[Family] = &[llama::FAMILY, mistral::FAMILY, qwen2::FAMILY];
+
+impl Family {
+    /// The family that `model_type` names; [`Family::spec`] then holds `architectures` against it.
+    pub fn of(fields: &mut Fields, file: &std::path::Path) -> Result<&'static Family> {
+        let model_type = fields.word("model_type")?;
+        let family = FAMILIES.iter().find(|family| family.model_type == model_type).ok_or_else(|| {
+            CheckpointError::UnknownFamily {
+                file: file.to_owned(),
+                model_type: shown_value(&model_type.into()),
+                known: FAMILIES.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", "),
+            }
+        })?;
+        Ok(family)
+    }
+
+    /// The decoder that a config describes; every field of it is accounted for.
+    pub fn spec(&self, mut fields: Fields) -> Result<DecoderSpec> {
+        fields.must_be("model_type", self.model_type)?;
+        fields.must_be("architectures", vec![self.architecture])?;
+        let spec = (self.read)(&mut fields)?;
+        read_dtype(&mut fields)?;
+        fields.must_be_absent("quantization_config", "quantised weights are not supported")?;
+        fields.may_only_be("pretraining_tp", 1)?;
+        for key in ["add_cross_attention", "is_encoder_decoder", "tie_encoder_decoder"] {
+            fields.may_only_be(key, false)?;
+        }
+        fields.may_only_be("pruned_heads", Value::Object(Default::default()))?;
+        fields.inert(inert::is_inert);
+        fields.finish()?;
+        Ok(spec)
+    }
+}
+
+/// `torch_dtype` (older) or `dtype`: the files say themselves how they are stored, so this is only held against
+/// what can be read.
+fn read_dtype(fields: &mut Fields) -> Result<()> {
+    let older = fields.word_or_none("torch_dtype")?;
+    let newer = fields.word_or_none("dtype")?;
+    for (key, word) in [("torch_dtype", older), ("dtype", newer)] {
+        if let Some(word) = word
+            && !["float32", "float16", "bfloat16"].contains(&word)
+        {
+            return Err(fields.error(
+                key,
+                format!("is {}, expected float32, float16 or bfloat16", shown_value(&word.into())),
+            ));
+        }
+    }
+    if let (Some(older), Some(newer)) = (older, newer)
+        && older != newer
+    {
+        return Err(fields.error("dtype", format!("is {newer}, which contradicts `torch_dtype` {older}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! `Checkpoint`: a folder that was understood.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::bind::{Binding, Bound, bind};
+use super::error::{CheckpointError, Result};
+use super::families::Family;
+use super::fields::Fields;
+use super::files::WeightFiles;
+use super::json::{self, Strict};
+use super::spec::DecoderSpec;
+use super::weights::{Role, Tensor, Weights};
+
+const CONFIG: &str = "config.json";
+const LARGEST_CONFIG: u64 = 4 << 20;
+
+/// A checkpoint whose config is understood field by field and whose weights are mapped and fit it tensor by tensor.
+pub struct Checkpoint {
+    /// The folder, as it was given.
+    pub dir: PathBuf,
+    /// `model_type` in config.json, which names the family.
+    pub family: &'static str,
+    pub spec: DecoderSpec,
+    /// config.json as it stands; the tokens room reads the token ids from it.
+    pub config: Value,
+    /// SHA-256 of config.json, in hex.
+    pub config_sha256: String,
+    pub(super) files: WeightFiles,
+    pub(super) binding: Binding,
+}
+
+/// A tensor that plays a role, for those who print.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedTensor<'a> {
+    pub name: &'a str,
+    /// Name of the file that holds it.
+    pub file: &'a str,
+    pub role: Role,
+    pub layer: Option<usize>,
+    pub dtype: super::Dtype,
+    /// A vector has one row.
+    pub rows: usize,
+    pub cols: usize,
+}
+
+impl Checkpoint {
+    /// Reads config.json, maps the weights and checks one against the other. Reads no weight, unless a tied output
+    /// embedding is stored a second time.
+    ///
+    /// # Errors
+    /// Whatever is missing, contradictory, not understood or left over, by file and field or tensor.
+    pub fn open(dir: &Path) -> Result<Checkpoint> {
+        let folder = |why: &str| CheckpointError::Folder { dir: dir.to_owned(), why: why.to_owned() };
+        if !dir.is_dir() {
+            return Err(folder("is not a folder"));
+        }
+        let config_file = dir.join(CONFIG);
+        if !config_file.exists() {
+            return Err(folder("holds no config.json"));
+        }
+        let bytes = json::read_bounded(&config_file, LARGEST_CONFIG)?;
+        let Strict(config) = json::parse(&config_file, &bytes)?;
+        let Some(map) = config.as_object() else {
+            return Err(CheckpointError::file(&config_file, "is not a JSON object"));
+        };
+        // The family first: what is not understood at all should not be reported as a missing shard.
+        let family = Family::of(&mut Fields::new(&config_file, map, 0), &config_file)?;
+        let files = WeightFiles::open(dir)?;
+        let spec = family.spec(Fields::new(&config_file, map, files.tensors.len()))?;
+        let binding = bind(&files, &spec, (family.tensors)(&spec), family.ignored)?;
+        Ok(Checkpoint {
+            dir: dir.to_owned(),
+            family: family.model_type,
+            spec,
+            config_sha256: hex(&Sha256::digest(&bytes)),
+            config,
+            files,
+            binding,
+        })
+    }
+
+    /// Number of weights; tied rows count once.
+    pub fn parameters(&self) -> u64 {
+        let count = |bound: &Bound| bound.rows as u64 * bound.cols as u64;
+        self.binding.roles.values().map(count).sum()
+    }
+
+    /// Bytes of all mapped weight files.
+    pub fn mapped_bytes(&self) -> u64 {
+        self.files.files.iter().map(|f| f.map.len() as u64).sum()
+    }
+
+    /// The tensors that play a role: those outside the layers first, then layer by layer.
+    pub fn used(&self) -> Vec<UsedTensor<'_>> {
+        let mut used: Vec<_> = self
+            .binding
+            .roles
+            .iter()
+            .map(|(&(role, layer), bound)| UsedTensor {
+                name: &bound.name,
+                file: &self.files.files[bound.file].name,
+                role,
+                layer,
+                dtype: bound.dtype,
+                rows: bound.rows,
+                cols: bound.cols,
+            })
+            .collect();
+        used.sort_by_key(|tensor| (tensor.layer, tensor.role));
+        used
+    }
+
+    /// Names of the tensors that the files hold and nothing reads.
+    pub fn ignored(&self) -> &[String] {
+        &self.binding.ignored
+    }
+
+    fn view<'a>(&'a self, bound: &Bound) -> Tensor<'a> {
+        Tensor {
+            dtype: bound.dtype,
+            rows: bound.rows,
+            cols: bound.cols,
+            bytes: self.files.bytes(bound.file, bound.begin, bound.end),
+        }
+    }
+}
+
+impl Weights for Checkpoint {
+    fn get(&self, role: Role, layer: Option<usize>) -> Option<Tensor<'_>> {
+        let role = match role {
+            Role::OutputEmbedding if self.spec.head.tied => Role::Embedding,
+            role => role,
+        };
+        let bound = self.binding.roles.get(&(role, layer))?;
+        Some(self.view(bound))
+    }
+}
+
+impl std::fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("dir", &self.dir)
+            .field("family", &self.family)
+            .field("parameters", &self.parameters())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,60 @@
+//! Every reference checkpoint of a known family opens, in both spellings of its config, as the same decoder.
+
+use std::path::{Path, PathBuf};
+
+use super::{Checkpoint, Role, Weights};
+
+const CASES: &[&str] = &[
+    "llama31",
+    "llama31_bf16",
+    "yi15",
+    "mistral",
+    "mistral_f16",
+    "mistral_window",
+    "qwen25",
+    "qwen25_tied_bf16",
+];
+
+fn references() -> Option<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference");
+    if !dir.is_dir() {
+        println!("skipped: ../shared/reference is not here");
+        return None;
+    }
+    Some(dir)
+}
+
+/// The same folder with another config.json.
+fn with_config(dir: &Path, config: &str) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    for entry in std::fs::read_dir(dir).expect("a folder") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+    }
+    let target = copy.path().join("config.json");
+    std::fs::remove_file(&target).expect("a config");
+    std::fs::copy(dir.join(config), &target).expect("a copy");
+    copy
+}
+
+#[test]
+fn references_open_alike_in_both_spellings() {
+    let Some(references) = references() else {
+        return;
+    };
+    for case in CASES {
+        let dir = references.join(case);
+        let makers = Checkpoint::open(&dir).unwrap_or_else(|error| panic!("{case}: {error}"));
+        let newer = with_config(&dir, "config_hf5.json");
+        let newer = Checkpoint::open(newer.path()).unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert_eq!(makers.spec, newer.spec, "{case}");
+        assert!(makers.ignored().is_empty(), "{case}");
+        for layer in 0..makers.spec.layers.len() {
+            let down = makers.get(Role::Down, Some(layer)).expect("a matrix");
+            assert_eq!(down.rows, makers.spec.hidden, "{case}");
+            assert_eq!(down.bytes.len(), down.rows * down.cols * down.dtype.size());
+        }
+        let head = makers.get(Role::OutputEmbedding, None).expect("a head");
+        assert_eq!((head.rows, head.cols), (makers.spec.vocab, makers.spec.hidden));
+    }
+}

@@ -1,0 +1,126 @@
+//! `tiltmeter score`: any prompts, any choices, as JSON lines.
+
+use crate::backend::cpu::Cpu;
+use crate::checkpoint::Checkpoint;
+use crate::decoder::Decoder;
+use crate::scoring::lines::{Items, Reader};
+use crate::scoring::output::ScoreLine;
+use crate::scoring::{ChoiceScore, Engine, Plan, ScoreOptions, Tally};
+use crate::tokens::{ChatTemplate, PromptTokenizer};
+use anyhow::{Context, Result};
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Score prompts from a JSONL file.
+///
+/// A line holds `id`; one of `tokens` (ids), `prompt` (text) or `messages` (role/content, with an optional `prefill`);
+/// and either `choices` (lists of answer strings, each counting with its last token) or `choice_tokens` (lists of ids).
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    model: super::engine::ModelArgs,
+    #[command(flatten)]
+    engine: super::engine::EngineArgs,
+    /// Items, one JSON object a line; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+    /// Scores in the order of the items; `-` writes standard output
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// Also give the K likeliest next tokens
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top: usize,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    let start = Instant::now();
+    let dir = args.model.resolve()?;
+    let checkpoint = Checkpoint::open(&dir)?;
+    let tokenizer = PromptTokenizer::open(&dir);
+    let template = ChatTemplate::open(&dir);
+    let reader = Reader {
+        tokenizer: &tokenizer,
+        template: &template,
+        vocab: checkpoint.spec.vocab,
+        context: checkpoint.spec.context,
+        model: &dir,
+    };
+    let items = read_items(&reader, &args.input)?;
+    checkpoint.check_finite()?;
+    let backend = args.engine.backend()?;
+    let engine = Engine::new(Decoder::new(&backend, &checkpoint.spec, &checkpoint)?);
+    let load_seconds = start.elapsed().as_secs_f64();
+
+    let options = ScoreOptions { top: args.top, ..args.engine.options() };
+    let (scores, tally) = score_all(&engine, &items, &options)?;
+    let lines = items.ids.iter().zip(&items.items).zip(&scores).map(|((id, item), score)| {
+        ScoreLine::new(id, item, &items.choice_sets[item.choices], score, tokenizer.as_ref().ok())
+    });
+    write_lines(&args.output, lines)?;
+    eprintln!("{}", summary(&tally, load_seconds));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_items(reader: &Reader<'_>, input: &Path) -> Result<Items> {
+    if input == Path::new("-") {
+        return Ok(reader.read(std::io::stdin().lock(), "standard input")?);
+    }
+    let file = std::fs::File::open(input).with_context(|| format!("cannot open {}", input.display()))?;
+    Ok(reader.read(BufReader::new(file), &input.display().to_string())?)
+}
+
+/// Scores in the order of the items.
+fn score_all(
+    engine: &Engine<'_, Cpu>,
+    items: &Items,
+    options: &ScoreOptions,
+) -> Result<(Vec<ChoiceScore>, Tally)> {
+    let plan = Plan::new(&items.items, options.sharing);
+    let mut scores: Vec<Option<ChoiceScore>> = vec![None; items.items.len()];
+    let tally = engine.score(&plan, &items.choice_sets, options, |batch, _| {
+        for (item, score) in batch {
+            scores[*item] = Some(score.clone());
+        }
+        Ok::<_, std::convert::Infallible>(())
+    })?;
+    let scores = scores.into_iter().collect::<Option<Vec<_>>>().context("the engine left out a prompt")?;
+    Ok((scores, tally))
+}
+
+/// All lines or no file: they go to a temporary file beside the output, which then takes its name.
+fn write_lines<'a>(output: &Path, lines: impl Iterator<Item = ScoreLine<'a>>) -> Result<()> {
+    if output == Path::new("-") {
+        return write_to(std::io::stdout().lock(), lines).context("cannot write to standard output");
+    }
+    let say = || format!("cannot write {}", output.display());
+    let folder = match output.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(say)?;
+    write_to(&mut file, lines).with_context(say)?;
+    file.persist(output).with_context(say)?;
+    Ok(())
+}
+
+fn write_to<'a>(to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) -> Result<()> {
+    let mut to = BufWriter::new(to);
+    for line in lines {
+        serde_json::to_writer(&mut to, &line)?;
+        to.write_all(b"\n")?;
+    }
+    Ok(to.flush()?)
+}
+
+/// The last line on standard error.
+fn summary(tally: &Tally, load_seconds: f64) -> String {
+    format!(
+        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load)",
+        super::grouped(tally.prompts),
+        super::grouped(tally.computed_tokens),
+        super::grouped(tally.naive_tokens),
+        tally.compute_seconds,
+    )
+}

@@ -1,0 +1,109 @@
+//! The token-level prefix tree of a set of prompts, laid out depth first.
+
+use std::ops::Range;
+
+/// All distinct prefixes of a set of prompts as one sequence of tokens in depth-first order.
+///
+/// Prompts are visited in lexicographic order of their ids. Each distinct prompt adds one [`Branch`]: the tokens that
+/// it does not share with the prompt before it. A prompt therefore always ends with its branch, also when it is a
+/// strict prefix of others, and the ancestors of any token are the heads of a short chain of earlier branches.
+#[derive(Debug, Clone)]
+pub struct PrefixTree {
+    /// Token ids in depth-first order; the index into this list is a token's *place*.
+    pub tokens: Vec<u32>,
+    /// Position of each token in its prompts (0 = first), by place.
+    pub depth: Vec<u32>,
+    pub branches: Vec<Branch>,
+    /// Sum of the lengths of all prompts: what computing each prompt alone would cost.
+    pub naive_tokens: usize,
+}
+
+/// A run of tokens that hangs on one earlier token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Places of the branch's own tokens.
+    pub places: Range<usize>,
+    /// The place of the token that the branch continues, and the branch which holds it. `None` at the root.
+    pub parent: Option<Attachment>,
+    /// Indices of the prompts that end with this branch's last token, ascending.
+    pub prompts: Vec<usize>,
+}
+
+/// Where a branch is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attachment {
+    pub branch: usize,
+    pub place: usize,
+}
+
+impl PrefixTree {
+    /// Builds the tree of `prompts`. With `sharing` off each prompt is a branch of its own at the root.
+    ///
+    /// Empty prompts are not allowed: there is no last token to read. They must have been refused before.
+    pub fn new<P: AsRef<[u32]>>(prompts: &[P], sharing: bool) -> PrefixTree {
+        let mut order: Vec<usize> = (0..prompts.len()).collect();
+        order.sort_by(|&a, &b| prompts[a].as_ref().cmp(prompts[b].as_ref()).then(a.cmp(&b)));
+        let mut tree = PrefixTree {
+            tokens: Vec::new(),
+            depth: Vec::new(),
+            branches: Vec::new(),
+            naive_tokens: prompts.iter().map(|p| p.as_ref().len()).sum(),
+        };
+        // The chain of branches from the root to the prompt laid out last.
+        let mut chain: Vec<usize> = Vec::new();
+        let mut previous: &[u32] = &[];
+        for &index in &order {
+            let prompt = prompts[index].as_ref();
+            debug_assert!(!prompt.is_empty());
+            if sharing && !chain.is_empty() && prompt == previous {
+                tree.branches[chain[chain.len() - 1]].prompts.push(index);
+                continue;
+            }
+            let shared = if sharing { common_prefix(previous, prompt) } else { 0 };
+            while chain.last().is_some_and(|&b| tree.first_depth(b) >= shared) {
+                chain.pop();
+            }
+            let parent = chain.last().map(|&branch| {
+                let start = tree.branches[branch].places.start;
+                Attachment { branch, place: start + (shared - 1 - tree.first_depth(branch)) }
+            });
+            let start = tree.tokens.len();
+            tree.tokens.extend_from_slice(&prompt[shared..]);
+            tree.depth.extend(shared as u32..prompt.len() as u32);
+            chain.push(tree.branches.len());
+            tree.branches.push(Branch { places: start..tree.tokens.len(), parent, prompts: vec![index] });
+            previous = prompt;
+        }
+        tree
+    }
+
+    /// Number of tokens in the tree: each is computed once.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Depth of a branch's first token: the number of its ancestors.
+    pub fn first_depth(&self, branch: usize) -> usize {
+        self.depth[self.branches[branch].places.start] as usize
+    }
+
+    /// Places of all strict ancestors of a branch's first token, as ranges in order of depth from the root.
+    pub fn ancestors(&self, branch: usize) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut at = self.branches[branch].parent;
+        while let Some(Attachment { branch, place }) = at {
+            ranges.push(self.branches[branch].places.start..place + 1);
+            at = self.branches[branch].parent;
+        }
+        ranges.reverse();
+        ranges
+    }
+}
+
+fn common_prefix(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+}

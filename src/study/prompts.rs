@@ -1,0 +1,414 @@
+//! The prompts of a condition: each pair, scenario, question, role assignment and option order once.
+
+use std::collections::BTreeSet;
+use std::iter::FusedIterator;
+
+use super::error::{Finding, StudyError};
+use super::expand::{Context, Span};
+use super::model::{Condition, EntitySet, Layout, Prefill, Scenario, Study};
+use super::prompt::{Message, OptionOrder, Prompt, PromptText, Roles, StageForm};
+use super::template::Who;
+
+/// Which prompts are wanted. Empty filters let everything through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptQuery {
+    /// Language of the scenarios.
+    pub language: String,
+    pub condition: String,
+    pub form: StageForm,
+    /// Entity ids: a pair stays if both of its entities are listed.
+    pub entities: Vec<String>,
+    /// Pairs as `USA-France`, in either order.
+    pub pairs: Vec<String>,
+    /// Scenario ids or types.
+    pub scenarios: Vec<String>,
+    /// The checkpoint's own prefill, for conditions that ask for it.
+    pub prefill: Option<String>,
+}
+
+impl PromptQuery {
+    pub fn new(language: impl Into<String>, condition: impl Into<String>, form: StageForm) -> Self {
+        Self {
+            language: language.into(),
+            condition: condition.into(),
+            form,
+            entities: Vec::new(),
+            pairs: Vec::new(),
+            scenarios: Vec::new(),
+            prefill: None,
+        }
+    }
+}
+
+/// Two role assignments and two option orders.
+const VARIANTS: usize = 4;
+
+/// Prompts in a fixed order: by pair, scenario, question, roles (`fwd`, `rev`), option order (`12`, `21`).
+#[derive(Debug, Clone)]
+pub struct Prompts {
+    language: String,
+    condition: String,
+    form: StageForm,
+    prefill: String,
+    /// Ids of the entity set.
+    entities: Vec<String>,
+    pairs: Vec<(usize, usize)>,
+    /// Scenarios, each with every question.
+    items: Vec<Item>,
+    next: usize,
+    end: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Item {
+    scenario: String,
+    kind: String,
+    question: String,
+    /// Role (empty for plain text) and spans.
+    parts: Vec<(String, Vec<Span>)>,
+}
+
+impl Study {
+    /// The prompts of one condition in one language and form.
+    pub fn prompts(&self, query: &PromptQuery) -> Result<Prompts, StudyError> {
+        self.check_language(&query.language)?;
+        let condition = self.condition(&query.condition)?;
+        let not_asked = || StudyError::NotAsked {
+            condition: query.condition.clone(),
+            language: query.language.clone(),
+            form: query.form.name(),
+        };
+        let layout = condition.layout(query.form).ok_or_else(not_asked)?;
+        if !condition.exists(&query.language, query.form) {
+            return Err(not_asked());
+        }
+        let entities = self.entity_set(&condition.entities)?;
+        if let Some(language) = &condition.question_language {
+            self.check_language(language)?;
+        }
+        let prefill = match (&layout.prefill, &query.prefill) {
+            (Prefill::Literal(text), _) => text.clone(),
+            (Prefill::Checkpoint, Some(text)) => text.clone(),
+            (Prefill::Checkpoint, None) => {
+                return Err(StudyError::NeedsPrefill {
+                    condition: condition.name.clone(),
+                });
+            }
+        };
+        let pairs = self.wanted_pairs(entities, query)?;
+        let scenarios = self.wanted_scenarios(condition, query)?;
+        let mut items = Vec::with_capacity(scenarios.len() * self.questions.len());
+        let context = Context::new(self, condition, layout, entities, &query.language);
+        for scenario in scenarios {
+            for question in &self.questions {
+                items.push(item(&context, layout, scenario, &question.id)?);
+            }
+        }
+        let end = pairs.len() * items.len() * VARIANTS;
+        Ok(Prompts {
+            language: query.language.clone(),
+            condition: condition.name.clone(),
+            form: query.form,
+            prefill,
+            entities: entities.entities.iter().map(|e| e.id.clone()).collect(),
+            pairs,
+            items,
+            next: 0,
+            end,
+        })
+    }
+
+    fn wanted_pairs(
+        &self,
+        set: &EntitySet,
+        query: &PromptQuery,
+    ) -> Result<Vec<(usize, usize)>, StudyError> {
+        // A name is unknown only if no set has it: one filter may serve conditions with different entities.
+        let known: BTreeSet<&str> = self.entity_ids().collect();
+        for id in &query.entities {
+            if !known.contains(id.as_str()) {
+                return Err(self.unknown("entity", id, set.entities.iter().map(|e| e.id.as_str())));
+            }
+        }
+        for pair in &query.pairs {
+            if !self.entity_sets.values().any(|set| names_pair(set, pair)) {
+                let example = set.pairs.first().and_then(|&p| pair_name(set, p));
+                return Err(self.unknown("pair", pair, example.as_deref()));
+            }
+        }
+        let kept = |index: usize| {
+            query.entities.is_empty()
+                || set
+                    .entities
+                    .get(index)
+                    .is_some_and(|e| query.entities.contains(&e.id))
+        };
+        let pairs = set.pairs.iter().copied().filter(|&(a, b)| {
+            let listed = query.pairs.is_empty()
+                || [(a, b), (b, a)]
+                    .into_iter()
+                    .filter_map(|p| pair_name(set, p))
+                    .any(|name| query.pairs.contains(&name));
+            listed && kept(a) && kept(b)
+        });
+        Ok(pairs.collect())
+    }
+
+    fn entity_ids(&self) -> impl Iterator<Item = &str> {
+        self.entity_sets
+            .values()
+            .flat_map(|set| set.entities.iter().map(|e| e.id.as_str()))
+    }
+
+    /// In the reference language's order, in the query's language.
+    fn wanted_scenarios(
+        &self,
+        condition: &Condition,
+        query: &PromptQuery,
+    ) -> Result<Vec<&Scenario>, StudyError> {
+        for name in &query.scenarios {
+            if !self
+                .scenarios()
+                .iter()
+                .any(|s| s.id == *name || s.kind == *name)
+            {
+                let kinds: BTreeSet<&str> =
+                    self.scenarios().iter().map(|s| s.kind.as_str()).collect();
+                return Err(self.unknown("scenario or type", name, kinds));
+            }
+        }
+        let own: std::collections::HashMap<&str, &Scenario> = self
+            .scenarios_in(&query.language)
+            .iter()
+            .map(|s| (s.id.as_str(), s))
+            .collect();
+        let mut wanted = Vec::new();
+        for scenario in self.scenarios() {
+            let asked = query.scenarios.is_empty()
+                || query
+                    .scenarios
+                    .iter()
+                    .any(|n| *n == scenario.id || *n == scenario.kind);
+            if scenario.set != condition.scenarios || !asked {
+                continue;
+            }
+            let Some(own) = own.get(scenario.id.as_str()) else {
+                let message = format!("the scenario is missing in language `{}`", query.language);
+                return Err(malformed(vec![Finding::error(
+                    &scenario.text.origin,
+                    message,
+                )]));
+            };
+            wanted.push(*own);
+        }
+        if !self
+            .scenarios()
+            .iter()
+            .any(|s| s.set == condition.scenarios)
+        {
+            let sets: BTreeSet<&str> = self.scenarios().iter().map(|s| s.set.as_str()).collect();
+            return Err(self.unknown("scenario set", &condition.scenarios, sets));
+        }
+        Ok(wanted)
+    }
+}
+
+fn malformed(findings: Vec<Finding>) -> StudyError {
+    StudyError::from_findings(findings).unwrap_or_else(|| StudyError::folder("", "unreadable"))
+}
+
+fn item<'s>(
+    context: &Context<'s>,
+    layout: &'s Layout,
+    scenario: &'s Scenario,
+    question: &'s str,
+) -> Result<Item, StudyError> {
+    let mut parts = Vec::with_capacity(layout.parts.len());
+    for (role, template) in &layout.parts {
+        let spans = context
+            .expand(template, Some(scenario), question)
+            .map_err(malformed)?;
+        parts.push((role.clone(), spans));
+    }
+    Ok(Item {
+        scenario: scenario.id.clone(),
+        kind: scenario.kind.clone(),
+        question: question.to_owned(),
+        parts,
+    })
+}
+
+fn pair_name(set: &EntitySet, (a, b): (usize, usize)) -> Option<String> {
+    Some(format!(
+        "{}-{}",
+        set.entities.get(a)?.id,
+        set.entities.get(b)?.id
+    ))
+}
+
+fn names_pair(set: &EntitySet, name: &str) -> bool {
+    set.pairs.iter().any(|&(a, b)| {
+        [(a, b), (b, a)]
+            .into_iter()
+            .any(|p| pair_name(set, p).as_deref() == Some(name))
+    })
+}
+
+/// Which entity of the set stands behind each placeholder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cast {
+    pub a: usize,
+    pub b: usize,
+    pub first: usize,
+    pub second: usize,
+}
+
+impl Cast {
+    pub fn new((one, two): (usize, usize), roles: Roles, order: OptionOrder) -> Self {
+        let (a, b) = match roles {
+            Roles::Fwd => (one, two),
+            Roles::Rev => (two, one),
+        };
+        let (first, second) = match order {
+            OptionOrder::First => (one, two),
+            OptionOrder::Second => (two, one),
+        };
+        Self {
+            a,
+            b,
+            first,
+            second,
+        }
+    }
+
+    pub fn index(self, who: Who) -> usize {
+        match who {
+            Who::A => self.a,
+            Who::B => self.b,
+            Who::First => self.first,
+            Who::Second => self.second,
+        }
+    }
+
+    /// The span's text for this cast.
+    pub fn text<'s>(self, span: &'s Span) -> &'s str {
+        match span {
+            Span::Literal(text) => text,
+            Span::Entity(entity) => entity
+                .spelled
+                .get(self.index(entity.who))
+                .map_or("", String::as_str),
+        }
+    }
+
+    pub fn render(self, spans: &[Span]) -> String {
+        let mut text = String::with_capacity(spans.iter().map(|s| self.text(s).len()).sum());
+        for span in spans {
+            text.push_str(self.text(span));
+        }
+        text
+    }
+}
+
+impl Prompts {
+    /// The prompt at a place of the whole order, whatever has been taken from the iterator.
+    pub fn get(&self, index: usize) -> Option<Prompt> {
+        let (group, variant) = (index / VARIANTS, index % VARIANTS);
+        let per_pair = self.items.len();
+        let pair = *self.pairs.get(group.checked_div(per_pair)?)?;
+        let item = self.items.get(group % per_pair)?;
+        let roles = if variant < 2 { Roles::Fwd } else { Roles::Rev };
+        let order = if variant % 2 == 0 {
+            OptionOrder::First
+        } else {
+            OptionOrder::Second
+        };
+        let cast = Cast::new(pair, roles, order);
+        let one = self.entities.get(pair.0)?;
+        let two = self.entities.get(pair.1)?;
+        let id = format!(
+            "{}/{}/{one}-{two}/{}/{}/{}/{}",
+            self.language,
+            self.condition,
+            item.scenario,
+            item.question,
+            roles.name(),
+            order.name()
+        );
+        let text = match self.form {
+            StageForm::Base => {
+                let part = item.parts.first()?;
+                PromptText::Plain(cast.render(&part.1))
+            }
+            StageForm::Chat => PromptText::Chat {
+                messages: item
+                    .parts
+                    .iter()
+                    .map(|(role, spans)| Message {
+                        role: role.clone(),
+                        content: cast.render(spans),
+                    })
+                    .collect(),
+                prefill: self.prefill.clone(),
+            },
+        };
+        Some(Prompt {
+            id,
+            language: self.language.clone(),
+            condition: self.condition.clone(),
+            pair: [one.clone(), two.clone()],
+            scenario: item.scenario.clone(),
+            scenario_type: item.kind.clone(),
+            question: item.question.clone(),
+            roles,
+            order,
+            text,
+        })
+    }
+}
+
+impl Iterator for Prompts {
+    type Item = Prompt;
+
+    fn next(&mut self) -> Option<Prompt> {
+        let prompt = self.get(self.next)?;
+        self.next += 1;
+        Some(prompt)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.end.saturating_sub(self.next);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Prompts {}
+impl FusedIterator for Prompts {}
+
+/// Names as they stand in prompt ids and item tables.
+impl Roles {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fwd => "fwd",
+            Self::Rev => "rev",
+        }
+    }
+}
+
+impl OptionOrder {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "12",
+            Self::Second => "21",
+        }
+    }
+}
+
+impl StageForm {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Chat => "chat",
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Methods that templates call on Python's strings, lists and dictionaries.
+
+use minijinja::value::{Tuple, ValueKind, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+use minijinja_contrib::pycompat;
+
+/// What Python takes for a space when it strips: Unicode's white space and four control characters.
+pub(super) fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
+/// `trim`, the filter: both ends, white space or the given characters.
+pub(super) fn trim(text: &Value, chars: Option<String>) -> String {
+    let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
+    match chars {
+        Some(chars) => text.trim_matches(|c| chars.contains(c)).to_owned(),
+        None => text.trim_matches(is_space).to_owned(),
+    }
+}
+
+/// Called for every method that the template engine does not know.
+pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    match (value.kind(), value.as_str()) {
+        (ValueKind::String, Some(text)) => match string_method(text, method, args)? {
+            Some(result) => Ok(result),
+            None => pycompat::unknown_method_callback(state, value, method, args),
+        },
+        _ => pycompat::unknown_method_callback(state, value, method, args),
+    }
+}
+
+/// The methods that the compatibility crate lacks, or whose memory it does not bound. `None`: not one of them.
+fn string_method(text: &str, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {
+    Ok(Some(match method {
+        "strip" | "lstrip" | "rstrip" => {
+            let (chars,): (Option<&str>,) = from_args(args)?;
+            let gone = |c: char| chars.map_or_else(|| is_space(c), |chars| chars.contains(c));
+            Value::from(match method {
+                "strip" => text.trim_matches(gone),
+                "lstrip" => text.trim_start_matches(gone),
+                _ => text.trim_end_matches(gone),
+            })
+        }
+        "removeprefix" => {
+            let (prefix,): (&str,) = from_args(args)?;
+            Value::from(text.strip_prefix(prefix).unwrap_or(text))
+        }
+        "removesuffix" => {
+            let (suffix,): (&str,) = from_args(args)?;
+            Value::from(text.strip_suffix(suffix).unwrap_or(text))
+        }
+        "partition" | "rpartition" => {
+            let (separator,): (&str,) = from_args(args)?;
+            if separator.is_empty() {
+                return Err(failed("empty separator"));
+            }
+            let parts = match method {
+                "partition" => text.split_once(separator),
+                _ => text.rsplit_once(separator),
+            };
+            match (parts, method) {
+                (Some((head, tail)), _) => tuple([head, separator, tail]),
+                (None, "partition") => tuple([text, "", ""]),
+                (None, _) => tuple(["", "", text]),
+            }
+        }
+        "rsplit" => {
+            let (separator, most): (Option<&str>, Option<i64>) = from_args(args)?;
+            Value::from(rsplit(text, separator, most)?)
+        }
+        "index" | "rindex" => {
+            let (what,): (&str,) = from_args(args)?;
+            let at = match method {
+                "index" => text.find(what),
+                _ => text.rfind(what),
+            };
+            let at = at.ok_or_else(|| failed("substring not found"))?;
+            Value::from(text[..at].chars().count())
+        }
+        // Python takes strings only; anything else could unfold without bound while it is printed.
+        "join" => {
+            let (items,): (&Value,) = from_args(args)?;
+            if let Some(item) = items.try_iter()?.find(|item| item.as_str().is_none()) {
+                return Err(failed(format!("join: a {} is not a string", item.kind())));
+            }
+            return Ok(None);
+        }
+        "format" => {
+            refuse_unbounded_format(text, args)?;
+            return Ok(None);
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// A width of a billion, or a list that holds itself many times over, would fill the memory.
+fn refuse_unbounded_format(text: &str, args: &[Value]) -> Result<(), Error> {
+    const WIDEST: u64 = 4096;
+    let mut number: u64 = 0;
+    for c in text.chars() {
+        number = match c.to_digit(10) {
+            Some(digit) => number.saturating_mul(10).saturating_add(digit.into()),
+            None => 0,
+        };
+        if number > WIDEST {
+            return Err(failed(format!("format: a width above {WIDEST}")));
+        }
+    }
+    match args.iter().find(|arg| {
+        matches!(arg.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) && !arg.is_kwargs()
+    }) {
+        Some(arg) => Err(failed(format!("format: a {} as argument", arg.kind()))),
+        None => Ok(()),
+    }
+}
+
+fn rsplit(text: &str, separator: Option<&str>, most: Option<i64>) -> Result<Vec<String>, Error> {
+    let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    let mut parts = Vec::new();
+    match separator {
+        Some("") => return Err(failed("empty separator")),
+        Some(separator) => parts.extend(text.rsplitn(most.saturating_add(1), separator).map(str::to_owned)),
+        None => {
+            let mut rest = text.trim_end_matches(is_space);
+            while !rest.is_empty() {
+                let cut = match parts.len() < most {
+                    true => rest.rfind(is_space),
+                    false => None,
+                };
+                let Some(cut) = cut else {
+                    parts.push(rest.trim_start_matches(is_space).to_owned());
+                    break;
+                };
+                let word = rest[cut..].trim_start_matches(is_space);
+                parts.push(word.to_owned());
+                rest = rest[..cut].trim_end_matches(is_space);
+            }
+            parts.retain(|part| !part.is_empty());
+        }
+    }
+    parts.reverse();
+    Ok(parts)
+}
+
+fn tuple(parts: [&str; 3]) -> Value {
+    Value::from(Tuple::from(parts.map(Value::from)))
+}
+
+fn failed(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message.into())
+}

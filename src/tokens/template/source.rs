@@ -1,0 +1,105 @@
+//! Where a folder keeps its chat template, and its text made ready for the engine.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::super::error::{Result, TokensError};
+use super::super::files::{malformed, read_optional};
+use super::super::special::TokenizerConfig;
+
+/// The longest published templates have some 30 kB.
+pub(super) const TEMPLATE_LIMIT: u64 = 256 << 10;
+
+/// A template as it stands in its file.
+pub(super) struct Source {
+    pub text: String,
+    pub file: PathBuf,
+}
+
+/// chat_template.jinja, else the key `chat_template` of tokenizer_config.json: a text, or named texts of which one is
+/// called `default`.
+pub(super) fn find(dir: &Path, config: &TokenizerConfig) -> Result<Source> {
+    let file = dir.join("chat_template.jinja");
+    if let Some(bytes) = read_optional(&file, TEMPLATE_LIMIT)? {
+        return match String::from_utf8(bytes) {
+            Ok(text) => Ok(Source { text, file }),
+            Err(error) => Err(malformed(file, format!("not UTF-8: {}", error.utf8_error()))),
+        };
+    }
+    let file = dir.join("tokenizer_config.json");
+    let text = match config.get("chat_template") {
+        None | Some(Value::Null) => {
+            return Err(TokensError::NoTemplate { dir: dir.to_owned() });
+        }
+        Some(Value::String(text)) => text,
+        Some(Value::Array(named)) => default_of(&file, named)?,
+        Some(_) => {
+            return Err(malformed(file, "`chat_template` is neither a text nor a list of named templates"));
+        }
+    };
+    if text.len() as u64 > TEMPLATE_LIMIT {
+        return Err(TokensError::TooLarge { path: file, size: text.len() as u64, limit: TEMPLATE_LIMIT });
+    }
+    Ok(Source { text: text.clone(), file })
+}
+
+fn default_of<'a>(file: &Path, named: &'a [Value]) -> Result<&'a String> {
+    let mut names = Vec::new();
+    for entry in named {
+        let name = entry.get("name").and_then(Value::as_str);
+        let (Some(name), Some(Value::String(text))) = (name, entry.get("template")) else {
+            return Err(malformed(file, "an entry of `chat_template` lacks `name` or `template`"));
+        };
+        if name == "default" {
+            return Ok(text);
+        }
+        names.push(name);
+    }
+    Err(TokensError::NoDefaultTemplate { file: file.to_owned(), names: names.join(", ") })
+}
+
+/// The text as the engine takes it: line ends as Jinja reads them, and `generation` blocks, which mark the assistant's
+/// words for training and print what they hold, turned into scopes that do the same.
+pub(super) fn prepare(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find("{%") {
+        let (before, tag) = rest.split_at(at + 2);
+        out.push_str(before);
+        let word = tag.trim_start_matches(['-', '+']).trim_start();
+        let lead = tag.len() - word.len();
+        let replaced =
+            [("generation", "with"), ("endgeneration", "endwith")].into_iter().find_map(|(old, new)| {
+                let after = word.strip_prefix(old)?;
+                let close = after.trim_start().trim_start_matches(['-', '+']);
+                close.starts_with("%}").then_some((new, after))
+            });
+        rest = match replaced {
+            Some((new, after)) => {
+                out.push_str(&tag[..lead]);
+                out.push_str(new);
+                after
+            }
+            None => tag,
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prepare;
+
+    #[test]
+    fn generation_blocks_become_scopes() {
+        assert_eq!(
+            prepare("a{%- generation -%}b{%endgeneration%}\r\nc{% generations %}{%"),
+            "a{%- with -%}b{%endwith%}\nc{% generations %}{%"
+        );
+        let plain = "{{ x }}{% if generation %}{{ '{% ' }}{% endif %}";
+        assert_eq!(prepare(plain), plain);
+    }
+}
