@@ -188,6 +188,10 @@ impl Plan {
         };
         plan.analysis.target = Some(table.countries.name(target).to_owned());
         plan.analysis.baseline_language = Some(table.languages.name(baseline).to_owned());
+        plan.analysis.questions = plan.positive().map(|positive| Questions {
+            positive: table.questions.name(positive).to_owned(),
+            negative: plan.polarity().map(|(_, negative)| table.questions.name(negative).to_owned()),
+        });
         plan.analysis.condition = Some(table.conditions.name(condition).to_owned());
         Ok(plan)
     }
