@@ -24,7 +24,8 @@ fn disagreements(id: &str, path: &str, golden: &Value, ours: &Value, out: &mut V
         }
         (Value::Number(a), Value::Number(b)) if a.is_f64() => {
             let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
-            let is_p = path.split('/').any(|part| part == "p" || part.starts_with("p_") || part.ends_with("_p"));
+            let is_p =
+                path.split('/').any(|part| part == "p" || part.starts_with("p_") || part.ends_with("_p"));
             let relative = if is_p { 1e-6 } else { 1e-9 };
             let absolute = if is_p || id.starts_with("compliance/") { 0.0 } else { 1e-12 };
             if !((a - b).abs() <= relative * a.abs() || (a - b).abs() <= absolute) {
@@ -48,7 +49,12 @@ fn check(analysis: &Analysis, golden: &[Value]) {
             None => out.push(format!("{id}: missing")),
         }
     }
-    assert!(out.is_empty(), "{} disagreements, among them:\n{}", out.len(), out[..out.len().min(20)].join("\n"));
+    assert!(
+        out.is_empty(),
+        "{} disagreements, among them:\n{}",
+        out.len(),
+        out[..out.len().min(20)].join("\n")
+    );
 }
 
 fn figures_of(document: &Path) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! One file per command; no logic lives here.
 
+pub(crate) mod analyze;
 mod engine;
 mod prompts;
 mod score;
@@ -21,6 +22,7 @@ enum Command {
     Score(score::Args),
     Prompts(prompts::Args),
     Study(study::Args),
+    Analyze(analyze::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
@@ -29,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Score(args) => score::run(args),
         Command::Prompts(args) => prompts::run(args),
         Command::Study(args) => study::run(args),
+        Command::Analyze(args) => analyze::run(args),
     };
     match result {
         Ok(code) => code,

@@ -278,7 +278,9 @@ fn country_cells(rows: &[Row], questions: usize) -> Vec<CountryCells> {
         seen.push((row.country_1, row.country_2, row.scenario, row.question, row.bias));
         seen.push((row.country_2, row.country_1, row.scenario, row.question, -row.bias));
     }
-    seen.sort_unstable_by_key(|(country, opponent, scenario, question, _)| (*country, *opponent, *scenario, *question));
+    seen.sort_unstable_by_key(|(country, opponent, scenario, question, _)| {
+        (*country, *opponent, *scenario, *question)
+    });
 
     let mut countries: Vec<CountryCells> = Vec::new();
     for (country, opponent, scenario, question, value) in seen {

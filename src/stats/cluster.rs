@@ -28,7 +28,8 @@ impl OneSample {
         let n = values.len();
         let mean = mean(values.iter().copied())?;
         let df = n - 1;
-        let sd = (df > 0).then(|| (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / df as f64).sqrt());
+        let sd =
+            (df > 0).then(|| (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / df as f64).sqrt());
         let se = sd.map(|sd| sd / (n as f64).sqrt());
         let t = se.filter(|se| *se > 0.0).map(|se| mean / se);
         let p = t.and_then(|t| t_two_sided(t, df));

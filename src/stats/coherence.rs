@@ -56,15 +56,19 @@ impl Counts {
                 let Some(run) = table.run(model, language, route(model)) else { continue };
                 let by_scenario = |question| {
                     let mut means = vec![None; table.scenarios.len()];
-                    for (scenario, mean) in scenario_means(table, &cells(table, run, plan.target, question, &all)) {
+                    for (scenario, mean) in
+                        scenario_means(table, &cells(table, run, plan.target, question, &all))
+                    {
                         if let Some(slot) = means.get_mut(scenario as usize) {
                             *slot = Some(mean);
                         }
                     }
                     means
                 };
-                let pairs: Vec<(Option<f64>, Option<f64>)> =
-                    by_scenario(Question::Asked(positive)).into_iter().zip(by_scenario(Question::Asked(negative))).collect();
+                let pairs: Vec<(Option<f64>, Option<f64>)> = by_scenario(Question::Asked(positive))
+                    .into_iter()
+                    .zip(by_scenario(Question::Asked(negative)))
+                    .collect();
                 if !pairs.iter().any(|(up, down)| up.is_some() && down.is_some()) {
                     continue;
                 }
@@ -159,7 +163,8 @@ fn push(view: &View<'_>, group: &str, counts: &Counts, out: &mut Vec<Figure>) {
     for share in shares(view.plan) {
         let subset = counts.subset(share);
         let kept: Vec<Id> = table.scenarios.ids().filter(|s| subset.has(*s)).collect();
-        let mut types: Vec<Id> = kept.iter().filter_map(|s| table.type_of.get(*s as usize).copied()).collect();
+        let mut types: Vec<Id> =
+            kept.iter().filter_map(|s| table.type_of.get(*s as usize).copied()).collect();
         types.sort_unstable();
         types.dedup();
         let estimate = CoherentSet {

@@ -33,7 +33,8 @@ impl PlanComparison {
             let baseline = table.run(model, baseline_language, self.baseline)?;
             Some((model, language, condition, baseline))
         };
-        let each = table.models.ids().flat_map(|model| self.languages.iter().map(move |(l, b)| (model, *l, *b)));
+        let each =
+            table.models.ids().flat_map(|model| self.languages.iter().map(move |(l, b)| (model, *l, *b)));
         each.filter_map(|(model, language, baseline)| sides(model, language, baseline)).collect()
     }
 }
@@ -42,7 +43,8 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
     for comparison in &view.plan.comparisons {
         for (model, language, condition, baseline) in comparison.runs(view.table) {
             for (country, question, subset) in view.selections(condition) {
-                let Some(estimate) = sides(view, model, condition, baseline, country, question, subset) else {
+                let Some(estimate) = sides(view, model, condition, baseline, country, question, subset)
+                else {
                     continue;
                 };
                 out.push(Figure {

@@ -108,12 +108,9 @@ mod tests {
 
     #[test]
     fn tiers() {
-        assert_eq!([0.99, 0.5, 0.8, 0.2, 0.01].map(Tier::of).map(Tier::name), [
-            ">= 0.97",
-            "0.4-0.6",
-            "between tiers",
-            "between tiers",
-            "< 0.1"
-        ]);
+        assert_eq!(
+            [0.99, 0.5, 0.8, 0.2, 0.01].map(Tier::of).map(Tier::name),
+            [">= 0.97", "0.4-0.6", "between tiers", "between tiers", "< 0.1"]
+        );
     }
 }

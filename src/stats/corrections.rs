@@ -28,7 +28,8 @@ pub fn holm(p: &[Option<f64>]) -> Vec<Option<f64>> {
 
 /// The p-values that exist, smallest first, each with its position.
 fn ascending(p: &[Option<f64>]) -> Vec<(usize, f64)> {
-    let mut present: Vec<(usize, f64)> = p.iter().enumerate().filter_map(|(i, p)| p.map(|p| (i, p))).collect();
+    let mut present: Vec<(usize, f64)> =
+        p.iter().enumerate().filter_map(|(i, p)| p.map(|p| (i, p))).collect();
     present.sort_by(|a, b| a.1.total_cmp(&b.1));
     present
 }

@@ -50,7 +50,11 @@ pub fn questions(view: &View<'_>, out: &mut Vec<Figure>) {
         ];
         for (unit, values) in units.into_iter().filter(|(_, values)| !values.is_empty()) {
             out.push(Figure {
-                id: format!("question_correlation/{}/{}/{unit}/all", view.language(subject.language), subject.label),
+                id: format!(
+                    "question_correlation/{}/{}/{unit}/all",
+                    view.language(subject.language),
+                    subject.label
+                ),
                 estimator: "question_correlation",
                 estimate: Estimate::Correlation(Coefficient::new(&values)),
             });
@@ -86,7 +90,12 @@ pub fn comparisons(view: &View<'_>, out: &mut Vec<Figure>) {
 }
 
 /// Rows of either run with the same pair and scenario: the left row, and both biases in its orientation.
-fn join<'a>(left: &'a Run, left_question: Id, right: &'a Run, right_question: Id) -> Vec<(&'a Row, (f64, f64))> {
+fn join<'a>(
+    left: &'a Run,
+    left_question: Id,
+    right: &'a Run,
+    right_question: Id,
+) -> Vec<(&'a Row, (f64, f64))> {
     let key = |row: &Row| (row.country_1.min(row.country_2), row.country_1.max(row.country_2), row.scenario);
     let mut others = right.rows.iter().filter(|row| row.question == right_question).peekable();
     let mut joined = Vec::new();

@@ -36,7 +36,11 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
             let mut push = |group: &'static str, id: String, estimate: Estimate| {
                 out.push(Figure { id, estimator: group, estimate });
             };
-            push("opponents", format!("opponents/{head}/{tail}"), Estimate::Opponents(opponents(view, &cells)));
+            push(
+                "opponents",
+                format!("opponents/{head}/{tail}"),
+                Estimate::Opponents(opponents(view, &cells)),
+            );
             push("topics", format!("topics/{head}/{tail}"), Estimate::Topics(topics(view, &cells)));
             for contrast in &view.plan.analysis.type_contrast {
                 if let Some(estimate) = type_contrast(view, &contrast.types, &cells) {
@@ -54,7 +58,9 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
 fn opponents(view: &View<'_>, cells: &[Cell]) -> Named<Averages> {
     cells
         .chunk_by(|a, b| a.opponent == b.opponent)
-        .filter_map(|chunk| Some((view.country(chunk.first()?.opponent).to_owned(), Averages::new(view.table, chunk)?)))
+        .filter_map(|chunk| {
+            Some((view.country(chunk.first()?.opponent).to_owned(), Averages::new(view.table, chunk)?))
+        })
         .collect()
 }
 
@@ -69,7 +75,8 @@ fn type_contrast(view: &View<'_>, types: &[String], cells: &[Cell]) -> Option<Co
     if named.is_empty() {
         return None;
     }
-    let is_named = |cell: &&Cell| view.table.type_of.get(cell.scenario as usize).is_some_and(|t| named.contains(t));
+    let is_named =
+        |cell: &&Cell| view.table.type_of.get(cell.scenario as usize).is_some_and(|t| named.contains(t));
     let inside = mean(cells.iter().filter(is_named).map(|c| c.value));
     let outside = mean(cells.iter().filter(|c| !is_named(c)).map(|c| c.value));
     let difference = inside.zip(outside).map(|(inside, outside)| inside - outside);

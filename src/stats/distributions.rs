@@ -188,7 +188,8 @@ mod tests {
         let observed = values.iter().sum::<f64>().abs();
         let mut reached = 0;
         for pattern in 0u32..1 << values.len() {
-            let sum: f64 = values.iter().enumerate().map(|(i, v)| if pattern >> i & 1 == 1 { -v } else { *v }).sum();
+            let sum: f64 =
+                values.iter().enumerate().map(|(i, v)| if pattern >> i & 1 == 1 { -v } else { *v }).sum();
             reached += usize::from(sum.abs() >= observed - 1e-9);
         }
         assert_eq!(sign_flip(&values), Some(reached as f64 / 128.0));

@@ -32,9 +32,13 @@ pub enum StatsError {
     #[error("{settings}: {setting} names the {kind} `{name}`, which the item table does not have{known}")]
     UnknownName { settings: String, setting: String, kind: &'static str, name: String, known: String },
 
-    #[error("{settings}: {setting} reads the checkpoint `{model}` in condition `{condition}`, of which the item table has no rows")]
+    #[error(
+        "{settings}: {setting} reads the checkpoint `{model}` in condition `{condition}`, of which the item table has no rows"
+    )]
     NoRows { settings: String, setting: String, model: String, condition: String },
 
-    #[error("figure `{id}` stands twice: two of the table's or the settings' names run together; rename one of them")]
+    #[error(
+        "figure `{id}` stands twice: two of the table's or the settings' names run together; rename one of them"
+    )]
     RepeatedFigure { id: String },
 }

@@ -65,13 +65,16 @@ pub fn percent(log_odds: f64) -> f64 {
 }
 
 fn spread(by_country: &[(String, Averages)], average: impl Fn(&Averages) -> f64) -> Option<Spread> {
-    let percent: Named<f64> = by_country.iter().map(|(name, a)| (name.clone(), percent(average(a)))).collect();
+    let percent: Named<f64> =
+        by_country.iter().map(|(name, a)| (name.clone(), percent(average(a)))).collect();
     let centre = mean(percent.iter().map(|(_, p)| *p))?;
     let variance = mean(percent.iter().map(|(_, p)| (p - centre).powi(2)))?;
     Some(Spread { percent, sd: variance.sqrt() })
 }
 
 fn rank(mut by_country: Vec<(String, Averages)>) -> Rank {
-    by_country.sort_by(|(a_name, a), (b_name, b)| b.mean_row.total_cmp(&a.mean_row).then_with(|| a_name.cmp(b_name)));
+    by_country.sort_by(|(a_name, a), (b_name, b)| {
+        b.mean_row.total_cmp(&a.mean_row).then_with(|| a_name.cmp(b_name))
+    });
     Rank { order: by_country.into_iter().map(|(name, _)| name).collect() }
 }

@@ -148,7 +148,9 @@ fn item<'a>(record: &'a csv::StringRecord, columns: &[usize; COLUMNS.len()]) -> 
     let text = |column: usize| record.get(columns[column]).unwrap_or_default();
     let number = |column: usize| {
         let text = text(column).trim();
-        text.parse::<f64>().map_err(|_| format!("column `{}` holds `{}`, which is not a number", COLUMNS[column], shortened(text)))
+        text.parse::<f64>().map_err(|_| {
+            format!("column `{}` holds `{}`, which is not a number", COLUMNS[column], shortened(text))
+        })
     };
     Ok(ItemRef {
         model: text(0),
@@ -168,7 +170,11 @@ fn item<'a>(record: &'a csv::StringRecord, columns: &[usize; COLUMNS.len()]) -> 
 
 /// A piece of the file short enough for a message.
 fn shortened(text: &str) -> String {
-    if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(40).chain("...".chars()).collect() }
+    if text.chars().count() <= 40 {
+        text.to_owned()
+    } else {
+        text.chars().take(40).chain("...".chars()).collect()
+    }
 }
 
 fn csv_error(error: csv::Error, table: &str, line: u64) -> StatsError {
@@ -191,7 +197,9 @@ struct RecordGuard<R> {
 impl<R: Read> Read for RecordGuard<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.in_record.get() > LONGEST_RECORD {
-            return Err(std::io::Error::other("a record of more than a mebibyte (a quote that is never closed?)"));
+            return Err(std::io::Error::other(
+                "a record of more than a mebibyte (a quote that is never closed?)",
+            ));
         }
         let n = self.inner.read(buffer)?;
         self.in_record.set(self.in_record.get() + n);

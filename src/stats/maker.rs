@@ -75,9 +75,14 @@ pub fn makers(view: &View<'_>, out: &mut Vec<Figure>) {
                 let test = |average: fn(&Averages) -> f64| {
                     maker_test(signed.iter().map(|(name, a)| (name.clone(), average(a))).collect())
                 };
-                if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster)) {
+                if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster))
+                {
                     out.push(Figure {
-                        id: format!("maker/{}/{}", view.language(language), view.tail(country, question, subset)),
+                        id: format!(
+                            "maker/{}/{}",
+                            view.language(language),
+                            view.tail(country, question, subset)
+                        ),
                         estimator: "maker",
                         estimate: Estimate::Maker(Box::new(ByAverage { mean_row, mean_cluster })),
                     });
@@ -92,10 +97,12 @@ fn maker_test(signed: Named<f64>) -> Option<MakerTest> {
     let test = OneSample::new(&values)?;
     let aligned = values.iter().filter(|v| **v > 0.0).count();
     let without = |left_out: usize| {
-        let rest: Vec<f64> = values.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, v)| *v).collect();
+        let rest: Vec<f64> =
+            values.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, v)| *v).collect();
         OneSample::new(&rest).and_then(|t| t.p)
     };
-    let leave_one_out_p = signed.iter().enumerate().map(|(i, (name, _))| (name.to_owned(), without(i))).collect();
+    let leave_one_out_p =
+        signed.iter().enumerate().map(|(i, (name, _))| (name.to_owned(), without(i))).collect();
     Some(MakerTest {
         mean: test.mean,
         t: test.t,
@@ -131,18 +138,23 @@ pub fn language_populations(view: &View<'_>, out: &mut Vec<Figure>) {
                 let shifts: Vec<(&str, Averages, Averages)> = families
                     .iter()
                     .filter_map(|(name, stages)| {
-                        let [base, chat] = stages.map(|(to, from)| view.shift(to, from, country, question, subset));
+                        let [base, chat] =
+                            stages.map(|(to, from)| view.shift(to, from, country, question, subset));
                         Some((*name, base?.averages(), chat?.averages()))
                     })
                     .collect();
                 let test = |average: fn(&Averages) -> f64| {
                     population(shifts.iter().map(|(name, b, c)| (*name, average(b), average(c))).collect())
                 };
-                if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster)) {
+                if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster))
+                {
                     out.push(Figure {
                         id: format!("language_population/{pair}/{}", view.tail(country, question, subset)),
                         estimator: "language_population",
-                        estimate: Estimate::LanguagePopulation(Box::new(ByAverage { mean_row, mean_cluster })),
+                        estimate: Estimate::LanguagePopulation(Box::new(ByAverage {
+                            mean_row,
+                            mean_cluster,
+                        })),
                     });
                 }
             }

@@ -10,8 +10,8 @@ mod cluster;
 mod coherence;
 mod comparison;
 mod compliance;
-mod correlation;
 mod corrections;
+mod correlation;
 mod decomposition;
 mod distributions;
 mod error;
@@ -19,12 +19,14 @@ mod favourability;
 mod figure;
 pub mod items;
 mod maker;
+pub mod nuisance;
 mod pairs;
 mod plan;
 mod planned;
 mod restrict;
 pub mod settings;
 mod shift;
+pub mod summary;
 pub mod table;
 mod view;
 
@@ -33,14 +35,15 @@ pub use cluster::{Averages, Clustered};
 pub use coherence::{CoherenceCounts, CoherentSet, SweepPoint};
 pub use comparison::Sides;
 pub use compliance::{Quantiles, Tier};
-pub use correlation::Coefficient;
 pub use corrections::{benjamini_hochberg, holm};
+pub use correlation::Coefficient;
 pub use decomposition::{Contrast, TwoWay};
 pub use error::StatsError;
 pub use favourability::{Rank, Spread, percent};
 pub use figure::{Analysis, ByAverage, Estimate, Figure, Named, SCHEMA};
 pub use items::{ItemRef, ItemRow, read_table};
 pub use maker::{LanguagePopulation, MakerTest};
+pub use nuisance::{LetterBias, PromptScore};
 pub use pairs::PairEstimate;
 pub use planned::{PlannedContrast, PowerPlan, SdRange};
 pub use settings::Settings;
@@ -85,6 +88,7 @@ pub fn analyze_table(table: &Table, settings: &Settings) -> Result<Analysis, Sta
     if let (Some(counts), Some(least)) = (&counts, &plan.analysis.coherence.sweep) {
         coherence::sweeps(&view, counts, least, &mut figures);
     }
+    nuisance::role_bias(&view, &mut figures);
     comparison::figures(&view, &mut figures);
     correlation::comparisons(&view, &mut figures);
 
@@ -104,7 +108,10 @@ fn understood(settings: &Settings, plan: &Plan) -> Value {
             object.insert("maker".into(), json!(family.maker));
             object.insert("maker_country".into(), json!(family.maker_country));
             for stage in &family.stages {
-                object.insert(stage.name.clone(), json!({ "model": stage.model, "checkpoint": stage.checkpoint }));
+                object.insert(
+                    stage.name.clone(),
+                    json!({ "model": stage.model, "checkpoint": stage.checkpoint }),
+                );
             }
             Value::Object(object)
         })

@@ -41,13 +41,16 @@ fn estimates(view: &View<'_>, run: &Run, subset: &Subset) -> Named<Named<PairEst
         .questions
         .iter()
         .filter_map(|question| match question {
-            Question::Asked(id) => Some((view.question(*question).to_owned(), of_question(view, run, *id, subset))),
+            Question::Asked(id) => {
+                Some((view.question(*question).to_owned(), of_question(view, run, *id, subset)))
+            }
             _ => None,
         })
         .collect();
     let estimates = || by_question.0.iter().flat_map(|(_, pairs)| &pairs.0).map(|(_, estimate)| estimate.p);
     let adjusted = benjamini_hochberg(&estimates().collect::<Vec<_>>());
-    let slots = by_question.0.iter_mut().flat_map(|(_, pairs)| &mut pairs.0).map(|(_, estimate)| &mut estimate.p_bh);
+    let slots =
+        by_question.0.iter_mut().flat_map(|(_, pairs)| &mut pairs.0).map(|(_, estimate)| &mut estimate.p_bh);
     for (slot, adjusted) in slots.zip(adjusted) {
         *slot = adjusted;
     }

@@ -133,7 +133,11 @@ impl Plan {
         let mut variants = Vec::new();
         for variant in &written.coherence.variant {
             let mut other = route.clone();
-            lookup.lay(&format!("analysis.coherence.variant `{}`", variant.name), &variant.route, &mut other)?;
+            lookup.lay(
+                &format!("analysis.coherence.variant `{}`", variant.name),
+                &variant.route,
+                &mut other,
+            )?;
             variants.push((variant.name.clone(), other));
         }
 
@@ -152,13 +156,18 @@ impl Plan {
                     Home::Country(country) => Some(country),
                     _ => None,
                 });
-                let first = || table.runs.iter().filter(is_routed).flat_map(|r| &r.countries).map(|c| c.country).min();
+                let first = || {
+                    table.runs.iter().filter(is_routed).flat_map(|r| &r.countries).map(|c| c.country).min()
+                };
                 maker.or_else(first).unwrap_or_default()
             }
         };
 
-        let comparisons =
-            written.comparison.iter().map(|c| lookup.comparison(c)).collect::<Result<Vec<_>, StatsError>>()?;
+        let comparisons = written
+            .comparison
+            .iter()
+            .map(|c| lookup.comparison(c))
+            .collect::<Result<Vec<_>, StatsError>>()?;
         let questions = lookup.questions(&written)?;
         let mut order: Vec<Id> = families.iter().flat_map(|f| &f.stages).map(|s| s.model).collect();
         let filtered = if order.is_empty() { table.models.ids().collect() } else { order.clone() };
@@ -179,6 +188,10 @@ impl Plan {
         };
         plan.analysis.target = Some(table.countries.name(target).to_owned());
         plan.analysis.baseline_language = Some(table.languages.name(baseline).to_owned());
+        plan.analysis.questions = plan.positive().map(|positive| Questions {
+            positive: table.questions.name(positive).to_owned(),
+            negative: plan.polarity().map(|(_, negative)| table.questions.name(negative).to_owned()),
+        });
         plan.analysis.condition = Some(table.conditions.name(condition).to_owned());
         Ok(plan)
     }
@@ -237,7 +250,12 @@ impl Lookup<'_> {
     }
 
     /// Lays a route over `by_model`.
-    fn lay(&self, setting: &str, route: &BTreeMap<String, String>, by_model: &mut [Id]) -> Result<(), StatsError> {
+    fn lay(
+        &self,
+        setting: &str,
+        route: &BTreeMap<String, String>,
+        by_model: &mut [Id],
+    ) -> Result<(), StatsError> {
         for (model, condition) in route {
             let model = self.find(setting, "checkpoint", &self.table.models, model)?;
             let condition = self.find(setting, "condition", &self.table.conditions, condition)?;
@@ -259,7 +277,9 @@ impl Lookup<'_> {
                 Some(country) if self.settings.partial => {
                     self.table.countries.id(country).map_or(Home::Elsewhere, Home::Country)
                 }
-                Some(country) => Home::Country(self.find(&setting, "country", &self.table.countries, country)?),
+                Some(country) => {
+                    Home::Country(self.find(&setting, "country", &self.table.countries, country)?)
+                }
             };
             let mut stages = Vec::with_capacity(family.stages.len());
             for stage in &family.stages {
@@ -296,8 +316,10 @@ impl Lookup<'_> {
             }
             None => (names.id("justified"), names.id("unjustified")),
         };
-        let mut questions: Vec<Question> = [positive, negative].into_iter().flatten().map(Question::Asked).collect();
-        questions.extend(names.ids().map(Question::Asked).filter(|q| !questions.contains(q)).collect::<Vec<_>>());
+        let mut questions: Vec<Question> =
+            [positive, negative].into_iter().flatten().map(Question::Asked).collect();
+        questions
+            .extend(names.ids().map(Question::Asked).filter(|q| !questions.contains(q)).collect::<Vec<_>>());
         if let (Some(positive), Some(negative)) = (positive, negative) {
             questions.push(Question::Preference { positive, negative });
             questions.push(Question::Residual { positive, negative });

@@ -69,7 +69,13 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
     }
 }
 
-fn of_country(view: &View<'_>, language: Id, country: Id, contrasts: &[(&str, OneSample)], out: &mut Vec<Figure>) {
+fn of_country(
+    view: &View<'_>,
+    language: Id,
+    country: Id,
+    contrasts: &[(&str, OneSample)],
+    out: &mut Vec<Figure>,
+) {
     let adjusted = holm(&contrasts.iter().map(|(_, test)| test.p).collect::<Vec<_>>());
     let (language, country) = (view.language(language), view.country(country));
     for ((family, test), p_holm) in contrasts.iter().zip(adjusted) {
@@ -107,7 +113,11 @@ fn power_plan(mut sds: Vec<f64>, families: usize, settings: &Power) -> Option<Po
     let planned = quantile(&sds, settings.sd_quantile)?;
     let z = normal_quantile(1.0 - settings.alpha / (2.0 * families as f64)) + normal_quantile(settings.power);
     Some(PowerPlan {
-        scenarios: settings.effects.iter().map(|effect| (z * planned / effect).powi(2).ceil() as u64).collect(),
+        scenarios: settings
+            .effects
+            .iter()
+            .map(|effect| (z * planned / effect).powi(2).ceil() as u64)
+            .collect(),
         sd: SdRange {
             min: *sds.first()?,
             median: quantile(&sds, 0.5)?,

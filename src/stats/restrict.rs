@@ -19,14 +19,21 @@ impl Settings {
             table.conditions.id(name).or_else(|| condition.is_none().then_some(0))
         };
         let scored = |model: &str| {
-            table.models.id(model).zip(routed(model)).is_some_and(|(model, condition)| table.has(model, condition))
+            table
+                .models
+                .id(model)
+                .zip(routed(model))
+                .is_some_and(|(model, condition)| table.has(model, condition))
         };
         for family in &mut self.families {
             let name = &family.name;
             family.stages.retain(|stage| {
                 let kept = scored(&stage.model);
                 if !kept {
-                    notes.push(format!("family `{name}`: no rows of `{}` (stage `{}`)", stage.model, stage.name));
+                    notes.push(format!(
+                        "family `{name}`: no rows of `{}` (stage `{}`)",
+                        stage.model, stage.name
+                    ));
                 }
                 kept
             });
@@ -38,12 +45,14 @@ impl Settings {
             let (model, condition) = (table.models.id(model), table.conditions.id(condition));
             model.zip(condition).is_some_and(|(model, condition)| table.has(model, condition))
         };
-        let keep_rows = |route: &mut BTreeMap<String, String>| route.retain(|model, condition| has(model, condition));
+        let keep_rows =
+            |route: &mut BTreeMap<String, String>| route.retain(|model, condition| has(model, condition));
         keep_rows(&mut analysis.route);
         analysis.coherence.variant.iter_mut().for_each(|variant| keep_rows(&mut variant.route));
         analysis.coherence.variant.retain(|variant| !variant.route.is_empty());
 
-        let known = |language: &Option<String>| language.as_ref().is_none_or(|l| table.languages.id(l).is_some());
+        let known =
+            |language: &Option<String>| language.as_ref().is_none_or(|l| table.languages.id(l).is_some());
         analysis.comparison.retain(|comparison| {
             let conditions = [&comparison.condition, &comparison.baseline];
             let kept = conditions.iter().all(|c| table.conditions.id(c).is_some())
@@ -56,7 +65,9 @@ impl Settings {
         });
         let mut forget = |setting: &str, name: &mut Option<String>, has: bool| {
             if !has && let Some(name) = name.take() {
-                notes.push(format!("analysis.{setting} is `{name}`, of which there are no rows; a default stands in"));
+                notes.push(format!(
+                    "analysis.{setting} is `{name}`, of which there are no rows; a default stands in"
+                ));
             }
         };
         let has_country = analysis.target.as_ref().is_some_and(|c| table.countries.id(c).is_some());

@@ -11,7 +11,8 @@ use super::error::StatsError;
 /// Keys of a `[[family]]` that are for the sweep or for readers.
 const FAMILY_NOTES: [&str; 6] = ["licence", "license", "gated", "note", "notes", "prefill"];
 /// Keys of a stage that are for the sweep or for readers.
-const STAGE_NOTES: [&str; 8] = ["revision", "prefill", "licence", "license", "gated", "note", "notes", "condition"];
+const STAGE_NOTES: [&str; 9] =
+    ["revision", "prefill", "form", "licence", "license", "gated", "note", "notes", "condition"];
 
 /// A settings file as written; what it leaves out is filled in from the item table.
 #[derive(Debug, Clone, Default)]
@@ -154,7 +155,8 @@ struct File {
 
 impl Settings {
     pub fn read(path: &Path) -> Result<Settings, StatsError> {
-        let text = std::fs::read_to_string(path).map_err(|source| StatsError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| StatsError::Read { path: path.to_owned(), source })?;
         Settings::parse(&text, &path.display().to_string())
     }
 
@@ -208,7 +210,10 @@ impl Settings {
             return Err("analysis.power needs alpha and power between 0 and 1".to_owned());
         }
         if !(0.0..=1.0).contains(&power.sd_quantile) {
-            return Err(format!("analysis.power.sd_quantile is {}, which is not in [0, 1]", power.sd_quantile));
+            return Err(format!(
+                "analysis.power.sd_quantile is {}, which is not in [0, 1]",
+                power.sd_quantile
+            ));
         }
         if let Some(effect) = power.effects.iter().find(|e| !(e.is_finite() && **e > 0.0)) {
             return Err(format!("analysis.power.effects holds {effect}, which is not a positive number"));
@@ -236,7 +241,9 @@ impl Family {
             }
         }
         if family.stages.is_empty() {
-            return Err(format!("{place} has no stage; give it a table such as base = {{ model = \"...\" }}"));
+            return Err(format!(
+                "{place} has no stage; give it a table such as base = {{ model = \"...\" }}"
+            ));
         }
         // A stable sort: only `base` moves.
         family.stages.sort_by_key(|s| s.name != "base");

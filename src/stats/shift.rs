@@ -27,7 +27,14 @@ pub fn shifts(view: &View<'_>, out: &mut Vec<Figure>) {
     }
 }
 
-fn routed(view: &View<'_>, language: Id, label: &str, from: &PlanStage, to: &PlanStage, out: &mut Vec<Figure>) {
+fn routed(
+    view: &View<'_>,
+    language: Id,
+    label: &str,
+    from: &PlanStage,
+    to: &PlanStage,
+    out: &mut Vec<Figure>,
+) {
     let run = |stage: &PlanStage| view.plan.run(view.table, stage.model, language);
     if let (Some(from), Some(to)) = (run(from), run(to)) {
         push(view, "shift", &format!("{}/{label}", view.language(language)), from, to, out);
@@ -41,7 +48,8 @@ fn other_condition(view: &View<'_>, language: Id, family: &PlanFamily, condition
     }
     let run = |stage: &PlanStage| view.table.run(stage.model, language, condition);
     if let (Some(from), Some(to)) = (run(first), run(last)) {
-        let head = format!("{}/{}@{}", view.language(language), family.name, view.table.conditions.name(condition));
+        let head =
+            format!("{}/{}@{}", view.language(language), family.name, view.table.conditions.name(condition));
         push(view, "shift", &head, from, to, out);
     }
 }

@@ -4,7 +4,7 @@ pub mod export;
 pub mod roster;
 
 mod error;
-mod file;
+pub(crate) mod file;
 mod lock;
 mod names;
 mod provenance;

@@ -1,0 +1,124 @@
+//! What the design cancels, as coefficients of its own: a taste for the first role, and one for the first letter.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::cells::{Cell, Question, mean};
+use super::cluster::Clustered;
+use super::error::StatsError;
+use super::figure::{Estimate, Figure};
+use super::plan::Plan;
+use super::settings::Settings;
+use super::table::{Id, Table};
+use super::view::View;
+
+/// `role_bias`: half of `diff_fwd - diff_rev`, which is the log-odds of the narrative's first role over its second,
+/// whoever fills it. A pair's cells are its scenarios.
+pub fn role_bias(view: &View<'_>, out: &mut Vec<Figure>) {
+    for (subject, run) in view.runs() {
+        for &question in &view.plan.questions {
+            let Question::Asked(id) = question else { continue };
+            let rows = run.rows.iter().filter(|row| row.question == id);
+            let cells: Vec<Cell> = rows
+                .map(|row| Cell {
+                    opponent: row.country_2,
+                    scenario: row.scenario,
+                    value: (row.diff_fwd - row.diff_rev) / 2.0,
+                })
+                .collect();
+            let Some(clustered) = Clustered::new(view.table, &cells) else { continue };
+            let (language, question) = (view.language(subject.language), view.question(question));
+            out.push(Figure {
+                id: format!("role_bias/{language}/{}/{question}/all", subject.label),
+                estimator: "role_bias",
+                estimate: Estimate::Clustered(clustered),
+            });
+        }
+    }
+}
+
+/// One prompt's score, of one of the four prompts of an item.
+#[derive(Debug, Clone, Copy)]
+pub struct PromptScore<'a> {
+    pub model: &'a str,
+    pub language: &'a str,
+    pub condition: &'a str,
+    pub country_1: &'a str,
+    pub country_2: &'a str,
+    pub scenario: &'a str,
+    pub question: &'a str,
+    /// Whether `country_1` is in the narrative's first role.
+    pub forward: bool,
+    /// Whether `country_1` is the first option.
+    pub first: bool,
+    /// log P(first option's letter) - log P(second option's letter), as the model gave it.
+    pub log_odds: f64,
+}
+
+/// (model, language, condition, question).
+type Asked = (Id, Id, Id, Id);
+
+/// Gathers prompt scores into `letter_bias`: an item's mean log-odds of the first letter over the second, over its
+/// four prompts, in which either country has either letter in either role.
+pub struct LetterBias<'t> {
+    table: &'t Table,
+    /// By pair (in name order) and scenario: the log-odds of the four prompts.
+    items: HashMap<Asked, BTreeMap<(Id, Id, Id), [Option<f64>; 4]>>,
+}
+
+impl<'t> LetterBias<'t> {
+    pub fn new(table: &'t Table) -> LetterBias<'t> {
+        LetterBias { table, items: HashMap::new() }
+    }
+
+    /// Adds a prompt, in any order. One with a name that the table lacks is passed over: its item is not complete.
+    pub fn push(&mut self, score: &PromptScore<'_>) {
+        let Some((asked, item)) = self.ids(score) else { return };
+        let slots = self.items.entry(asked).or_default().entry(item).or_default();
+        if let Some(slot) = slots.get_mut(usize::from(!score.forward) * 2 + usize::from(!score.first)) {
+            *slot = Some(score.log_odds);
+        }
+    }
+
+    fn ids(&self, score: &PromptScore<'_>) -> Option<(Asked, (Id, Id, Id))> {
+        let asked = (
+            self.table.models.id(score.model)?,
+            self.table.languages.id(score.language)?,
+            self.table.conditions.id(score.condition)?,
+            self.table.questions.id(score.question)?,
+        );
+        let (first, second) =
+            (self.table.countries.id(score.country_1)?, self.table.countries.id(score.country_2)?);
+        Some((asked, (first.min(second), first.max(second), self.table.scenarios.id(score.scenario)?)))
+    }
+
+    /// `letter_bias/<language>/<checkpoint>/<question>/all`, and `both` for all questions; for [`super::Analysis::extend`].
+    pub fn figures(&self, settings: &Settings) -> Result<Vec<Figure>, StatsError> {
+        let plan = Plan::new(settings, self.table)?;
+        let mut figures = Vec::new();
+        for subject in &plan.subjects {
+            let head = format!("{}/{}", self.table.languages.name(subject.language), subject.label);
+            let mut every = Vec::new();
+            let mut push = |question: &str, cells: &[Cell]| {
+                figures.extend(Clustered::new(self.table, cells).map(|clustered| Figure {
+                    id: format!("letter_bias/{head}/{question}/all"),
+                    estimator: "letter_bias",
+                    estimate: Estimate::Clustered(clustered),
+                }));
+            };
+            for question in self.table.questions.ids() {
+                let asked = (subject.model, subject.language, subject.condition, question);
+                let items = self.items.get(&asked).into_iter().flatten();
+                let cells: Vec<Cell> = items
+                    .filter_map(|(&(_, opponent, scenario), slots)| {
+                        let all = slots.iter().copied().collect::<Option<Vec<f64>>>()?;
+                        Some(Cell { opponent, scenario, value: mean(all)? })
+                    })
+                    .collect();
+                push(self.table.questions.name(question), &cells);
+                every.extend(cells);
+            }
+            push("both", &every);
+        }
+        Ok(figures)
+    }
+}
