@@ -1,6 +1,7 @@
 //! One file per command; no logic lives here.
 
 mod engine;
+mod export;
 mod score;
 
 use clap::{Parser, Subcommand};
@@ -17,12 +18,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Score(score::Args),
+    Export(export::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Score(args) => score::run(args),
+        Command::Export(args) => export::run(args),
     };
     match result {
         Ok(code) => code,
