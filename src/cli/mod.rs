@@ -3,6 +3,7 @@
 pub(crate) mod analyze;
 mod engine;
 mod prompts;
+mod export;
 mod score;
 mod study;
 
@@ -23,6 +24,7 @@ enum Command {
     Prompts(prompts::Args),
     Study(study::Args),
     Analyze(analyze::Args),
+    Export(export::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
@@ -32,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Prompts(args) => prompts::run(args),
         Command::Study(args) => study::run(args),
         Command::Analyze(args) => analyze::run(args),
+        Command::Export(args) => export::run(args),
     };
     match result {
         Ok(code) => code,

@@ -34,14 +34,11 @@ impl ItemScore {
     /// Aggregates the four prompts of an item.
     pub fn of(readings: &Readings) -> Self {
         // With country 1 in the second slot its log-odds are those of the second letter: turned.
-        let towards_country_1 = |[in_first, in_second]: &[Reading; 2]| {
-            (in_first.log_odds - in_second.log_odds) / 2.0
-        };
+        let towards_country_1 =
+            |[in_first, in_second]: &[Reading; 2]| (in_first.log_odds - in_second.log_odds) / 2.0;
         let [fwd, rev] = readings;
         let (diff_fwd, diff_rev) = (towards_country_1(fwd), towards_country_1(rev));
-        let mean = |f: fn(&Reading) -> f64| {
-            (f(&fwd[0]) + f(&fwd[1]) + f(&rev[0]) + f(&rev[1])) / 4.0
-        };
+        let mean = |f: fn(&Reading) -> f64| (f(&fwd[0]) + f(&fwd[1]) + f(&rev[0]) + f(&rev[1])) / 4.0;
         Self {
             diff_fwd,
             diff_rev,
@@ -67,10 +64,7 @@ mod tests {
                 compliance: 0.5 + 0.1 * roles as f64 + 0.2 * order as f64,
             }
         };
-        [
-            [reading(0, 0), reading(0, 1)],
-            [reading(1, 0), reading(1, 1)],
-        ]
+        [[reading(0, 0), reading(0, 1)], [reading(1, 0), reading(1, 1)]]
     }
 
     #[test]

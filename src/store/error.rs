@@ -21,11 +21,7 @@ pub enum StoreError {
         "{} has store format {found}, this program reads format {expected}: use the version of tiltmeter that made it",
         path.display()
     )]
-    Format {
-        path: PathBuf,
-        found: i64,
-        expected: i64,
-    },
+    Format { path: PathBuf, found: i64, expected: i64 },
 
     #[error("another sweep is writing to the run in {}: wait for it to end, or choose another --run folder", dir.display())]
     InUse { dir: PathBuf },
@@ -43,68 +39,39 @@ pub enum StoreError {
     Damaged { path: PathBuf, what: String },
 
     #[error("{}: {source}", path.display())]
-    Sqlite {
-        path: PathBuf,
-        source: rusqlite::Error,
-    },
+    Sqlite { path: PathBuf, source: rusqlite::Error },
 
     #[error(
         "the run in {} was made with {field} {stored}, not {given}: results of both must not be mixed, start a new run in another --run folder",
         dir.display()
     )]
-    OtherRun {
-        dir: PathBuf,
-        field: &'static str,
-        stored: String,
-        given: String,
-    },
+    OtherRun { dir: PathBuf, field: &'static str, stored: String, given: String },
 
     #[error(
         "checkpoint `{model}` was scored in {} with {field} {stored}, not {given}: results of both must not be mixed, start a new run in another --run folder",
         dir.display()
     )]
-    OtherCheckpoint {
-        dir: PathBuf,
-        model: String,
-        field: &'static str,
-        stored: String,
-        given: String,
-    },
+    OtherCheckpoint { dir: PathBuf, model: String, field: &'static str, stored: String, given: String },
 
     #[error(
         "prompt `{id}` of checkpoint `{model}` was scored in {} with other {what} than it has now: start a new run in another --run folder",
         dir.display()
     )]
-    OtherPrompt {
-        dir: PathBuf,
-        model: String,
-        id: String,
-        what: &'static str,
-    },
+    OtherPrompt { dir: PathBuf, model: String, id: String, what: &'static str },
 
-    #[error("checkpoint `{model}` gave prompt `{id}` a {field} of {value}: it is not a finite number and was not stored")]
-    NotFinite {
-        model: String,
-        id: String,
-        field: &'static str,
-        value: f64,
-    },
+    #[error(
+        "checkpoint `{model}` gave prompt `{id}` a {field} of {value}: it is not a finite number and was not stored"
+    )]
+    NotFinite { model: String, id: String, field: &'static str, value: f64 },
 
     #[error("prompt `{id}` was given {given} logits where its answers have {expected} tokens")]
-    LogitCount {
-        id: String,
-        given: usize,
-        expected: usize,
-    },
+    LogitCount { id: String, given: usize, expected: usize },
 
     #[error("{} has no known ending: use .csv, .csv.gz, .jsonl or .parquet", path.display())]
     UnknownEnding { path: PathBuf },
 
     #[error("{}: {source}", path.display())]
-    Parquet {
-        path: PathBuf,
-        source: parquet::errors::ParquetError,
-    },
+    Parquet { path: PathBuf, source: parquet::errors::ParquetError },
 }
 
 impl StoreError {
@@ -126,18 +93,14 @@ impl StoreError {
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
             Some(ErrorCode::NotADatabase) => Self::NotARun { path },
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged {
-                path,
-                what: "SQLite finds its pages inconsistent".into(),
-            },
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path, what: "SQLite finds its pages inconsistent".into() }
+            }
             _ => match source {
                 // A column of another type than the schema says, or a missing table: not written by us.
                 rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::InvalidColumnType(..) => Self::Damaged {
-                    path,
-                    what: source.to_string(),
-                },
+                | rusqlite::Error::InvalidColumnType(..) => Self::Damaged { path, what: source.to_string() },
                 source => Self::Sqlite { path, source },
             },
         }

@@ -16,10 +16,7 @@ pub fn replace(
     // Through a link, so that it is the target that is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     if fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .open(&target)
-            .map_err(fail)?;
+        let file = fs::OpenOptions::new().write(true).open(&target).map_err(fail)?;
         let mut out = BufWriter::new(file);
         write(&mut out)?;
         return out.into_inner().map(drop).map_err(|e| fail(e.into_error()));
@@ -31,10 +28,7 @@ pub fn replace(
         out.into_inner().map_err(|e| fail(e.into_error()))?;
     }
     temporary.as_file().sync_all().map_err(fail)?;
-    temporary
-        .persist(&target)
-        .map(drop)
-        .map_err(|e| fail(e.error))
+    temporary.persist(&target).map(drop).map_err(|e| fail(e.error))
 }
 
 fn new_beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {

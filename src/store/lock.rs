@@ -28,9 +28,7 @@ impl RunLock {
             .map_err(|e| StoreError::io(&path, e))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-                dir: dir.to_path_buf(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_path_buf() }),
             Err(TryLockError::Error(e)) => Err(StoreError::io(&path, e)),
         }
     }

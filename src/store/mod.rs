@@ -12,6 +12,8 @@ mod read;
 mod run;
 mod schema;
 
+#[cfg(test)]
+mod tests;
 
 pub use error::StoreError;
 pub use export::{Format, export_items, export_scores};
@@ -19,6 +21,4 @@ pub use names::PromptKey;
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
 pub use read::{ItemCounts, ItemNames, PromptScore, RunReader, StoredCheckpoint, load_items};
 pub use roster::{Family, Roster, RosterError, Stage};
-pub use run::{
-    AnswersId, CheckpointId, DATABASE, Progress, ROSTER, RunStore, ScoreRow, Scored, SessionId,
-};
+pub use run::{AnswersId, CheckpointId, DATABASE, Progress, ROSTER, RunStore, ScoreRow, Scored, SessionId};

@@ -77,18 +77,14 @@ impl Names {
                 id
             }
         };
-        Ok(PromptKey {
-            item,
-            slot: slot(prompt.roles, prompt.order),
-        })
+        Ok(PromptKey { item, slot: slot(prompt.roles, prompt.order) })
     }
 
     fn word(&mut self, db: &Connection, text: &str) -> Result<i64, rusqlite::Error> {
         if let Some(id) = self.words.get(text) {
             return Ok(*id);
         }
-        db.prepare_cached("INSERT INTO word (text) VALUES (?1)")?
-            .execute([text])?;
+        db.prepare_cached("INSERT INTO word (text) VALUES (?1)")?.execute([text])?;
         let id = db.last_insert_rowid();
         self.words.insert(text.to_owned(), id);
         Ok(id)

@@ -73,27 +73,11 @@ impl CheckpointRecord {
             (field, show(stored), show(given))
         };
         let fields = [
-            pair("form", form_word(self.form), form_word(given.form)),
-            pair(
-                "weights (SHA-256)",
-                &self.weights_sha256,
-                &given.weights_sha256,
-            ),
-            pair(
-                "tokenizer (SHA-256)",
-                &self.tokenizer_sha256,
-                &given.tokenizer_sha256,
-            ),
-            optional(
-                "chat template (SHA-256)",
-                &self.template_sha256,
-                &given.template_sha256,
-            ),
-            optional(
-                "template date",
-                &self.template_date,
-                &given.template_date,
-            ),
+            pair("form", self.form.name(), given.form.name()),
+            pair("weights (SHA-256)", &self.weights_sha256, &given.weights_sha256),
+            pair("tokenizer (SHA-256)", &self.tokenizer_sha256, &given.tokenizer_sha256),
+            optional("chat template (SHA-256)", &self.template_sha256, &given.template_sha256),
+            optional("template date", &self.template_date, &given.template_date),
             optional("prefill", &self.prefill, &given.prefill),
             pair("dtype", &self.dtype, &given.dtype),
             pair("backend", &self.backend, &given.backend),
@@ -131,17 +115,6 @@ pub struct SessionRecord {
     pub complete: bool,
 }
 
-pub(super) fn form_word(form: StageForm) -> &'static str {
-    match form {
-        StageForm::Base => "base",
-        StageForm::Chat => "chat",
-    }
-}
-
 pub(super) fn form_from_word(word: &str) -> Option<StageForm> {
-    match word {
-        "base" => Some(StageForm::Base),
-        "chat" => Some(StageForm::Chat),
-        _ => None,
-    }
+    [StageForm::Base, StageForm::Chat].into_iter().find(|form| form.name() == word)
 }

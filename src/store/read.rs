@@ -79,19 +79,12 @@ impl RunReader {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(DATABASE);
         if !path.exists() {
-            return Err(StoreError::NoRun {
-                dir: dir.to_path_buf(),
-            });
+            return Err(StoreError::NoRun { dir: dir.to_path_buf() });
         }
         let db = schema::open_reader(&path)?;
         // Held to the end: every later question is answered from the same moment.
-        db.execute_batch("BEGIN")
-            .map_err(|e| StoreError::sqlite(&path, e))?;
-        Ok(Self {
-            dir: dir.to_path_buf(),
-            path,
-            db,
-        })
+        db.execute_batch("BEGIN").map_err(|e| StoreError::sqlite(&path, e))?;
+        Ok(Self { dir: dir.to_path_buf(), path, db })
     }
 
     /// The kept roster's path and text, if there is one.
@@ -106,9 +99,7 @@ impl RunReader {
 
     /// Program, study and time of creation, as `(key, value)` in alphabetical order of keys.
     pub fn identity(&self) -> Result<Vec<(String, String)>, StoreError> {
-        self.all("SELECT key, value FROM run ORDER BY key", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        self.all("SELECT key, value FROM run ORDER BY key", [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// All checkpoints of the run, by name.
@@ -118,14 +109,9 @@ impl RunReader {
             .map(|(id, record)| {
                 let prompts: i64 = self
                     .db
-                    .query_row(
-                        "SELECT count(*) FROM score WHERE checkpoint = ?1",
-                        [id.0],
-                        |row| row.get(0),
-                    )
+                    .query_row("SELECT count(*) FROM score WHERE checkpoint = ?1", [id.0], |row| row.get(0))
                     .map_err(|e| self.fail(e))?;
-                let mut answers: Vec<(i64, Vec<Vec<u32>>)> =
-                    self.answers(id)?.into_iter().collect();
+                let mut answers: Vec<(i64, Vec<Vec<u32>>)> = self.answers(id)?.into_iter().collect();
                 answers.sort_unstable_by_key(|(id, _)| *id);
                 Ok(StoredCheckpoint {
                     record,
@@ -204,9 +190,9 @@ impl RunReader {
         self.all(&ask, [], checkpoint_row)?
             .into_iter()
             .map(|(id, record)| {
-                record.map(|record| (id, record)).map_err(|form| {
-                    self.damaged(&format!("a checkpoint has the unknown form `{form}`"))
-                })
+                record
+                    .map(|record| (id, record))
+                    .map_err(|form| self.damaged(&format!("a checkpoint has the unknown form `{form}`")))
             })
             .collect()
     }
@@ -235,11 +221,10 @@ impl RunReader {
     }
 
     fn answers(&self, id: CheckpointId) -> Result<HashMap<i64, Vec<Vec<u32>>>, StoreError> {
-        let rows: Vec<(i64, String)> = self.all(
-            "SELECT id, tokens FROM answers WHERE checkpoint = ?1",
-            [id.0],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
+        let rows: Vec<(i64, String)> =
+            self.all("SELECT id, tokens FROM answers WHERE checkpoint = ?1", [id.0], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         rows.into_iter()
             .map(|(id, text)| match serde_json::from_str(&text) {
                 Ok(tokens) => Ok((id, tokens)),
@@ -254,10 +239,7 @@ impl RunReader {
             "SELECT item, slot, log_odds, compliance FROM score WHERE checkpoint = ?1",
             [id.0],
             |row| {
-                let reading = Reading {
-                    log_odds: row.get(2)?,
-                    compliance: row.get(3)?,
-                };
+                let reading = Reading { log_odds: row.get(2)?, compliance: row.get(3)? };
                 Ok((row.get(0)?, row.get(1)?, reading))
             },
         )?;
@@ -288,13 +270,10 @@ impl RunReader {
         let mut rows = query.query([checkpoint.0, item]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
             let slot = row.get(0).map_err(fail)?;
-            let (roles, order) =
-                arrangement(slot).ok_or_else(|| self.damaged("a prompt's slot beyond 3"))?;
+            let (roles, order) = arrangement(slot).ok_or_else(|| self.damaged("a prompt's slot beyond 3"))?;
             let blob = row.get_ref(7).map_err(fail)?;
             let shape = answers.get(&row.get(8).map_err(fail)?);
-            let logits = shape
-                .zip(blob.as_blob().ok())
-                .and_then(|(shape, bytes)| shaped(bytes, shape));
+            let logits = shape.zip(blob.as_blob().ok()).and_then(|(shape, bytes)| shaped(bytes, shape));
             scores.push(PromptScore {
                 roles,
                 order,
@@ -304,27 +283,22 @@ impl RunReader {
                 logprob_b: row.get(4).map_err(fail)?,
                 compliance: row.get(5).map_err(fail)?,
                 logsumexp: row.get(6).map_err(fail)?,
-                logits: logits
-                    .ok_or_else(|| self.damaged("logits that do not fit their answer tokens"))?,
+                logits: logits.ok_or_else(|| self.damaged("logits that do not fit their answer tokens"))?,
             });
         }
         Ok(scores)
     }
 
     fn dictionary(&self) -> Result<Dictionary, StoreError> {
-        let words: Vec<(i64, String)> = self.all("SELECT id, text FROM word", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        let words: Vec<(i64, String)> =
+            self.all("SELECT id, text FROM word", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let words: HashMap<i64, String> = words.into_iter().collect();
         let mut items = read_items(&self.db).map_err(|e| self.fail(e))?;
         // By text, so that the order does not depend on what was scored first.
         let mut by_text: Vec<(&str, i64)> = words.iter().map(|(id, t)| (t.as_str(), *id)).collect();
         by_text.sort_unstable();
-        let rank: HashMap<i64, usize> = by_text
-            .into_iter()
-            .enumerate()
-            .map(|(rank, (_, id))| (id, rank))
-            .collect();
+        let rank: HashMap<i64, usize> =
+            by_text.into_iter().enumerate().map(|(rank, (_, id))| (id, rank)).collect();
         items.sort_by_cached_key(|(_, words)| words.map(|id| rank.get(&id).copied()));
         Ok(Dictionary { words, items })
     }
@@ -346,10 +320,7 @@ impl RunReader {
     }
 
     fn damaged(&self, what: &str) -> StoreError {
-        StoreError::Damaged {
-            path: self.path.clone(),
-            what: what.to_owned(),
-        }
+        StoreError::Damaged { path: self.path.clone(), what: what.to_owned() }
     }
 }
 
@@ -400,14 +371,11 @@ pub(super) fn prompt_id(db: &Connection, key: PromptKey) -> Option<String> {
         )
         .ok()?;
     let word = |id: i64| -> Option<String> {
-        db.query_row("SELECT text FROM word WHERE id = ?1", [id], |row| row.get(0))
-            .optional()
-            .ok()?
+        db.query_row("SELECT text FROM word WHERE id = ?1", [id], |row| row.get(0)).optional().ok()?
     };
     let [language, condition, first, second, scenario, _, question] = words;
     let (roles, order) = arrangement(i64::from(key.slot))?;
-    let roles = roles_word(roles);
-    let order = order_word(order);
+    let (roles, order) = (roles.name(), order.name());
     Some(format!(
         "{}/{}/{}-{}/{}/{}/{roles}/{order}",
         word(language)?,
@@ -417,22 +385,6 @@ pub(super) fn prompt_id(db: &Connection, key: PromptKey) -> Option<String> {
         word(scenario)?,
         word(question)?,
     ))
-}
-
-/// `fwd` or `rev`.
-pub fn roles_word(roles: Roles) -> &'static str {
-    match roles {
-        Roles::Fwd => "fwd",
-        Roles::Rev => "rev",
-    }
-}
-
-/// `12` or `21`.
-pub fn order_word(order: OptionOrder) -> &'static str {
-    match order {
-        OptionOrder::First => "12",
-        OptionOrder::Second => "21",
-    }
 }
 
 struct Dictionary {

@@ -23,7 +23,8 @@ const LARGEST: u64 = 4 << 20;
 /// Stage names whose form is known without `form`; `base` is asked in plain text, the others as chats.
 const STAGES: [&str; 7] = ["base", "chat", "sft", "dpo", "rl", "instruct", "rlvr"];
 
-const FAMILY_KEYS: &str = "name, maker, maker_country, licence, gated, note, and a table per stage (base, chat ...)";
+const FAMILY_KEYS: &str =
+    "name, maker, maker_country, licence, gated, note, and a table per stage (base, chat ...)";
 const STAGE_KEYS: &str = "model, checkpoint, revision, prefill, form, note";
 
 #[derive(Debug, Error)]
@@ -232,7 +233,8 @@ impl Source<'_> {
         }
         let name = name.ok_or_else(|| self.error(start, "a family has no `name`"))?;
         if stages.is_empty() {
-            let problem = format!("family `{name}` has no stage, base = {{ model = ..., checkpoint = ... }} say");
+            let problem =
+                format!("family `{name}` has no stage, base = {{ model = ..., checkpoint = ... }} say");
             return Err(self.error(start, problem));
         }
         Ok(Family { name, maker, maker_country, licence, gated, stages })
@@ -257,7 +259,8 @@ impl Source<'_> {
                     });
                 }
                 other => {
-                    let problem = format!("unknown key `{other}` in stage `{name}`; a stage has {STAGE_KEYS}");
+                    let problem =
+                        format!("unknown key `{other}` in stage `{name}`; a stage has {STAGE_KEYS}");
                     return Err(self.error(at, problem));
                 }
             }
@@ -388,15 +391,25 @@ mod tests {
                 format!("[[family]]\nname = 'f'\n{stage}\n[[family]]\nname = 'g'\n{stage}"),
                 "model `b` stands twice",
             ),
-            ("[[family]]\nname = 'f'\nbase = { model = 'b' }".to_owned(), "line 3: stage `base` has no `checkpoint`"),
-            ("[[family]]\nname = 'f'\nbase = { model = 'b', checkpoint = 3 }".to_owned(), "`checkpoint` is text"),
-            ("[[family]]\nname = 'f'\nbase = { model = '', checkpoint = 'a/b' }".to_owned(), "`model` is empty"),
+            (
+                "[[family]]\nname = 'f'\nbase = { model = 'b' }".to_owned(),
+                "line 3: stage `base` has no `checkpoint`",
+            ),
+            (
+                "[[family]]\nname = 'f'\nbase = { model = 'b', checkpoint = 3 }".to_owned(),
+                "`checkpoint` is text",
+            ),
+            (
+                "[[family]]\nname = 'f'\nbase = { model = '', checkpoint = 'a/b' }".to_owned(),
+                "`model` is empty",
+            ),
             (
                 "[[family]]\nname = 'f'\ncaht = { model = 'b', checkpoint = 'a/b' }".to_owned(),
                 "line 3: stage `caht` is none of",
             ),
             (
-                "[[family]]\nname = 'f'\nbase = { model = 'b', checkpoint = 'a/b', perfill = 'x' }".to_owned(),
+                "[[family]]\nname = 'f'\nbase = { model = 'b', checkpoint = 'a/b', perfill = 'x' }"
+                    .to_owned(),
                 "unknown key `perfill` in stage `base`",
             ),
             ("[[family]]\nname = 'f\n".to_owned(), "line 2"),

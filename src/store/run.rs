@@ -10,7 +10,7 @@ use crate::study::Prompt;
 
 use super::lock::RunLock;
 use super::names::{Names, PromptKey};
-use super::provenance::{CheckpointRecord, RunIdentity, SessionRecord, form_from_word, form_word};
+use super::provenance::{CheckpointRecord, RunIdentity, SessionRecord, form_from_word};
 use super::{StoreError, schema};
 
 /// The database in a run folder.
@@ -89,14 +89,7 @@ impl RunStore {
         let mut db = schema::open_writer(&path)?;
         check_identity(&mut db, dir, &path, identity)?;
         let names = Names::read(&db).map_err(|e| StoreError::sqlite(&path, e))?;
-        Ok(Self {
-            dir: dir.to_path_buf(),
-            path,
-            db,
-            names,
-            answer_counts: HashMap::new(),
-            _lock: lock,
-        })
+        Ok(Self { dir: dir.to_path_buf(), path, db, names, answer_counts: HashMap::new(), _lock: lock })
     }
 
     /// The run folder.
@@ -148,7 +141,7 @@ impl RunStore {
                             ":model": record.model,
                             ":family": record.family,
                             ":stage": record.stage,
-                            ":form": form_word(record.form),
+                            ":form": record.form.name(),
                             ":source": record.source,
                             ":revision": record.revision,
                             ":weights": record.weights_sha256,
@@ -192,8 +185,7 @@ impl RunStore {
             }
         };
         let id = AnswersId(id);
-        self.answer_counts
-            .insert(id, tokens.iter().map(Vec::len).sum());
+        self.answer_counts.insert(id, tokens.iter().map(Vec::len).sum());
         Ok(id)
     }
 
@@ -213,18 +205,12 @@ impl RunStore {
     /// All prompts of a checkpoint that are scored already.
     pub fn scored(&self, checkpoint: CheckpointId) -> Result<HashMap<PromptKey, Scored>, StoreError> {
         let read = || {
-            let mut query = self.db.prepare(
-                "SELECT item, slot, prompt_sha256, answers FROM score WHERE checkpoint = ?1",
-            )?;
+            let mut query = self
+                .db
+                .prepare("SELECT item, slot, prompt_sha256, answers FROM score WHERE checkpoint = ?1")?;
             let rows = query.query_map([checkpoint.0], |row| {
-                let key = PromptKey {
-                    item: row.get(0)?,
-                    slot: row.get(1)?,
-                };
-                let scored = Scored {
-                    prompt_sha256: row.get(2)?,
-                    answers: AnswersId(row.get(3)?),
-                };
+                let key = PromptKey { item: row.get(0)?, slot: row.get(1)? };
+                let scored = Scored { prompt_sha256: row.get(2)?, answers: AnswersId(row.get(3)?) };
                 Ok((key, scored))
             })?;
             rows.collect::<Result<HashMap<_, _>, rusqlite::Error>>()
@@ -277,11 +263,7 @@ impl RunStore {
     }
 
     /// Marks a session as having come to its end.
-    pub fn end_session(
-        &mut self,
-        session: SessionId,
-        progress: Progress,
-    ) -> Result<(), StoreError> {
+    pub fn end_session(&mut self, session: SessionId, progress: Progress) -> Result<(), StoreError> {
         self.db
             .execute(
                 "UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, complete = 1 WHERE id = ?1",
@@ -292,12 +274,7 @@ impl RunStore {
     }
 
     /// Says that a stored prompt has changed: `what` is what differs.
-    pub fn other_prompt(
-        &self,
-        checkpoint: CheckpointId,
-        key: PromptKey,
-        what: &'static str,
-    ) -> StoreError {
+    pub fn other_prompt(&self, checkpoint: CheckpointId, key: PromptKey, what: &'static str) -> StoreError {
         StoreError::OtherPrompt {
             dir: self.dir.clone(),
             model: self.model(checkpoint),
@@ -351,16 +328,17 @@ impl RunStore {
         StoreError::sqlite(&self.path, error)
     }
 
+    /// For tests: the connection alone, the lock given up as a dead process gives it up.
+    #[cfg(test)]
+    pub(super) fn into_parts_for_test(self) -> Connection {
+        self.db
+    }
+
     /// For tests: no further page can be had, as on a full disk.
     #[cfg(test)]
     pub(super) fn fill_disk(&self) {
-        let pages: i64 = self
-            .db
-            .pragma_query_value(None, "page_count", |r| r.get(0))
-            .unwrap_or(1);
-        let _ = self
-            .db
-            .pragma_update(None, "max_page_count", pages);
+        let pages: i64 = self.db.pragma_query_value(None, "page_count", |r| r.get(0)).unwrap_or(1);
+        let _ = self.db.pragma_update(None, "max_page_count", pages);
     }
 }
 
@@ -388,9 +366,7 @@ fn check_identity(
                 });
             }
             None => {
-                change
-                    .execute("INSERT INTO run (key, value) VALUES (?1, ?2)", [key, given])
-                    .map_err(fail)?;
+                change.execute("INSERT INTO run (key, value) VALUES (?1, ?2)", [key, given]).map_err(fail)?;
             }
         }
     }
@@ -409,10 +385,7 @@ fn add_names<'p>(
     prompts: impl IntoIterator<Item = &'p Prompt>,
 ) -> Result<Vec<PromptKey>, rusqlite::Error> {
     let change = db.transaction()?;
-    let keys = prompts
-        .into_iter()
-        .map(|prompt| names.key(&change, prompt))
-        .collect::<Result<_, _>>()?;
+    let keys = prompts.into_iter().map(|prompt| names.key(&change, prompt)).collect::<Result<_, _>>()?;
     change.commit()?;
     Ok(keys)
 }
@@ -453,19 +426,14 @@ fn insert_pack(
             ])?;
         }
         change
-            .prepare_cached(
-                "UPDATE session SET computed_tokens = ?2, compute_seconds = ?3 WHERE id = ?1",
-            )?
-            .execute(params![
-                session.0,
-                count(progress.computed_tokens),
-                progress.compute_seconds
-            ])?;
+            .prepare_cached("UPDATE session SET computed_tokens = ?2, compute_seconds = ?3 WHERE id = ?1")?
+            .execute(params![session.0, count(progress.computed_tokens), progress.compute_seconds])?;
     }
     change.commit()
 }
 
-pub(super) const CHECKPOINT_COLUMNS: &str = "id, model, family, stage, form, source, revision, weights_sha256,
+pub(super) const CHECKPOINT_COLUMNS: &str =
+    "id, model, family, stage, form, source, revision, weights_sha256,
     tokenizer_sha256, template_sha256, template_date, prefill, dtype, parameters, backend";
 
 /// A row of [`CHECKPOINT_COLUMNS`]; the inner `Err` is an unknown form.
@@ -502,10 +470,8 @@ fn read_checkpoint(
     model: &str,
 ) -> Result<Option<(CheckpointId, CheckpointRecord)>, StoreError> {
     let ask = format!("SELECT {CHECKPOINT_COLUMNS} FROM checkpoint WHERE model = ?1");
-    let found = db
-        .query_row(&ask, [model], checkpoint_row)
-        .optional()
-        .map_err(|e| StoreError::sqlite(path, e))?;
+    let found =
+        db.query_row(&ask, [model], checkpoint_row).optional().map_err(|e| StoreError::sqlite(path, e))?;
     match found {
         None => Ok(None),
         Some((id, Ok(record))) => Ok(Some((id, record))),

@@ -96,9 +96,7 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let fail = |e| StoreError::sqlite(path, e);
     let mut db = Connection::open_with_flags(
         path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|e| cannot_open(path, e))?;
     db.busy_timeout(BUSY).map_err(fail)?;
@@ -107,19 +105,13 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     if !fresh {
         check_ours(&db, path)?;
     }
-    db.pragma_update(None, "journal_mode", "WAL")
-        .map_err(fail)?;
-    db.pragma_update(None, "synchronous", "NORMAL")
-        .map_err(fail)?;
+    db.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+    db.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
     if fresh {
         let create = db.transaction().map_err(fail)?;
         create.execute_batch(TABLES).map_err(fail)?;
-        create
-            .pragma_update(None, "application_id", APPLICATION_ID)
-            .map_err(fail)?;
-        create
-            .pragma_update(None, "user_version", FORMAT)
-            .map_err(fail)?;
+        create.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+        create.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
         create.commit().map_err(fail)?;
     }
     db.set_prepared_statement_cache_capacity(32);
@@ -156,9 +148,7 @@ fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
         Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied) => {
             match std::fs::File::open(path) {
                 Err(e) => StoreError::io(path, e),
-                Ok(_) => StoreError::ReadOnly {
-                    path: path.to_path_buf(),
-                },
+                Ok(_) => StoreError::ReadOnly { path: path.to_path_buf() },
             }
         }
         _ => StoreError::sqlite(path, error),
@@ -169,10 +159,8 @@ fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
 fn needs_no_log(path: &Path, error: &rusqlite::Error) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    matches!(
-        error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
-    ) && path.is_file()
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly))
+        && path.is_file()
         && !std::fs::metadata(log).is_ok_and(|m| m.len() > 0)
 }
 
@@ -199,21 +187,14 @@ fn is_fresh(db: &Connection) -> Result<bool, rusqlite::Error> {
 
 fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let ask = |pragma| {
-        db.pragma_query_value(None, pragma, |r| r.get::<_, i64>(0))
-            .map_err(|e| StoreError::sqlite(path, e))
+        db.pragma_query_value(None, pragma, |r| r.get::<_, i64>(0)).map_err(|e| StoreError::sqlite(path, e))
     };
     if ask("application_id")? != APPLICATION_ID {
-        return Err(StoreError::NotARun {
-            path: path.to_path_buf(),
-        });
+        return Err(StoreError::NotARun { path: path.to_path_buf() });
     }
     let found = ask("user_version")?;
     if found != FORMAT {
-        return Err(StoreError::Format {
-            path: path.to_path_buf(),
-            found,
-            expected: FORMAT,
-        });
+        return Err(StoreError::Format { path: path.to_path_buf(), found, expected: FORMAT });
     }
     Ok(())
 }

@@ -14,13 +14,8 @@ pub struct CsvSink<W: Write> {
 impl<W: Write> CsvSink<W> {
     pub fn new(out: W, columns: &[Column]) -> Result<Self, ParquetError> {
         let mut writer = csv::Writer::from_writer(out);
-        writer
-            .write_record(columns.iter().map(|c| c.name))
-            .map_err(external)?;
-        Ok(Self {
-            writer,
-            scratch: Vec::new(),
-        })
+        writer.write_record(columns.iter().map(|c| c.name)).map_err(external)?;
+        Ok(Self { writer, scratch: Vec::new() })
     }
 
     pub fn finish(self) -> Result<W, ParquetError> {
@@ -44,9 +39,7 @@ impl<W: Write> Sink for CsvSink<W> {
             };
             self.writer.write_field(field).map_err(external)?;
         }
-        self.writer
-            .write_record(None::<&[u8]>)
-            .map_err(external)
+        self.writer.write_record(None::<&[u8]>).map_err(external)
     }
 }
 

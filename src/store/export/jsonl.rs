@@ -20,10 +20,7 @@ impl<W: Write> JsonlSink<W> {
 
 impl<W: Write> Sink for JsonlSink<W> {
     fn row(&mut self, values: &[Value<'_>]) -> Result<(), ParquetError> {
-        let row = Row {
-            columns: self.columns,
-            values,
-        };
+        let row = Row { columns: self.columns, values };
         serde_json::to_writer(&mut self.out, &row).map_err(io::Error::from)?;
         self.out.write_all(b"\n")?;
         Ok(())

@@ -10,7 +10,6 @@ use std::path::Path;
 
 use ::parquet::errors::ParquetError;
 
-use super::read::{order_word, roles_word};
 use super::{ItemCounts, RunReader, StoreError, file};
 
 use table::{Column, ITEMS, SCORES, Sink, Value};
@@ -29,10 +28,7 @@ impl Format {
     /// # Errors
     /// [`StoreError::UnknownEnding`].
     pub fn of(path: &Path) -> Result<Self, StoreError> {
-        let name = path
-            .file_name()
-            .map(|n| n.to_string_lossy().to_ascii_lowercase())
-            .unwrap_or_default();
+        let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let endings = [
             (".csv", Self::Csv),
             (".csv.gz", Self::CsvGz),
@@ -43,9 +39,7 @@ impl Format {
             .into_iter()
             .find(|(ending, _)| name.len() > ending.len() && name.ends_with(ending))
             .map(|(_, format)| format)
-            .ok_or_else(|| StoreError::UnknownEnding {
-                path: path.to_path_buf(),
-            })
+            .ok_or_else(|| StoreError::UnknownEnding { path: path.to_path_buf() })
     }
 }
 
@@ -91,8 +85,8 @@ pub fn export_scores(run: &RunReader, path: &Path) -> Result<usize, StoreError> 
                 Value::Text(n.scenario),
                 Value::Text(n.scenario_type),
                 Value::Text(n.question),
-                Value::Text(roles_word(s.roles)),
-                Value::Text(order_word(s.order)),
+                Value::Text(s.roles.name()),
+                Value::Text(s.order.name()),
                 Value::Count(s.n_tokens),
                 Value::Float(s.log_odds),
                 Value::Float(s.logprob_a),
@@ -151,9 +145,7 @@ fn into_sink<T, W: Write + Send>(
             Ok(filled)
         }
         Format::CsvGz => {
-            let gzip = flate2::GzBuilder::new()
-                .mtime(0)
-                .write(out, flate2::Compression::default());
+            let gzip = flate2::GzBuilder::new().mtime(0).write(out, flate2::Compression::default());
             let mut sink = csv::CsvSink::new(gzip, columns).map_err(Failure::Write)?;
             let filled = fill(&mut sink)?;
             let gzip = sink.finish().map_err(Failure::Write)?;
@@ -178,14 +170,10 @@ fn write_error(path: &Path, error: ParquetError) -> StoreError {
     match error {
         ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
             Ok(io) => StoreError::io(path, *io),
-            Err(inner) => StoreError::Parquet {
-                path: path.to_path_buf(),
-                source: ParquetError::External(inner),
-            },
+            Err(inner) => {
+                StoreError::Parquet { path: path.to_path_buf(), source: ParquetError::External(inner) }
+            }
         },
-        source => StoreError::Parquet {
-            path: path.to_path_buf(),
-            source,
-        },
+        source => StoreError::Parquet { path: path.to_path_buf(), source },
     }
 }

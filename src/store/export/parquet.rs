@@ -125,15 +125,12 @@ impl<W: Write + Send> Sink for ParquetSink<W> {
             match (column, value) {
                 (Gathered::Text(column), Value::Text(text)) => column.push(ByteArray::from(*text)),
                 (Gathered::Count(column), Value::Count(n)) => column.push(
-                    i32::try_from(*n)
-                        .map_err(|_| ParquetError::General(format!("{n} exceeds 32 bits")))?,
+                    i32::try_from(*n).map_err(|_| ParquetError::General(format!("{n} exceeds 32 bits")))?,
                 ),
                 (Gathered::Float(column), Value::Float(x)) => column.push(*x),
                 (Gathered::Lists(column), Value::Lists(lists)) => column.push(lists),
                 (_, value) => {
-                    return Err(ParquetError::General(format!(
-                        "{value:?} is not of its column's type"
-                    )));
+                    return Err(ParquetError::General(format!("{value:?} is not of its column's type")));
                 }
             }
         }

@@ -71,19 +71,13 @@ pub const SCORES: &[Column] = &[
     text("question"),
     text("roles"),
     text("order"),
-    Column {
-        name: "n_tokens",
-        kind: Kind::Count,
-    },
+    Column { name: "n_tokens", kind: Kind::Count },
     float("log_odds"),
     float("logprob_a"),
     float("logprob_b"),
     float("compliance"),
     float("logsumexp"),
-    Column {
-        name: "logits",
-        kind: Kind::Lists,
-    },
+    Column { name: "logits", kind: Kind::Lists },
 ];
 
 /// As JSON; floats in the shortest form that reads back to the same bits.
