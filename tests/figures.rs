@@ -86,3 +86,18 @@ fn every_published_figure_is_reproduced() {
     assert_eq!(golden.len(), 4772);
     check(&analysis, &golden);
 }
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/items").join(name)
+}
+
+/// The fixture's expectations come from its own script, which shares no code and no floating point with the program.
+#[test]
+fn every_recipe_agrees_with_exact_arithmetic_on_a_made_up_table() {
+    let settings = Settings::read(&fixture("settings.toml")).expect("settings");
+    let table = stats::read_table(&fixture("items.csv")).expect("the item table");
+    let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
+    let expected = figures_of(&fixture("expected.json"));
+    assert!(expected.len() > 250, "{} expectations", expected.len());
+    check(&analysis, &expected);
+}

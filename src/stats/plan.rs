@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cells::Question;
 use super::error::StatsError;
-use super::settings::{AnalysisSettings, Comparison, Settings};
+use super::settings::{AnalysisSettings, Comparison, Questions, Settings};
 use super::table::{Id, Names, Run, Table};
 
 /// A family's checkpoint.
@@ -188,10 +188,11 @@ impl Plan {
         };
         plan.analysis.target = Some(table.countries.name(target).to_owned());
         plan.analysis.baseline_language = Some(table.languages.name(baseline).to_owned());
-        plan.analysis.questions = plan.positive().map(|positive| Questions {
-            positive: table.questions.name(positive).to_owned(),
-            negative: plan.polarity().map(|(_, negative)| table.questions.name(negative).to_owned()),
-        });
+        if let Some((positive, negative)) = plan.polarity() {
+            let name = |question| table.questions.name(question).to_owned();
+            plan.analysis.questions =
+                Some(Questions { positive: name(positive), negative: Some(name(negative)) });
+        }
         plan.analysis.condition = Some(table.conditions.name(condition).to_owned());
         Ok(plan)
     }
