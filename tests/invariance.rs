@@ -86,3 +86,14 @@ fn reference_checkpoints_score_the_same_however_they_are_packed() {
         }
     }
 }
+
+#[test]
+fn checkpoints_of_every_family_score_the_same_however_they_are_packed() {
+    use common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
+    for family in [TinyFamily::Llama, TinyFamily::Mistral, TinyFamily::Qwen2] {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let config = TinyConfig::new(family);
+        write_tiny_checkpoint(dir.path(), &config, 11);
+        check(dir.path(), config.vocab as u32);
+    }
+}

@@ -148,3 +148,32 @@ fn read_object(mut object: Fields, known: Scalings) -> Result<(Option<f64>, Opti
     object.finish()?;
     Ok((theta, scaling))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn llama31() -> Rope {
+        let scaling = Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 8192.0 };
+        Rope { theta: 500_000.0, scaling: Some(scaling) }
+    }
+
+    #[test]
+    fn llama3_keeps_blends_and_divides_the_pairs_of_the_published_model() {
+        let scaled = llama31().table(128);
+        let plain = Rope { scaling: None, ..llama31() }.table(128);
+        let pairs = scaled.freq.iter().zip(&plain.freq);
+        let kept = pairs.clone().filter(|(s, p)| s == p).count();
+        let divided = pairs.clone().filter(|(s, p)| **s == **p / 8.0).count();
+        let blended = pairs.clone().filter(|(s, p)| **s < **p && **s > **p / 8.0).count();
+        assert_eq!((kept, blended, divided), (29, 6, 29));
+        assert!(scaled.freq.is_sorted_by(|a, b| a > b));
+    }
+
+    #[test]
+    fn a_plain_table_is_the_powers_of_its_base() {
+        let table = Rope { theta: 10_000.0, scaling: None }.table(8);
+        assert_eq!(table.pairs, Pairs::Apart(4));
+        assert_eq!(table.freq, [1.0, 0.1, 0.01, 0.001]);
+    }
+}

@@ -46,6 +46,9 @@ pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
         )));
     };
     let Table(raw) = json::parse(file, header)?;
+    if raw.is_empty() {
+        return Err(fail("holds no tensor".into()));
+    }
     place(file, raw, 8 + header.len(), data.len())
 }
 

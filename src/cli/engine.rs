@@ -18,7 +18,7 @@ pub struct ModelArgs {
 
 impl ModelArgs {
     pub fn resolve(&self) -> Result<PathBuf> {
-        Ok(PathBuf::from(&self.model))
+        Ok(crate::checkpoint::hub::resolve(&self.model, self.revision.as_deref())?.dir)
     }
 }
 

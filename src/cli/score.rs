@@ -48,6 +48,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         model: &dir,
     };
     let items = read_items(&reader, &args.input)?;
+    checkpoint.check_finite()?;
     let backend = args.engine.backend()?;
     let engine = Engine::new(Decoder::new(&backend, &checkpoint.spec, &checkpoint)?);
     let load_seconds = start.elapsed().as_secs_f64();

@@ -2,6 +2,7 @@
 
 mod choice;
 mod engine;
+pub mod item;
 pub mod lines;
 pub mod output;
 mod work;

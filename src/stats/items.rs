@@ -1,6 +1,39 @@
 //! The item table: one row per (model, language, condition, pair, scenario, question).
 
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::rc::Rc;
+
+use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
+
+use super::builder::TableBuilder;
+use super::error::StatsError;
+use super::table::Table;
+
+/// The columns of an item table, in the order in which they are written; a table that is read may have any order.
+pub const COLUMNS: [&str; 12] = [
+    "model",
+    "language",
+    "condition",
+    "country_1",
+    "country_2",
+    "scenario",
+    "scenario_type",
+    "question",
+    "diff_fwd",
+    "diff_rev",
+    "bias",
+    "compliance",
+];
+
+/// How many of [`COLUMNS`] are names; the rest are numbers.
+const NAMES: usize = 8;
+
+/// A single record may not be longer than this: a file without line ends must not fill the memory.
+const LONGEST_RECORD: usize = 1 << 20;
 
 /// One item: the mean over two option orders and two role assignments (four prompts).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,4 +54,147 @@ pub struct ItemRow {
     pub bias: f64,
     /// Mean over the four prompts of the probability on the choices.
     pub compliance: f64,
+}
+
+/// The same row, borrowed: what the table's builder takes.
+#[derive(Debug, Clone, Copy)]
+pub struct ItemRef<'a> {
+    pub model: &'a str,
+    pub language: &'a str,
+    pub condition: &'a str,
+    pub country_1: &'a str,
+    pub country_2: &'a str,
+    pub scenario: &'a str,
+    pub scenario_type: &'a str,
+    pub question: &'a str,
+    pub diff_fwd: f64,
+    pub diff_rev: f64,
+    pub bias: f64,
+    pub compliance: f64,
+}
+
+impl ItemRow {
+    pub fn as_ref(&self) -> ItemRef<'_> {
+        ItemRef {
+            model: &self.model,
+            language: &self.language,
+            condition: &self.condition,
+            country_1: &self.country_1,
+            country_2: &self.country_2,
+            scenario: &self.scenario,
+            scenario_type: &self.scenario_type,
+            question: &self.question,
+            diff_fwd: self.diff_fwd,
+            diff_rev: self.diff_rev,
+            bias: self.bias,
+            compliance: self.compliance,
+        }
+    }
+}
+
+/// Reads an item table from a CSV file, plain or gzipped (told by its first bytes, not its name).
+pub fn read_table(path: &Path) -> Result<Table, StatsError> {
+    let read_error = |source| StatsError::Read { path: path.to_owned(), source };
+    let mut file = BufReader::new(File::open(path).map_err(read_error)?);
+    let gzipped = file.fill_buf().map_err(read_error)?.starts_with(&[0x1f, 0x8b]);
+    let name = path.display().to_string();
+    if gzipped { parse_table(MultiGzDecoder::new(file), &name) } else { parse_table(file, &name) }
+}
+
+/// Reads an item table from CSV text; `name` is what errors call it.
+pub fn parse_table(text: impl Read, name: &str) -> Result<Table, StatsError> {
+    let in_record = Rc::new(Cell::new(0));
+    let text = RecordGuard { inner: text, in_record: Rc::clone(&in_record) };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let columns = columns(reader.headers().map_err(|e| csv_error(e, name, 1))?, name)?;
+
+    let mut builder = TableBuilder::new(name, "line");
+    let mut record = csv::StringRecord::new();
+    loop {
+        in_record.set(0);
+        let line = reader.position().line();
+        if !reader.read_record(&mut record).map_err(|e| csv_error(e, name, line))? {
+            return builder.finish();
+        }
+        let line = record.position().map_or(line, |p| p.line());
+        let row = item(&record, &columns).map_err(|problem| builder.error(line, problem))?;
+        builder.push(row, line)?;
+    }
+}
+
+/// Where each of [`COLUMNS`] stands in the file.
+fn columns(header: &csv::StringRecord, table: &str) -> Result<[usize; COLUMNS.len()], StatsError> {
+    let mut found = [None; COLUMNS.len()];
+    for (position, title) in header.iter().enumerate() {
+        let Some(column) = COLUMNS.iter().position(|c| *c == title.trim()) else {
+            let column = shortened(title);
+            return Err(StatsError::UnknownColumn { table: table.to_owned(), column });
+        };
+        if found[column].replace(position).is_some() {
+            return Err(StatsError::RepeatedColumn { table: table.to_owned(), column: title.to_owned() });
+        }
+    }
+    let mut columns = [0; COLUMNS.len()];
+    for ((position, found), column) in columns.iter_mut().zip(found).zip(COLUMNS) {
+        *position = found.ok_or(StatsError::MissingColumn { table: table.to_owned(), column })?;
+    }
+    Ok(columns)
+}
+
+fn item<'a>(record: &'a csv::StringRecord, columns: &[usize; COLUMNS.len()]) -> Result<ItemRef<'a>, String> {
+    if record.len() != COLUMNS.len() {
+        return Err(format!("{} fields where the header has {}", record.len(), COLUMNS.len()));
+    }
+    let text = |column: usize| record.get(columns[column]).unwrap_or_default();
+    let number = |column: usize| {
+        let text = text(column).trim();
+        text.parse::<f64>().map_err(|_| format!("column `{}` holds `{}`, which is not a number", COLUMNS[column], shortened(text)))
+    };
+    Ok(ItemRef {
+        model: text(0),
+        language: text(1),
+        condition: text(2),
+        country_1: text(3),
+        country_2: text(4),
+        scenario: text(5),
+        scenario_type: text(6),
+        question: text(7),
+        diff_fwd: number(NAMES)?,
+        diff_rev: number(NAMES + 1)?,
+        bias: number(NAMES + 2)?,
+        compliance: number(NAMES + 3)?,
+    })
+}
+
+/// A piece of the file short enough for a message.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(40).chain("...".chars()).collect() }
+}
+
+fn csv_error(error: csv::Error, table: &str, line: u64) -> StatsError {
+    let line = error.position().map_or(line, |p| p.line());
+    let problem = match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => "not UTF-8 text".to_owned(),
+        csv::ErrorKind::Io(source) => source.to_string(),
+        _ => error.to_string(),
+    };
+    StatsError::Row { table: table.to_owned(), place: format!("line {line}"), problem }
+}
+
+/// Passes bytes on until one record has taken more than [`LONGEST_RECORD`] of them.
+struct RecordGuard<R> {
+    inner: R,
+    /// Bytes handed out since the last record was complete; the loop that reads records sets it back.
+    in_record: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for RecordGuard<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.in_record.get() > LONGEST_RECORD {
+            return Err(std::io::Error::other("a record of more than a mebibyte (a quote that is never closed?)"));
+        }
+        let n = self.inner.read(buffer)?;
+        self.in_record.set(self.in_record.get() + n);
+        Ok(n)
+    }
 }

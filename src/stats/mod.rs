@@ -1,3 +1,134 @@
 //! What it means: figures from item tables. Knows no token and no prompt.
+//!
+//! [`analyze`] is the way through: an item table (rows interned and ordered in [`table`]) and [`Settings`] become a
+//! [`plan::Plan`]; each group of figures, one file a group, looks at both through a [`view::View`] and adds to the
+//! [`Analysis`].
 
+mod builder;
+mod cells;
+mod cluster;
+mod coherence;
+mod comparison;
+mod compliance;
+mod correlation;
+mod corrections;
+mod decomposition;
+mod distributions;
+mod error;
+mod favourability;
+mod figure;
 pub mod items;
+mod maker;
+mod pairs;
+mod plan;
+mod planned;
+mod restrict;
+pub mod settings;
+mod shift;
+pub mod table;
+mod view;
+
+pub use builder::TableBuilder;
+pub use cluster::{Averages, Clustered};
+pub use coherence::{CoherenceCounts, CoherentSet, SweepPoint};
+pub use comparison::Sides;
+pub use compliance::{Quantiles, Tier};
+pub use correlation::Coefficient;
+pub use corrections::{benjamini_hochberg, holm};
+pub use decomposition::{Contrast, TwoWay};
+pub use error::StatsError;
+pub use favourability::{Rank, Spread, percent};
+pub use figure::{Analysis, ByAverage, Estimate, Figure, Named, SCHEMA};
+pub use items::{ItemRef, ItemRow, read_table};
+pub use maker::{LanguagePopulation, MakerTest};
+pub use pairs::PairEstimate;
+pub use planned::{PlannedContrast, PowerPlan, SdRange};
+pub use settings::Settings;
+pub use table::Table;
+
+use cells::Subset;
+use coherence::Counts;
+use plan::Plan;
+use serde_json::{Value, json};
+use view::View;
+
+/// The published analysis of rows in memory; [`analyze_table`] is the same for a table that was read.
+pub fn analyze(items: &[ItemRow], settings: &Settings) -> Result<Analysis, StatsError> {
+    analyze_table(&Table::from_rows(items)?, settings)
+}
+
+/// The published analysis: every group of figures, for every checkpoint, language, condition, country and question
+/// that the table has. A group whose parts the table or the settings lack is absent.
+pub fn analyze_table(table: &Table, settings: &Settings) -> Result<Analysis, StatsError> {
+    let mut plan = Plan::new(settings, table)?;
+    let counts = Counts::new(table, &plan, |model| plan.routed(model));
+    let mut subsets = vec![Subset::all(table)];
+    if let Some(counts) = &counts {
+        let kept = counts.subset(plan.analysis.coherence.subset);
+        subsets.extend(kept.keep.contains(&true).then_some(kept));
+        plan.analysis.coherence.sweep.get_or_insert_with(|| counts.default_sweep());
+    }
+
+    let view = View { table, plan: &plan, subsets: &subsets };
+    let mut figures = Vec::new();
+    compliance::figures(&view, &mut figures);
+    coherence::figures(&view, counts.as_ref(), &mut figures);
+    favourability::figures(&view, &mut figures);
+    shift::shifts(&view, &mut figures);
+    maker::makers(&view, &mut figures);
+    shift::language_shifts(&view, &mut figures);
+    maker::language_populations(&view, &mut figures);
+    correlation::questions(&view, &mut figures);
+    pairs::figures(&view, &mut figures);
+    decomposition::figures(&view, &mut figures);
+    planned::figures(&view, &mut figures);
+    if let (Some(counts), Some(least)) = (&counts, &plan.analysis.coherence.sweep) {
+        coherence::sweeps(&view, counts, least, &mut figures);
+    }
+    comparison::figures(&view, &mut figures);
+    correlation::comparisons(&view, &mut figures);
+
+    let mut analysis = Analysis::new(understood(settings, &plan), notes(table, &plan));
+    analysis.extend(figures)?;
+    Ok(analysis)
+}
+
+/// The settings as understood, in the shape of the file.
+fn understood(settings: &Settings, plan: &Plan) -> Value {
+    let families: Vec<Value> = settings
+        .families
+        .iter()
+        .map(|family| {
+            let mut object = serde_json::Map::new();
+            object.insert("name".into(), json!(family.name));
+            object.insert("maker".into(), json!(family.maker));
+            object.insert("maker_country".into(), json!(family.maker_country));
+            for stage in &family.stages {
+                object.insert(stage.name.clone(), json!({ "model": stage.model, "checkpoint": stage.checkpoint }));
+            }
+            Value::Object(object)
+        })
+        .collect();
+    json!({ "sha256": settings.sha256, "analysis": plan.analysis, "family": families })
+}
+
+/// What the settings leave unsaid or say in vain.
+fn notes(table: &Table, plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if plan.polarity().is_none() && table.questions.len() > 1 {
+        let asked: Vec<&str> = table.questions.iter().collect();
+        notes.push(format!(
+            "the table's questions are {}; name their polarity in analysis.questions to get preference and coherence",
+            asked.join(", ")
+        ));
+    }
+    for contrast in &plan.analysis.type_contrast {
+        for name in contrast.types.iter().filter(|name| table.types.id(name).is_none()) {
+            notes.push(format!(
+                "type contrast `{}` names the scenario type `{name}`, which the table does not have",
+                contrast.name
+            ));
+        }
+    }
+    notes
+}

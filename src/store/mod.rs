@@ -1,1 +1,24 @@
+//! What is kept: a run folder with every prompt's score and where it came from, and the tables made from it.
 
+pub mod export;
+pub mod roster;
+
+mod error;
+mod file;
+mod lock;
+mod names;
+mod provenance;
+mod read;
+mod run;
+mod schema;
+
+
+pub use error::StoreError;
+pub use export::{Format, export_items, export_scores};
+pub use names::PromptKey;
+pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
+pub use read::{ItemCounts, ItemNames, PromptScore, RunReader, StoredCheckpoint, load_items};
+pub use roster::{Family, Roster, RosterError, Stage};
+pub use run::{
+    AnswersId, CheckpointId, DATABASE, Progress, ROSTER, RunStore, ScoreRow, Scored, SessionId,
+};

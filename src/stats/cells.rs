@@ -1,0 +1,142 @@
+//! Cells, one per (opponent, scenario), and the averages over them.
+
+use super::table::{Id, Run, Table};
+
+/// What is read off a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// A question as asked.
+    Asked(Id),
+    /// Half the difference of the two polarities: what the model prefers.
+    Preference { positive: Id, negative: Id },
+    /// Half their sum: what neither polarity explains.
+    Residual { positive: Id, negative: Id },
+}
+
+impl Question {
+    pub fn name(self, table: &Table) -> &str {
+        match self {
+            Question::Asked(question) => table.questions.name(question),
+            Question::Preference { .. } => "preference",
+            Question::Residual { .. } => "residual",
+        }
+    }
+
+    /// The cell's value, from its values by question.
+    fn read(self, values: &[Option<f64>]) -> Option<f64> {
+        let asked = |question: Id| values.get(question as usize).copied().flatten();
+        match self {
+            Question::Asked(question) => asked(question),
+            Question::Preference { positive, negative } => Some((asked(positive)? - asked(negative)?) / 2.0),
+            Question::Residual { positive, negative } => Some((asked(positive)? + asked(negative)?) / 2.0),
+        }
+    }
+}
+
+/// Which scenarios an estimate is made on.
+#[derive(Debug, Clone)]
+pub struct Subset {
+    /// `all`, `coherent70`.
+    pub name: String,
+    /// By scenario.
+    pub keep: Vec<bool>,
+}
+
+impl Subset {
+    pub fn all(table: &Table) -> Subset {
+        Subset { name: "all".to_owned(), keep: vec![true; table.scenarios.len()] }
+    }
+
+    pub fn has(&self, scenario: Id) -> bool {
+        self.keep.get(scenario as usize).copied().unwrap_or(false)
+    }
+}
+
+/// A country against an opponent in a scenario; positive favours the country on the positive question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cell {
+    pub opponent: Id,
+    pub scenario: Id,
+    pub value: f64,
+}
+
+/// A country's cells in a run, by opponent and scenario.
+pub fn cells(table: &Table, run: &Run, country: Id, question: Question, subset: &Subset) -> Vec<Cell> {
+    let Some(of_country) = run.country(country) else { return Vec::new() };
+    let values = of_country.values.chunks_exact(table.questions.len().max(1));
+    let keyed = of_country.keys.iter().zip(values);
+    keyed
+        .filter(|((_, scenario), _)| subset.has(*scenario))
+        .filter_map(|(&(opponent, scenario), values)| {
+            question.read(values).map(|value| Cell { opponent, scenario, value })
+        })
+        .collect()
+}
+
+/// `minuend` less `subtrahend`, cell by cell, where both have the cell.
+pub fn difference(minuend: &[Cell], subtrahend: &[Cell]) -> Vec<Cell> {
+    let key = |cell: &Cell| (cell.opponent, cell.scenario);
+    let mut others = subtrahend.iter().peekable();
+    let mut paired = Vec::with_capacity(minuend.len().min(subtrahend.len()));
+    for cell in minuend {
+        while others.next_if(|other| key(other) < key(cell)).is_some() {}
+        if let Some(other) = others.next_if(|other| key(other) == key(cell)) {
+            paired.push(Cell { value: cell.value - other.value, ..*cell });
+        }
+    }
+    paired
+}
+
+pub fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let (mut sum, mut n) = (0.0, 0usize);
+    for value in values {
+        sum += value;
+        n += 1;
+    }
+    (n > 0).then(|| sum / n as f64)
+}
+
+/// Means within groups numbered below `groups`, in the order of the numbers; groups without members are left out.
+pub fn group_means(members: impl Iterator<Item = (Id, f64)>, groups: usize) -> Vec<(Id, f64)> {
+    let mut sums = vec![(0.0, 0usize); groups];
+    for (group, value) in members {
+        if let Some((sum, n)) = sums.get_mut(group as usize) {
+            *sum += value;
+            *n += 1;
+        }
+    }
+    let means = sums.into_iter().enumerate().filter(|(_, (_, n))| *n > 0);
+    means.map(|(group, (sum, n))| (group as Id, sum / n as f64)).collect()
+}
+
+/// Means over the cells of each scenario type.
+pub fn type_means(table: &Table, cells: &[Cell]) -> Vec<(Id, f64)> {
+    let kind = |scenario: Id| table.type_of.get(scenario as usize).copied().unwrap_or_default();
+    group_means(cells.iter().map(|c| (kind(c.scenario), c.value)), table.types.len())
+}
+
+/// Means over the cells of each scenario.
+pub fn scenario_means(table: &Table, cells: &[Cell]) -> Vec<(Id, f64)> {
+    group_means(cells.iter().map(|c| (c.scenario, c.value)), table.scenarios.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_pair_the_cells_that_both_have() {
+        let cell = |opponent, scenario, value| Cell { opponent, scenario, value };
+        let chat = [cell(0, 1, 5.0), cell(0, 3, 2.0), cell(2, 0, 1.0)];
+        let base = [cell(0, 0, 9.0), cell(0, 1, 3.0), cell(1, 0, 9.0), cell(2, 0, 4.0)];
+        assert_eq!(difference(&chat, &base), [cell(0, 1, 2.0), cell(2, 0, -3.0)]);
+        assert_eq!(difference(&chat, &[]), []);
+    }
+
+    #[test]
+    fn groups_without_members_have_no_mean() {
+        let members = [(2, 1.0), (0, 4.0), (2, 3.0)];
+        assert_eq!(group_means(members.into_iter(), 4), [(0, 4.0), (2, 2.0)]);
+        assert_eq!(mean([]), None);
+    }
+}

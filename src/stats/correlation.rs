@@ -1,0 +1,115 @@
+//! Correlations: of the two questions within a run, and of two conditions row by row.
+
+use serde::Serialize;
+
+use super::cells::{Question, group_means};
+use super::figure::{Estimate, Figure};
+use super::table::{Id, Row, Run};
+use super::view::View;
+
+/// Pearson's r; it does not exist where a side does not vary.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Coefficient {
+    pub r: Option<f64>,
+}
+
+impl Coefficient {
+    fn new(pairs: &[(f64, f64)]) -> Coefficient {
+        let n = pairs.len() as f64;
+        let (x_mean, y_mean) = pairs.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+        let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+        for (x, y) in pairs {
+            let (x, y) = (x - x_mean, y - y_mean);
+            xx += x * x;
+            xy += x * y;
+            yy += y * y;
+        }
+        let scale = xx.sqrt() * yy.sqrt();
+        Coefficient { r: (pairs.len() > 1 && scale > 0.0).then(|| xy / scale) }
+    }
+}
+
+/// `question_correlation`: bias as it stands (country_1 over country_2), averaged per scenario, per pair, or not at all.
+pub fn questions(view: &View<'_>, out: &mut Vec<Figure>) {
+    let Some((positive, negative)) = view.plan.polarity() else { return };
+    for (subject, run) in view.runs() {
+        let joined = join(run, positive, run, negative);
+        let mut pairs: Vec<(Id, Id)> = joined.iter().map(|(row, _)| (row.country_1, row.country_2)).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let pair = |row: &Row| pairs.binary_search(&(row.country_1, row.country_2)).unwrap_or(0) as Id;
+        let averaged = |group: &dyn Fn(&Row) -> Id, groups: usize| {
+            let positive = group_means(joined.iter().map(|(row, values)| (group(row), values.0)), groups);
+            let negative = group_means(joined.iter().map(|(row, values)| (group(row), values.1)), groups);
+            positive.into_iter().zip(negative).map(|((_, p), (_, n))| (p, n)).collect::<Vec<_>>()
+        };
+        let units = [
+            ("scenario", averaged(&|row| row.scenario, view.table.scenarios.len())),
+            ("pair", averaged(&pair, pairs.len())),
+            ("row", joined.iter().map(|(_, values)| *values).collect()),
+        ];
+        for (unit, values) in units.into_iter().filter(|(_, values)| !values.is_empty()) {
+            out.push(Figure {
+                id: format!("question_correlation/{}/{}/{unit}/all", view.language(subject.language), subject.label),
+                estimator: "question_correlation",
+                estimate: Estimate::Correlation(Coefficient::new(&values)),
+            });
+        }
+    }
+}
+
+/// `comparison_correlation`: the two conditions' bias, row by row, question by question.
+pub fn comparisons(view: &View<'_>, out: &mut Vec<Figure>) {
+    for comparison in &view.plan.comparisons {
+        for (model, language, condition, baseline) in comparison.runs(view.table) {
+            for &question in &view.plan.questions {
+                let Question::Asked(id) = question else { continue };
+                let values: Vec<(f64, f64)> =
+                    join(baseline, id, condition, id).into_iter().map(|(_, values)| values).collect();
+                if values.is_empty() {
+                    continue;
+                }
+                out.push(Figure {
+                    id: format!(
+                        "comparison_correlation/{}/{}/{}/{}/all",
+                        view.language(language),
+                        view.table.models.name(model),
+                        comparison.name,
+                        view.question(question)
+                    ),
+                    estimator: "comparison_correlation",
+                    estimate: Estimate::Correlation(Coefficient::new(&values)),
+                });
+            }
+        }
+    }
+}
+
+/// Rows of either run with the same pair and scenario: the left row, and both biases in its orientation.
+fn join<'a>(left: &'a Run, left_question: Id, right: &'a Run, right_question: Id) -> Vec<(&'a Row, (f64, f64))> {
+    let key = |row: &Row| (row.country_1.min(row.country_2), row.country_1.max(row.country_2), row.scenario);
+    let mut others = right.rows.iter().filter(|row| row.question == right_question).peekable();
+    let mut joined = Vec::new();
+    for row in left.rows.iter().filter(|row| row.question == left_question) {
+        while others.next_if(|other| key(other) < key(row)).is_some() {}
+        if let Some(other) = others.next_if(|other| key(other) == key(row)) {
+            let bias = if other.country_1 == row.country_1 { other.bias } else { -other.bias };
+            joined.push((row, (row.bias, bias)));
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pearson_by_hand() {
+        // Deviations (-1, 0, 1) and (-1, 1, 0): covariance 1, variances 2 and 2.
+        let r = Coefficient::new(&[(1.0, 2.0), (2.0, 4.0), (3.0, 3.0)]).r.expect("both vary");
+        assert!((r - 0.5).abs() < 1e-15);
+        assert_eq!(Coefficient::new(&[(1.0, 2.0), (1.0, 4.0)]).r, None);
+        assert_eq!(Coefficient::new(&[]).r, None);
+    }
+}

@@ -1,0 +1,196 @@
+//! Distributions and exact tests. Tails are computed as tails, never as one minus a distribution function: p goes down to 1e-48.
+
+use std::sync::LazyLock;
+
+use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
+use statrs::function::beta::checked_beta_reg;
+
+/// Two-sided p of a t statistic: the regularised incomplete beta function I_x(df/2, 1/2) at x = df/(df + t²).
+pub fn t_two_sided(t: f64, df: usize) -> Option<f64> {
+    if df == 0 || !t.is_finite() {
+        return None;
+    }
+    let df = df as f64;
+    checked_beta_reg(df / 2.0, 0.5, df / (df + t * t)).ok()
+}
+
+/// The t quantile at 0.975, by which a standard error is multiplied for a 95 % half-width.
+pub fn t_975(df: usize) -> Option<f64> {
+    static SMALL: LazyLock<Vec<Option<f64>>> = LazyLock::new(|| (0..256).map(t_quantile_975).collect());
+    SMALL.get(df).copied().unwrap_or_else(|| t_quantile_975(df))
+}
+
+/// The library's quantile, mended by Newton steps on the tail itself.
+fn t_quantile_975(df: usize) -> Option<f64> {
+    let distribution = StudentsT::new(0.0, 1.0, df as f64).ok()?;
+    let mut quantile = distribution.inverse_cdf(0.975);
+    for _ in 0..3 {
+        quantile += (t_two_sided(quantile, df)? / 2.0 - 0.025) / distribution.pdf(quantile);
+    }
+    quantile.is_finite().then_some(quantile)
+}
+
+/// The standard normal quantile.
+pub fn normal_quantile(p: f64) -> f64 {
+    Normal::standard().inverse_cdf(p)
+}
+
+/// Exact two-sided binomial p of `successes` among `n` fair trials.
+pub fn binomial_half(successes: usize, n: usize) -> Option<f64> {
+    // Beyond this 2^-n is no longer a normal f64.
+    if n == 0 || n > 1000 || successes > n {
+        return None;
+    }
+    let mut term = 0.5f64.powi(n as i32);
+    let mut tail = term;
+    for i in 0..successes.min(n - successes) {
+        term *= (n - i) as f64 / (i + 1) as f64;
+        tail += term;
+    }
+    Some((2.0 * tail).min(1.0))
+}
+
+/// Exact two-sided sign-flip p of the mean: the share of the 2^n sign patterns whose |sum| reaches the observed one.
+///
+/// The patterns of either half are enumerated and the halves matched by binary search, so n up to 40 stays fast;
+/// beyond that there is no exact value.
+pub fn sign_flip(values: &[f64]) -> Option<f64> {
+    if values.is_empty() || values.len() > 40 {
+        return None;
+    }
+    let (left, right) = values.split_at(values.len() / 2);
+    let left = signed_sums(left);
+    let right = signed_sums(right);
+    // Patterns that tie with the observed one (itself among them) must count, whatever the order of addition.
+    let slack = 1e-12 * values.iter().map(|v| v.abs()).sum::<f64>();
+    let bound = values.iter().sum::<f64>().abs() - slack;
+    let reached: usize = if bound <= 0.0 {
+        left.len() * right.len()
+    } else {
+        let above = |l: &f64| right.len() - right.partition_point(|r| l + r < bound);
+        let below = |l: &f64| right.partition_point(|r| l + r <= -bound);
+        left.iter().map(|l| above(l) + below(l)).sum()
+    };
+    Some(reached as f64 / (left.len() as f64 * right.len() as f64))
+}
+
+/// All sums of `values` with either sign, ascending.
+fn signed_sums(values: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0];
+    for v in values {
+        sums = sums.iter().flat_map(|s| [s - v, s + v]).collect();
+    }
+    sums.sort_by(f64::total_cmp);
+    sums
+}
+
+/// Exact two-sided Wilcoxon signed-rank p. Zeros are dropped and ties share their mean rank.
+pub fn wilcoxon(values: &[f64]) -> Option<f64> {
+    let mut nonzero: Vec<f64> = values.iter().copied().filter(|v| *v != 0.0).collect();
+    if nonzero.is_empty() || nonzero.len() > 500 {
+        return None;
+    }
+    nonzero.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+
+    // Ranks are doubled, so that the mean rank of a tie is a whole number.
+    let mut doubled_ranks = vec![0usize; nonzero.len()];
+    let mut start = 0;
+    while start < nonzero.len() {
+        let tied = nonzero[start..].iter().take_while(|v| v.abs() == nonzero[start].abs()).count();
+        doubled_ranks[start..start + tied].fill(2 * start + tied + 1);
+        start += tied;
+    }
+    let observed: usize = nonzero.iter().zip(&doubled_ranks).filter(|(v, _)| **v > 0.0).map(|(_, r)| r).sum();
+
+    // Distribution of the sum of positive ranks under random signs.
+    let total: usize = doubled_ranks.iter().sum();
+    let mut probability = vec![0.0; total + 1];
+    probability[0] = 1.0;
+    for &rank in &doubled_ranks {
+        for sum in (0..=total).rev() {
+            let with = if sum >= rank { probability[sum - rank] } else { 0.0 };
+            probability[sum] = 0.5 * (probability[sum] + with);
+        }
+    }
+    let lower: f64 = probability[..=observed].iter().sum();
+    let upper: f64 = probability[observed..].iter().sum();
+    Some((2.0 * lower.min(upper)).min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: Option<f64>, b: f64, tolerance: f64) {
+        let a = a.expect("a value");
+        assert!((a - b).abs() <= tolerance * b.abs(), "{a} is not {b}");
+    }
+
+    /// For even df the tail is algebraic: one minus s(1 + c²/2 + 3c⁴/8 + ...), s and c the sine and cosine of atan(t/√df).
+    #[test]
+    fn t_tails_agree_with_closed_forms() {
+        close(t_two_sided(1.0, 1), 0.5, 1e-14);
+        // df 2: 1 - t/√(t²+2), written without cancellation.
+        for t in [0.3f64, 2.0, 40.0, 1e6] {
+            let root = (t * t + 2.0).sqrt();
+            close(t_two_sided(-t, 2), 2.0 / (root * (root + t)), 1e-12);
+        }
+        // df 1 far out: (2/π) atan(1/t).
+        close(t_two_sided(1e9, 1), std::f64::consts::FRAC_2_PI * 1e-9, 1e-12);
+    }
+
+    /// At large t the density's leading term fixes the tail: p ≈ 2 C df^((df-1)/2) t^-df.
+    #[test]
+    fn tails_beyond_double_precision_of_one_survive() {
+        let p = t_two_sided(1e5, 12).expect("a value");
+        // C = Γ(6.5)/(√(12π) Γ(6)); 2 C 12^6 / 12 ... evaluated exactly for even df: Γ(6.5)/Γ(6) = √π 10395/64/120.
+        let c = 10395.0 / 64.0 / 120.0 / 12f64.sqrt();
+        let leading = 2.0 * c * 12f64.powf(6.5) / 12.0 * 1e5f64.powi(-12);
+        assert!((p / leading - 1.0).abs() < 1e-7, "{p} {leading}");
+        assert!(p < 1e-50);
+    }
+
+    #[test]
+    fn t_quantiles_solve_their_tail() {
+        // df 1 and 2 have closed forms: tan(0.475 π) and 0.95 √(2/(1-0.95²)).
+        close(t_975(1), (0.475 * std::f64::consts::PI).tan(), 1e-13);
+        close(t_975(2), 0.95 * (2.0 / (1.0 - 0.95f64 * 0.95)).sqrt(), 1e-13);
+        close(t_975(11), 2.200985160082949, 1e-13);
+        for df in [3, 7, 78, 255, 256, 100_000] {
+            let quantile = t_975(df).expect("a quantile");
+            close(t_two_sided(quantile, df), 0.05, 1e-11);
+        }
+        assert_eq!(t_975(0), None);
+    }
+
+    #[test]
+    fn exact_tests_on_hand_counted_cases() {
+        assert_eq!(binomial_half(6, 7), Some(0.125));
+        assert_eq!(binomial_half(2, 4), Some(1.0));
+        assert_eq!(binomial_half(0, 3), Some(0.25));
+        assert_eq!(binomial_half(0, 0), None);
+        // All of one sign: only the two extreme patterns reach the sum.
+        assert_eq!(sign_flip(&[1.0, 2.0, 3.0]), Some(0.25));
+        // 1+2-3 = 0: every pattern reaches it.
+        assert_eq!(sign_flip(&[1.0, 2.0, -3.0]), Some(1.0));
+        // |3+4-1| = 6 is reached by 8 and 6 on either side: 4 of 8.
+        assert_eq!(sign_flip(&[3.0, 4.0, -1.0]), Some(0.5));
+        // Ranks 2, 3 against 1: P(W+ >= 5) = P(5) + P(6) = 2/8, doubled.
+        assert_eq!(wilcoxon(&[3.0, 4.0, -1.0]), Some(0.5));
+        // A tie: ranks 1.5, 1.5, 3, all positive: P = 1/8, doubled.
+        assert_eq!(wilcoxon(&[1.0, 1.0, 4.0, 0.0]), Some(0.25));
+        assert_eq!(wilcoxon(&[0.0]), None);
+    }
+
+    #[test]
+    fn sign_flip_halves_agree_with_plain_enumeration() {
+        let values = [0.3, -1.2, 0.8, 2.5, -0.1, 0.9, 1.1];
+        let observed = values.iter().sum::<f64>().abs();
+        let mut reached = 0;
+        for pattern in 0u32..1 << values.len() {
+            let sum: f64 = values.iter().enumerate().map(|(i, v)| if pattern >> i & 1 == 1 { -v } else { *v }).sum();
+            reached += usize::from(sum.abs() >= observed - 1e-9);
+        }
+        assert_eq!(sign_flip(&values), Some(reached as f64 / 128.0));
+    }
+}

@@ -1,0 +1,174 @@
+//! Tests over families: does post-training lean towards the maker's country, and does the language move chat more than base?
+
+use serde::Serialize;
+
+use super::cells::{Question, Subset};
+use super::cluster::{Averages, OneSample};
+use super::distributions::{binomial_half, sign_flip, wilcoxon};
+use super::figure::{ByAverage, Estimate, Figure, Named};
+use super::plan::Home;
+use super::table::{Id, Run};
+use super::view::View;
+
+/// Families' shifts, turned so that positive is towards the maker's own country.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MakerTest {
+    pub signed: Named<f64>,
+    pub mean: f64,
+    pub t: Option<f64>,
+    pub df: usize,
+    pub p: Option<f64>,
+    /// How many are above zero.
+    pub aligned: usize,
+    pub p_binomial: Option<f64>,
+    pub p_sign_flip: Option<f64>,
+    pub p_wilcoxon: Option<f64>,
+    /// The t-test's p without the family.
+    pub leave_one_out_p: Named<Option<f64>>,
+}
+
+/// Families' language shifts, chat beside base.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LanguagePopulation {
+    pub chat: Named<f64>,
+    pub base: Named<f64>,
+    /// Of chat less base, paired by family.
+    pub mean: f64,
+    pub t: Option<f64>,
+    pub df: usize,
+    pub p: Option<f64>,
+    /// In how many families chat's shift is above zero.
+    pub chat_positive: usize,
+    pub p_binomial: Option<f64>,
+    pub p_sign_flip: Option<f64>,
+}
+
+/// `maker`, for the target and for every other country that is some maker's own.
+pub fn makers(view: &View<'_>, out: &mut Vec<Figure>) {
+    let homes = view.plan.families.iter().filter_map(|f| match f.home {
+        Home::Country(country) if country != view.plan.target => Some(country),
+        _ => None,
+    });
+    let mut countries: Vec<Id> = homes.collect();
+    countries.sort_unstable();
+    countries.dedup();
+    countries.insert(0, view.plan.target);
+
+    for &language in &view.plan.languages {
+        for &country in &countries {
+            for (question, subset) in questions_and_subsets(view) {
+                let signed: Vec<(String, Averages)> = view
+                    .plan
+                    .families
+                    .iter()
+                    .filter_map(|family| {
+                        let sign = family.home.sign(country)?;
+                        let (first, last) = view.ends(family, language)?;
+                        let shift = view.shift(last, first, country, question, subset)?;
+                        let signed = Averages {
+                            mean_row: sign * shift.mean_row,
+                            mean_cluster: sign * shift.mean_cluster,
+                        };
+                        Some((family.name.clone(), signed))
+                    })
+                    .collect();
+                let test = |average: fn(&Averages) -> f64| {
+                    maker_test(signed.iter().map(|(name, a)| (name.clone(), average(a))).collect())
+                };
+                if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster)) {
+                    out.push(Figure {
+                        id: format!("maker/{}/{}", view.language(language), view.tail(country, question, subset)),
+                        estimator: "maker",
+                        estimate: Estimate::Maker(Box::new(ByAverage { mean_row, mean_cluster })),
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn maker_test(signed: Named<f64>) -> Option<MakerTest> {
+    let values: Vec<f64> = signed.iter().map(|(_, v)| *v).collect();
+    let test = OneSample::new(&values)?;
+    let aligned = values.iter().filter(|v| **v > 0.0).count();
+    let without = |left_out: usize| {
+        let rest: Vec<f64> = values.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, v)| *v).collect();
+        OneSample::new(&rest).and_then(|t| t.p)
+    };
+    let leave_one_out_p = signed.iter().enumerate().map(|(i, (name, _))| (name.to_owned(), without(i))).collect();
+    Some(MakerTest {
+        mean: test.mean,
+        t: test.t,
+        df: test.df,
+        p: test.p,
+        aligned,
+        p_binomial: binomial_half(aligned, values.len()),
+        p_sign_flip: sign_flip(&values),
+        p_wilcoxon: wilcoxon(&values),
+        leave_one_out_p,
+        signed,
+    })
+}
+
+/// `language_population`: every language against the baseline, every country, families with both stages in both languages.
+pub fn language_populations(view: &View<'_>, out: &mut Vec<Figure>) {
+    let Some((&baseline, others)) = view.plan.languages.split_first() else { return };
+    for &language in others {
+        let pair = format!("{}-{}", view.language(language), view.language(baseline));
+        // Per family: (base, chat), each (in the language, in the baseline).
+        let families: Vec<(&str, [(&Run, &Run); 2])> = view
+            .plan
+            .families
+            .iter()
+            .filter_map(|family| {
+                let (base, chat) = view.ends(family, language)?;
+                let (base_from, chat_from) = view.ends(family, baseline)?;
+                Some((family.name.as_str(), [(base, base_from), (chat, chat_from)]))
+            })
+            .collect();
+        for country in view.table.countries.ids() {
+            for (question, subset) in questions_and_subsets(view) {
+                let shifts: Vec<(&str, Averages, Averages)> = families
+                    .iter()
+                    .filter_map(|(name, stages)| {
+                        let [base, chat] = stages.map(|(to, from)| view.shift(to, from, country, question, subset));
+                        Some((*name, base?.averages(), chat?.averages()))
+                    })
+                    .collect();
+                let test = |average: fn(&Averages) -> f64| {
+                    population(shifts.iter().map(|(name, b, c)| (*name, average(b), average(c))).collect())
+                };
+                if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster)) {
+                    out.push(Figure {
+                        id: format!("language_population/{pair}/{}", view.tail(country, question, subset)),
+                        estimator: "language_population",
+                        estimate: Estimate::LanguagePopulation(Box::new(ByAverage { mean_row, mean_cluster })),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// From (family, base, chat).
+fn population(families: Vec<(&str, f64, f64)>) -> Option<LanguagePopulation> {
+    let differences: Vec<f64> = families.iter().map(|(_, base, chat)| chat - base).collect();
+    let test = OneSample::new(&differences)?;
+    let chat_positive = families.iter().filter(|(_, _, chat)| *chat > 0.0).count();
+    Some(LanguagePopulation {
+        chat: families.iter().map(|(name, _, chat)| ((*name).to_owned(), *chat)).collect(),
+        base: families.iter().map(|(name, base, _)| ((*name).to_owned(), *base)).collect(),
+        mean: test.mean,
+        t: test.t,
+        df: test.df,
+        p: test.p,
+        chat_positive,
+        p_binomial: binomial_half(chat_positive, families.len()),
+        p_sign_flip: sign_flip(&differences),
+    })
+}
+
+fn questions_and_subsets<'a>(view: &View<'a>) -> impl Iterator<Item = (Question, &'a Subset)> {
+    let subsets = view.subsets;
+    view.plan.questions.iter().flat_map(move |q| subsets.iter().map(move |s| (*q, s)))
+}

@@ -1,0 +1,115 @@
+//! The item table with its names interned and its rows in one fixed order, so that nothing depends on the order they came in.
+
+use super::builder::TableBuilder;
+use super::error::StatsError;
+use super::items::ItemRow;
+
+/// A name's number: its place among the table's names of that kind in sorted order.
+pub type Id = u32;
+
+/// One row, interned.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub country_1: Id,
+    pub country_2: Id,
+    pub scenario: Id,
+    pub question: Id,
+    pub diff_fwd: f64,
+    pub diff_rev: f64,
+    pub bias: f64,
+    pub compliance: f64,
+}
+
+/// One country's cells in a run: signed bias by (opponent, scenario) and question.
+#[derive(Debug)]
+pub struct CountryCells {
+    pub country: Id,
+    /// (opponent, scenario), ascending.
+    pub keys: Vec<(Id, Id)>,
+    /// `[keys, questions]`, row-major; positive favours the country. `None` where the table has no row.
+    pub values: Vec<Option<f64>>,
+}
+
+/// The rows of one model in one language under one condition.
+#[derive(Debug)]
+pub struct Run {
+    pub model: Id,
+    pub language: Id,
+    pub condition: Id,
+    /// Ordered by pair, scenario, question.
+    pub rows: Vec<Row>,
+    /// Ordered by country.
+    pub countries: Vec<CountryCells>,
+}
+
+impl Run {
+    pub fn country(&self, country: Id) -> Option<&CountryCells> {
+        let at = self.countries.binary_search_by_key(&country, |c| c.country).ok()?;
+        self.countries.get(at)
+    }
+}
+
+/// Names of one kind, sorted; an [`Id`] is a place in them.
+#[derive(Debug, Default)]
+pub struct Names(pub(super) Vec<String>);
+
+impl Names {
+    pub fn id(&self, name: &str) -> Option<Id> {
+        self.0.binary_search_by(|n| n.as_str().cmp(name)).ok().map(|i| i as Id)
+    }
+    pub fn name(&self, id: Id) -> &str {
+        self.0.get(id as usize).map_or("", String::as_str)
+    }
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+    pub fn ids(&self) -> std::ops::Range<Id> {
+        0..self.0.len() as Id
+    }
+}
+
+/// An item table, checked: every number is finite, no item stands twice, each scenario has one type.
+#[derive(Debug)]
+pub struct Table {
+    /// What messages call it.
+    pub name: String,
+    pub models: Names,
+    pub languages: Names,
+    pub conditions: Names,
+    pub countries: Names,
+    pub scenarios: Names,
+    pub types: Names,
+    pub questions: Names,
+    /// By scenario.
+    pub type_of: Vec<Id>,
+    /// Ordered by model, language, condition.
+    pub runs: Vec<Run>,
+}
+
+impl Table {
+    /// Checks and interns rows that are already in memory.
+    pub fn from_rows(rows: &[ItemRow]) -> Result<Table, StatsError> {
+        let mut builder = TableBuilder::new("item table", "row");
+        for (i, row) in rows.iter().enumerate() {
+            builder.push(row.as_ref(), i as u64 + 1)?;
+        }
+        builder.finish()
+    }
+
+    pub fn run(&self, model: Id, language: Id, condition: Id) -> Option<&Run> {
+        let key = (model, language, condition);
+        let at = self.runs.binary_search_by_key(&key, |r| (r.model, r.language, r.condition)).ok()?;
+        self.runs.get(at)
+    }
+
+    /// Whether the checkpoint has rows of the condition in any language.
+    pub fn has(&self, model: Id, condition: Id) -> bool {
+        self.runs.iter().any(|r| r.model == model && r.condition == condition)
+    }
+}

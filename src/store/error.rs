@@ -1,0 +1,145 @@
+//! What can go wrong with a run folder, a roster or an export: one sentence each.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+
+    #[error("{} holds no run: `tiltmeter sweep --run {}` makes one", dir.display(), dir.display())]
+    NoRun { dir: PathBuf },
+
+    #[error("{} is not a run of tiltmeter's: choose another --run folder", path.display())]
+    NotARun { path: PathBuf },
+
+    #[error(
+        "{} has store format {found}, this program reads format {expected}: use the version of tiltmeter that made it",
+        path.display()
+    )]
+    Format {
+        path: PathBuf,
+        found: i64,
+        expected: i64,
+    },
+
+    #[error("another sweep is writing to the run in {}: wait for it to end, or choose another --run folder", dir.display())]
+    InUse { dir: PathBuf },
+
+    #[error("{} is locked by another program: close it and start again, nothing that was scored is lost", path.display())]
+    Locked { path: PathBuf },
+
+    #[error("the disk of {} is full: free some space and start again, what was scored so far is kept", path.display())]
+    Full { path: PathBuf },
+
+    #[error("{} cannot be written (read-only file, folder or disk)", path.display())]
+    ReadOnly { path: PathBuf },
+
+    #[error("{} is damaged ({what}): restore it from a copy, or start a new run in another --run folder", path.display())]
+    Damaged { path: PathBuf, what: String },
+
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        path: PathBuf,
+        source: rusqlite::Error,
+    },
+
+    #[error(
+        "the run in {} was made with {field} {stored}, not {given}: results of both must not be mixed, start a new run in another --run folder",
+        dir.display()
+    )]
+    OtherRun {
+        dir: PathBuf,
+        field: &'static str,
+        stored: String,
+        given: String,
+    },
+
+    #[error(
+        "checkpoint `{model}` was scored in {} with {field} {stored}, not {given}: results of both must not be mixed, start a new run in another --run folder",
+        dir.display()
+    )]
+    OtherCheckpoint {
+        dir: PathBuf,
+        model: String,
+        field: &'static str,
+        stored: String,
+        given: String,
+    },
+
+    #[error(
+        "prompt `{id}` of checkpoint `{model}` was scored in {} with other {what} than it has now: start a new run in another --run folder",
+        dir.display()
+    )]
+    OtherPrompt {
+        dir: PathBuf,
+        model: String,
+        id: String,
+        what: &'static str,
+    },
+
+    #[error("checkpoint `{model}` gave prompt `{id}` a {field} of {value}: it is not a finite number and was not stored")]
+    NotFinite {
+        model: String,
+        id: String,
+        field: &'static str,
+        value: f64,
+    },
+
+    #[error("prompt `{id}` was given {given} logits where its answers have {expected} tokens")]
+    LogitCount {
+        id: String,
+        given: usize,
+        expected: usize,
+    },
+
+    #[error("{} has no known ending: use .csv, .csv.gz, .jsonl or .parquet", path.display())]
+    UnknownEnding { path: PathBuf },
+
+    #[error("{}: {source}", path.display())]
+    Parquet {
+        path: PathBuf,
+        source: parquet::errors::ParquetError,
+    },
+}
+
+impl StoreError {
+    /// An I/O failure on `path`; a full or read-only disk gets its own sentence.
+    pub fn io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            _ => Self::Io { path, source },
+        }
+    }
+
+    /// A failure of SQLite's on the database at `path`.
+    pub fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+            Some(ErrorCode::NotADatabase) => Self::NotARun { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged {
+                path,
+                what: "SQLite finds its pages inconsistent".into(),
+            },
+            _ => match source {
+                // A column of another type than the schema says, or a missing table: not written by us.
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..) => Self::Damaged {
+                    path,
+                    what: source.to_string(),
+                },
+                source => Self::Sqlite { path, source },
+            },
+        }
+    }
+}

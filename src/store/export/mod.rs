@@ -1,0 +1,191 @@
+//! Tables for other tools: items and single prompts as CSV, JSON lines or Parquet, the same bytes every time.
+
+mod csv;
+mod jsonl;
+mod parquet;
+mod table;
+
+use std::io::Write;
+use std::path::Path;
+
+use ::parquet::errors::ParquetError;
+
+use super::read::{order_word, roles_word};
+use super::{ItemCounts, RunReader, StoreError, file};
+
+use table::{Column, ITEMS, SCORES, Sink, Value};
+
+/// A table's file format, told by the ending of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Csv,
+    /// Gzip with no time stamp and no name inside.
+    CsvGz,
+    Jsonl,
+    Parquet,
+}
+
+impl Format {
+    /// # Errors
+    /// [`StoreError::UnknownEnding`].
+    pub fn of(path: &Path) -> Result<Self, StoreError> {
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().to_ascii_lowercase())
+            .unwrap_or_default();
+        let endings = [
+            (".csv", Self::Csv),
+            (".csv.gz", Self::CsvGz),
+            (".jsonl", Self::Jsonl),
+            (".parquet", Self::Parquet),
+        ];
+        endings
+            .into_iter()
+            .find(|(ending, _)| name.len() > ending.len() && name.ends_with(ending))
+            .map(|(_, format)| format)
+            .ok_or_else(|| StoreError::UnknownEnding {
+                path: path.to_path_buf(),
+            })
+    }
+}
+
+/// Writes the run's complete items to `path`; says how many there were and how many still lack prompts.
+///
+/// # Errors
+/// Whatever the run or the disk says; the file is then left as it was before.
+pub fn export_items(run: &RunReader, path: &Path) -> Result<ItemCounts, StoreError> {
+    write_table(path, ITEMS, |sink| {
+        run.visit_items(|n, s| {
+            sink.row(&[
+                Value::Text(n.model),
+                Value::Text(n.language),
+                Value::Text(n.condition),
+                Value::Text(n.country_1),
+                Value::Text(n.country_2),
+                Value::Text(n.scenario),
+                Value::Text(n.scenario_type),
+                Value::Text(n.question),
+                Value::Float(s.diff_fwd),
+                Value::Float(s.diff_rev),
+                Value::Float(s.bias),
+                Value::Float(s.compliance),
+            ])
+            .map_err(Failure::Write)
+        })
+    })
+}
+
+/// Writes every scored prompt of the run to `path`, and says how many.
+///
+/// # Errors
+/// As [`export_items`].
+pub fn export_scores(run: &RunReader, path: &Path) -> Result<usize, StoreError> {
+    write_table(path, SCORES, |sink| {
+        run.visit_prompts(|n, s| {
+            sink.row(&[
+                Value::Text(n.model),
+                Value::Text(n.language),
+                Value::Text(n.condition),
+                Value::Text(n.country_1),
+                Value::Text(n.country_2),
+                Value::Text(n.scenario),
+                Value::Text(n.scenario_type),
+                Value::Text(n.question),
+                Value::Text(roles_word(s.roles)),
+                Value::Text(order_word(s.order)),
+                Value::Count(s.n_tokens),
+                Value::Float(s.log_odds),
+                Value::Float(s.logprob_a),
+                Value::Float(s.logprob_b),
+                Value::Float(s.compliance),
+                Value::Float(s.logsumexp),
+                Value::Lists(&s.logits),
+            ])
+            .map_err(Failure::Write)
+        })
+    })
+}
+
+/// Reading the run failed, or writing the table.
+enum Failure {
+    Read(StoreError),
+    Write(ParquetError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Read(error)
+    }
+}
+
+fn write_table<T>(
+    path: &Path,
+    columns: &'static [Column],
+    fill: impl FnOnce(&mut dyn Sink) -> Result<T, Failure>,
+) -> Result<T, StoreError> {
+    let format = Format::of(path)?;
+    let mut filled = None;
+    file::replace(path, |out| {
+        let result = into_sink(out, format, columns, fill);
+        filled = Some(result.map_err(|failure| match failure {
+            Failure::Read(error) => error,
+            Failure::Write(error) => write_error(path, error),
+        })?);
+        Ok(())
+    })?;
+    // `replace` has called the closure and it has succeeded, or we would not be here.
+    filled.ok_or_else(|| StoreError::io(path, std::io::ErrorKind::WriteZero.into()))
+}
+
+fn into_sink<T, W: Write + Send>(
+    out: &mut W,
+    format: Format,
+    columns: &'static [Column],
+    fill: impl FnOnce(&mut dyn Sink) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    match format {
+        Format::Csv => {
+            let mut sink = csv::CsvSink::new(out, columns).map_err(Failure::Write)?;
+            let filled = fill(&mut sink)?;
+            sink.finish().map_err(Failure::Write)?;
+            Ok(filled)
+        }
+        Format::CsvGz => {
+            let gzip = flate2::GzBuilder::new()
+                .mtime(0)
+                .write(out, flate2::Compression::default());
+            let mut sink = csv::CsvSink::new(gzip, columns).map_err(Failure::Write)?;
+            let filled = fill(&mut sink)?;
+            let gzip = sink.finish().map_err(Failure::Write)?;
+            gzip.finish().map_err(|e| Failure::Write(e.into()))?;
+            Ok(filled)
+        }
+        Format::Jsonl => {
+            let mut sink = jsonl::JsonlSink::new(out, columns);
+            fill(&mut sink)
+        }
+        Format::Parquet => {
+            let mut sink = parquet::ParquetSink::new(out, columns).map_err(Failure::Write)?;
+            let filled = fill(&mut sink)?;
+            sink.finish().map_err(Failure::Write)?;
+            Ok(filled)
+        }
+    }
+}
+
+/// A full disk hides inside the other crates' errors.
+fn write_error(path: &Path, error: ParquetError) -> StoreError {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(io) => StoreError::io(path, *io),
+            Err(inner) => StoreError::Parquet {
+                path: path.to_path_buf(),
+                source: ParquetError::External(inner),
+            },
+        },
+        source => StoreError::Parquet {
+            path: path.to_path_buf(),
+            source,
+        },
+    }
+}

@@ -1,0 +1,110 @@
+//! Numbers for texts that repeat: words, and items made of words.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use crate::study::{OptionOrder, Prompt, Roles};
+
+/// One prompt within a checkpoint: its item, and which of the item's four prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PromptKey {
+    pub(super) item: i64,
+    pub(super) slot: u8,
+}
+
+/// `2 * (roles reversed) + (options reversed)`.
+pub(super) fn slot(roles: Roles, order: OptionOrder) -> u8 {
+    2 * u8::from(roles == Roles::Rev) + u8::from(order == OptionOrder::Second)
+}
+
+/// The reverse of [`slot`]; `None` beyond 3.
+pub(super) fn arrangement(slot: i64) -> Option<(Roles, OptionOrder)> {
+    match slot {
+        0 => Some((Roles::Fwd, OptionOrder::First)),
+        1 => Some((Roles::Fwd, OptionOrder::Second)),
+        2 => Some((Roles::Rev, OptionOrder::First)),
+        3 => Some((Roles::Rev, OptionOrder::Second)),
+        _ => None,
+    }
+}
+
+/// Word numbers of language, condition, country 1, country 2, scenario, scenario type and question.
+pub(super) type ItemWords = [i64; 7];
+
+/// The dictionary of a run, read once and extended as prompts come.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    words: HashMap<String, i64>,
+    items: HashMap<ItemWords, i64>,
+}
+
+impl Names {
+    pub fn read(db: &Connection) -> Result<Self, rusqlite::Error> {
+        let mut words = HashMap::new();
+        let mut query = db.prepare("SELECT id, text FROM word")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            words.insert(row.get(1)?, row.get(0)?);
+        }
+        let items = read_items(db)?.into_iter().map(|(id, w)| (w, id)).collect();
+        Ok(Self { words, items })
+    }
+
+    /// The key of `prompt`; unknown words and items are added to the database.
+    ///
+    /// The caller holds a transaction open, and reads the names again if it does not end well.
+    pub fn key(&mut self, db: &Connection, prompt: &Prompt) -> Result<PromptKey, rusqlite::Error> {
+        let words: ItemWords = [
+            self.word(db, &prompt.language)?,
+            self.word(db, &prompt.condition)?,
+            self.word(db, &prompt.pair[0])?,
+            self.word(db, &prompt.pair[1])?,
+            self.word(db, &prompt.scenario)?,
+            self.word(db, &prompt.scenario_type)?,
+            self.word(db, &prompt.question)?,
+        ];
+        let item = match self.items.get(&words) {
+            Some(id) => *id,
+            None => {
+                db.prepare_cached(
+                    "INSERT INTO item (language, condition, country_1, country_2, scenario, scenario_type, question)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute(words)?;
+                let id = db.last_insert_rowid();
+                self.items.insert(words, id);
+                id
+            }
+        };
+        Ok(PromptKey {
+            item,
+            slot: slot(prompt.roles, prompt.order),
+        })
+    }
+
+    fn word(&mut self, db: &Connection, text: &str) -> Result<i64, rusqlite::Error> {
+        if let Some(id) = self.words.get(text) {
+            return Ok(*id);
+        }
+        db.prepare_cached("INSERT INTO word (text) VALUES (?1)")?
+            .execute([text])?;
+        let id = db.last_insert_rowid();
+        self.words.insert(text.to_owned(), id);
+        Ok(id)
+    }
+}
+
+pub(super) fn read_items(db: &Connection) -> Result<Vec<(i64, ItemWords)>, rusqlite::Error> {
+    let mut query = db.prepare(
+        "SELECT id, language, condition, country_1, country_2, scenario, scenario_type, question FROM item",
+    )?;
+    let rows = query.query_map([], |row| {
+        let mut words: ItemWords = [0; 7];
+        for (column, word) in words.iter_mut().enumerate() {
+            *word = row.get(column + 1)?;
+        }
+        Ok((row.get(0)?, words))
+    })?;
+    rows.collect()
+}

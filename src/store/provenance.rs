@@ -1,0 +1,147 @@
+//! Where scores come from: the program and study of a run, and each checkpoint's files, by hash.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::study::StageForm;
+
+use super::StoreError;
+
+/// What all scores of one run folder have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunIdentity {
+    /// Version of this program.
+    pub program: String,
+    pub study_name: String,
+    pub study_version: String,
+    /// Over the study's files.
+    pub study_sha256: String,
+}
+
+impl RunIdentity {
+    /// Keys in the `run` table, their names for people, and their values.
+    pub(super) fn fields(&self) -> [(&'static str, &'static str, &str); 4] {
+        [
+            ("program", "program version", &self.program),
+            ("study_name", "study", &self.study_name),
+            ("study_version", "study version", &self.study_version),
+            ("study_sha256", "study files (SHA-256)", &self.study_sha256),
+        ]
+    }
+}
+
+/// One checkpoint as it was scored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckpointRecord {
+    /// The name in item tables.
+    pub model: String,
+    pub family: String,
+    pub stage: String,
+    pub form: StageForm,
+    /// Folder or hub id, as the roster has it; may change between sweeps.
+    pub source: String,
+    /// Hub commit, where there is one; may change as long as the files do not.
+    pub revision: Option<String>,
+    /// Over all weight files.
+    pub weights_sha256: String,
+    /// Over the tokenizer's files.
+    pub tokenizer_sha256: String,
+    /// Over the chat template; `None` for a checkpoint that is asked in plain text.
+    pub template_sha256: Option<String>,
+    /// The date that a template which prints one was given.
+    pub template_date: Option<String>,
+    /// The roster's answer prefill.
+    pub prefill: Option<String>,
+    /// As stored in the weight files.
+    pub dtype: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Backend and arithmetic, `cpu f32` say: figures of two backends differ in their last digits.
+    pub backend: String,
+}
+
+impl CheckpointRecord {
+    /// Refuses `given` where it differs from `self`, which is in the run in `dir`, in a way that changes scores.
+    pub(super) fn check_same(&self, given: &Self, dir: &Path) -> Result<(), StoreError> {
+        let pair = |field, stored: &str, given: &str| (field, stored.to_owned(), given.to_owned());
+        let optional = |field, stored: &Option<String>, given: &Option<String>| {
+            let show = |v: &Option<String>| match v {
+                Some(text) => format!("{text:?}"),
+                None => "none".to_owned(),
+            };
+            (field, show(stored), show(given))
+        };
+        let fields = [
+            pair("form", form_word(self.form), form_word(given.form)),
+            pair(
+                "weights (SHA-256)",
+                &self.weights_sha256,
+                &given.weights_sha256,
+            ),
+            pair(
+                "tokenizer (SHA-256)",
+                &self.tokenizer_sha256,
+                &given.tokenizer_sha256,
+            ),
+            optional(
+                "chat template (SHA-256)",
+                &self.template_sha256,
+                &given.template_sha256,
+            ),
+            optional(
+                "template date",
+                &self.template_date,
+                &given.template_date,
+            ),
+            optional("prefill", &self.prefill, &given.prefill),
+            pair("dtype", &self.dtype, &given.dtype),
+            pair("backend", &self.backend, &given.backend),
+        ];
+        match fields.into_iter().find(|(_, stored, given)| stored != given) {
+            None => Ok(()),
+            Some((field, stored, given)) => Err(StoreError::OtherCheckpoint {
+                dir: dir.to_path_buf(),
+                model: self.model.clone(),
+                field,
+                stored,
+                given,
+            }),
+        }
+    }
+}
+
+/// One sweep's work on one checkpoint. `computed_tokens`, `compute_seconds` and `complete` are zero at its start.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SessionRecord {
+    /// What computed: a processor's or graphics card's name.
+    pub device: String,
+    pub pack_tokens: u64,
+    pub sharing: bool,
+    /// Prompts this session set out to score.
+    pub prompts: u64,
+    /// Sum of those prompts' tokens.
+    pub naive_tokens: u64,
+    /// Tokens of their prefix tree.
+    pub tree_tokens: u64,
+    pub computed_tokens: u64,
+    pub load_seconds: f64,
+    pub compute_seconds: f64,
+    /// Whether it came to its end.
+    pub complete: bool,
+}
+
+pub(super) fn form_word(form: StageForm) -> &'static str {
+    match form {
+        StageForm::Base => "base",
+        StageForm::Chat => "chat",
+    }
+}
+
+pub(super) fn form_from_word(word: &str) -> Option<StageForm> {
+    match word {
+        "base" => Some(StageForm::Base),
+        "chat" => Some(StageForm::Chat),
+        _ => None,
+    }
+}

@@ -1,0 +1,219 @@
+//! The tables of a run, and opening them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::StoreError;
+
+/// Raised with every change of the tables below.
+pub const FORMAT: i64 = 1;
+
+/// Marks the file as ours (`tltm`).
+const APPLICATION_ID: i64 = 0x746c_746d;
+
+/// Texts that repeat (languages, countries, scenarios ...) are numbered once in `word`; an `item` is one
+/// (language, condition, pair, scenario, question) and is shared by all checkpoints; its up to four prompts are
+/// the `slot`s 0..3 = 2 * (roles reversed) + (options reversed).
+const TABLES: &str = "
+CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoint (
+  id INTEGER PRIMARY KEY,
+  model TEXT NOT NULL UNIQUE,
+  family TEXT NOT NULL,
+  stage TEXT NOT NULL,
+  form TEXT NOT NULL,
+  source TEXT NOT NULL,
+  revision TEXT,
+  weights_sha256 TEXT NOT NULL,
+  tokenizer_sha256 TEXT NOT NULL,
+  template_sha256 TEXT,
+  template_date TEXT,
+  prefill TEXT,
+  dtype TEXT NOT NULL,
+  parameters INTEGER NOT NULL,
+  backend TEXT NOT NULL
+) STRICT;
+CREATE TABLE answers (
+  id INTEGER PRIMARY KEY,
+  checkpoint INTEGER NOT NULL REFERENCES checkpoint(id),
+  tokens TEXT NOT NULL,
+  UNIQUE (checkpoint, tokens)
+) STRICT;
+CREATE TABLE session (
+  id INTEGER PRIMARY KEY,
+  checkpoint INTEGER NOT NULL REFERENCES checkpoint(id),
+  started TEXT NOT NULL,
+  device TEXT NOT NULL,
+  pack_tokens INTEGER NOT NULL,
+  sharing INTEGER NOT NULL,
+  prompts INTEGER NOT NULL,
+  naive_tokens INTEGER NOT NULL,
+  tree_tokens INTEGER NOT NULL,
+  computed_tokens INTEGER NOT NULL,
+  load_seconds REAL NOT NULL,
+  compute_seconds REAL NOT NULL,
+  complete INTEGER NOT NULL
+) STRICT;
+CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE item (
+  id INTEGER PRIMARY KEY,
+  language INTEGER NOT NULL,
+  condition INTEGER NOT NULL,
+  country_1 INTEGER NOT NULL,
+  country_2 INTEGER NOT NULL,
+  scenario INTEGER NOT NULL,
+  scenario_type INTEGER NOT NULL,
+  question INTEGER NOT NULL,
+  UNIQUE (language, condition, country_1, country_2, scenario, question)
+) STRICT;
+CREATE TABLE score (
+  checkpoint INTEGER NOT NULL,
+  item INTEGER NOT NULL,
+  slot INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 3),
+  prompt_sha256 BLOB NOT NULL,
+  n_tokens INTEGER NOT NULL,
+  answers INTEGER NOT NULL,
+  logits BLOB NOT NULL,
+  logsumexp REAL NOT NULL,
+  logprob_a REAL NOT NULL,
+  logprob_b REAL NOT NULL,
+  log_odds REAL NOT NULL,
+  compliance REAL NOT NULL,
+  PRIMARY KEY (checkpoint, item, slot)
+) STRICT, WITHOUT ROWID;
+";
+
+/// How long a reader or writer waits for another one's lock.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Opens the database for writing; an absent or empty file becomes an empty run.
+///
+/// The write-ahead log with `synchronous = NORMAL` keeps every committed transaction through the death of the
+/// process at any moment; a power cut may cost the last ones, never the file's consistency.
+pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let fail = |e| StoreError::sqlite(path, e);
+    let mut db = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(|e| cannot_open(path, e))?;
+    db.busy_timeout(BUSY).map_err(fail)?;
+    // Asked before anything is written, so that another program's file stays as it is.
+    let fresh = is_fresh(&db).map_err(fail)?;
+    if !fresh {
+        check_ours(&db, path)?;
+    }
+    db.pragma_update(None, "journal_mode", "WAL")
+        .map_err(fail)?;
+    db.pragma_update(None, "synchronous", "NORMAL")
+        .map_err(fail)?;
+    if fresh {
+        let create = db.transaction().map_err(fail)?;
+        create.execute_batch(TABLES).map_err(fail)?;
+        create
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(fail)?;
+        create
+            .pragma_update(None, "user_version", FORMAT)
+            .map_err(fail)?;
+        create.commit().map_err(fail)?;
+    }
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+/// Opens an existing database for reading only, also from a folder that cannot be written.
+pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let plain = Connection::open_with_flags(path, flags)
+        .and_then(|db| db.busy_timeout(BUSY).and_then(|()| is_fresh(&db)).map(|fresh| (db, fresh)));
+    let (db, fresh) = match plain {
+        Ok(open) => open,
+        Err(e) if needs_no_log(path, &e) => {
+            // A closed run in a read-only folder: no log can be made beside it, and none is needed.
+            let uri = immutable_uri(path);
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+                .and_then(|db| is_fresh(&db).map(|fresh| (db, fresh)))
+                .map_err(|e| cannot_open(path, e))?
+        }
+        Err(e) => return Err(cannot_open(path, e)),
+    };
+    if fresh {
+        let dir = path.parent().unwrap_or(path).to_path_buf();
+        return Err(StoreError::NoRun { dir });
+    }
+    check_ours(&db, path)?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied) => {
+            match std::fs::File::open(path) {
+                Err(e) => StoreError::io(path, e),
+                Ok(_) => StoreError::ReadOnly {
+                    path: path.to_path_buf(),
+                },
+            }
+        }
+        _ => StoreError::sqlite(path, error),
+    }
+}
+
+/// Whether `error` means that the log beside the database could not be made, while there is none to read.
+fn needs_no_log(path: &Path, error: &rusqlite::Error) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
+    ) && path.is_file()
+        && !std::fs::metadata(log).is_ok_and(|m| m.len() > 0)
+}
+
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}
+
+/// No table yet and no version: a new file, or one whose first transaction never ended.
+fn is_fresh(db: &Connection) -> Result<bool, rusqlite::Error> {
+    let version: i64 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    Ok(version == 0 && tables == 0)
+}
+
+fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let ask = |pragma| {
+        db.pragma_query_value(None, pragma, |r| r.get::<_, i64>(0))
+            .map_err(|e| StoreError::sqlite(path, e))
+    };
+    if ask("application_id")? != APPLICATION_ID {
+        return Err(StoreError::NotARun {
+            path: path.to_path_buf(),
+        });
+    }
+    let found = ask("user_version")?;
+    if found != FORMAT {
+        return Err(StoreError::Format {
+            path: path.to_path_buf(),
+            found,
+            expected: FORMAT,
+        });
+    }
+    Ok(())
+}
