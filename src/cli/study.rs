@@ -212,9 +212,9 @@ fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-/// The table without white space at the ends of lines.
+/// The table without the padding around its lines.
 fn trimmed(table: &Table) -> String {
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    table.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(&line).trim_end())).collect()
 }
 
 fn show_prompt(args: ShowArgs) -> Result<ExitCode> {

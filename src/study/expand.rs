@@ -1,6 +1,8 @@
 //! From a condition's layout to spans: every slot filled in, only the entities left open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::error::{Finding, Origin, list};
 use super::model::{Condition, Entity, EntitySet, Layout, Scenario, Study, Text};
@@ -9,6 +11,10 @@ use super::template::{Piece, Spelling, Template, Who};
 /// A prompt that grows past this is a mistake (texts that use each other over and over).
 const MAX_BYTES: usize = 1 << 20;
 const MAX_PIECES: usize = 1 << 16;
+/// All spellings of all entities that one condition asks for.
+const MAX_SPELLED: usize = 64 << 20;
+/// Enough to see what is wrong.
+const MAX_FINDINGS: usize = 20;
 /// Texts inside texts.
 pub(super) const MAX_DEPTH: usize = 64;
 
@@ -25,11 +31,10 @@ pub(super) struct Inserted {
     /// A name, not an agreement.
     pub named: bool,
     /// By entity of the set.
-    pub spelled: Vec<String>,
+    pub spelled: Arc<[String]>,
 }
 
 /// What fills the slots of a text.
-#[derive(Clone, Copy)]
 pub(super) struct Context<'s> {
     pub study: &'s Study,
     pub entities: &'s EntitySet,
@@ -39,6 +44,9 @@ pub(super) struct Context<'s> {
     pub text_language: &'s str,
     pub replace: &'s BTreeMap<String, String>,
     pub omit: &'s BTreeSet<String>,
+    /// What placeholders have been filled in with, by language: the same few over and over.
+    spelled: RefCell<HashMap<(&'s str, &'s Spelling), Arc<[String]>>>,
+    spelled_bytes: Cell<usize>,
 }
 
 impl<'s> Context<'s> {
@@ -56,6 +64,8 @@ impl<'s> Context<'s> {
             text_language: condition.question_language.as_deref().unwrap_or(language),
             replace: &layout.replace,
             omit: &layout.omit,
+            spelled: RefCell::default(),
+            spelled_bytes: Cell::default(),
         }
     }
 
@@ -67,7 +77,7 @@ impl<'s> Context<'s> {
         question: &'s str,
     ) -> Result<Vec<Span>, Vec<Finding>> {
         let mut work = Work {
-            context: *self,
+            context: self,
             scenario,
             question,
             spans: Vec::new(),
@@ -81,8 +91,8 @@ impl<'s> Context<'s> {
     }
 }
 
-struct Work<'s> {
-    context: Context<'s>,
+struct Work<'s, 'c> {
+    context: &'c Context<'s>,
     scenario: Option<&'s Scenario>,
     question: &'s str,
     spans: Vec<Span>,
@@ -93,9 +103,12 @@ struct Work<'s> {
     pieces: usize,
 }
 
-impl<'s> Work<'s> {
+impl<'s> Work<'s, '_> {
     fn fill(&mut self, template: &'s Template, language: &'s str) {
         for piece in &template.pieces {
+            if self.findings.len() >= MAX_FINDINGS {
+                return;
+            }
             self.pieces += 1;
             if self.bytes > MAX_BYTES || self.pieces > MAX_PIECES {
                 self.stop(template);
@@ -163,23 +176,38 @@ impl<'s> Work<'s> {
         self.stack.pop();
     }
 
-    fn entity(&mut self, who: Who, spelling: &Spelling, language: &'s str, user: &Template) {
-        let mut spelled = Vec::with_capacity(self.context.entities.entities.len());
-        for entity in &self.context.entities.entities {
+    fn entity(&mut self, who: Who, spelling: &'s Spelling, language: &'s str, user: &Template) {
+        match self.context.spelled(who, spelling, language) {
+            Ok(spelled) => {
+                self.bytes += spelled.iter().map(String::len).max().unwrap_or(0);
+                let named = matches!(spelling, Spelling::Form(_));
+                self.spans.push(Span::Entity(Inserted { who, named, spelled }));
+            }
+            Err(message) => self.findings.push(Finding::error(&user.origin, message)),
+        }
+    }
+}
+
+impl<'s> Context<'s> {
+    fn spelled(&self, who: Who, spelling: &'s Spelling, language: &'s str) -> Result<Arc<[String]>, String> {
+        if let Some(known) = self.spelled.borrow().get(&(language, spelling)) {
+            return Ok(Arc::clone(known));
+        }
+        let mut texts = Vec::with_capacity(self.entities.entities.len());
+        for entity in &self.entities.entities {
             match spell(entity, language, spelling) {
-                Ok(text) => spelled.push(text.to_owned()),
-                Err(what) => {
-                    let message = lacking(what, entity, language, who, spelling);
-                    self.findings.push(Finding::error(&user.origin, message));
-                }
+                Ok(text) => texts.push(text.to_owned()),
+                Err(what) => return Err(lacking(what, entity, language, who, spelling)),
             }
         }
-        self.bytes += spelled.iter().map(String::len).max().unwrap_or(0);
-        self.spans.push(Span::Entity(Inserted {
-            who,
-            named: matches!(spelling, Spelling::Form(_)),
-            spelled,
-        }));
+        let bytes = texts.iter().map(|t| t.len() + size_of::<String>()).sum::<usize>();
+        self.spelled_bytes.set(self.spelled_bytes.get() + bytes);
+        if self.spelled_bytes.get() > MAX_SPELLED {
+            return Err("the condition has too many different placeholders for its entities".into());
+        }
+        let texts: Arc<[String]> = texts.into();
+        self.spelled.borrow_mut().insert((language, spelling), Arc::clone(&texts));
+        Ok(texts)
     }
 }
 

@@ -10,8 +10,9 @@ use super::error::StudyError;
 
 include!(concat!(env!("OUT_DIR"), "/studies.rs"));
 
-/// The largest single file and the largest number of files that a study may have.
+/// The largest single file, all files together, and how many a study may have. The default study has 50 and 200 KiB.
 const MAX_FILE: u64 = 4 << 20;
+const MAX_BYTES: usize = 16 << 20;
 const MAX_FILES: usize = 4096;
 /// `scenarios/<language>/<type>.toml` is the deepest.
 const MAX_DEPTH: usize = 4;
@@ -136,6 +137,9 @@ fn read_folder(
                 return Err(StudyError::folder(folder, "more than 4,096 files, too many for a study"));
             }
             let bytes = fs::read(&path).map_err(|e| StudyError::io(&path, e))?;
+            if files.values().map(Vec::len).sum::<usize>() + bytes.len() > MAX_BYTES {
+                return Err(StudyError::folder(folder, "more than 16 MiB of files, too many for a study"));
+            }
             files.insert(relative, bytes);
         }
     }

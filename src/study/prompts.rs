@@ -40,6 +40,9 @@ impl PromptQuery {
     }
 }
 
+/// The text of all scenarios and questions of a condition, before entities are put in.
+const MAX_TEXT: usize = 256 << 20;
+
 /// Two role assignments and two option orders.
 const VARIANTS: usize = 4;
 
@@ -96,10 +99,17 @@ impl Study {
         let pairs = self.wanted_pairs(entities, query)?;
         let scenarios = self.wanted_scenarios(condition, query)?;
         let mut items = Vec::with_capacity(scenarios.len() * self.questions.len());
+        let mut bytes = 0;
         let context = Context::new(self, condition, layout, entities, &query.language);
         for scenario in scenarios {
             for question in &self.questions {
-                items.push(item(&context, layout, scenario, &question.id)?);
+                let item = item(&context, layout, scenario, &question.id)?;
+                bytes += item.bytes();
+                if bytes > MAX_TEXT {
+                    let message = "the prompts of the condition hold more than 256 MiB of text";
+                    return Err(malformed(vec![Finding::error(&condition.origin, message)]));
+                }
+                items.push(item);
             }
         }
         let end = pairs.len() * items.len() * VARIANTS;
@@ -181,6 +191,19 @@ impl Study {
             return Err(self.unknown("scenario set", &condition.scenarios, sets));
         }
         Ok(wanted)
+    }
+}
+
+impl Item {
+    /// Literal text and spans.
+    fn bytes(&self) -> usize {
+        let spans = self.parts.iter().flat_map(|(_, spans)| spans);
+        spans
+            .map(|span| match span {
+                Span::Literal(text) => text.len() + size_of::<Span>(),
+                Span::Entity(_) => size_of::<Span>(),
+            })
+            .sum()
     }
 }
 

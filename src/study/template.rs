@@ -28,7 +28,7 @@ impl Who {
 }
 
 /// How an entity is spelled at a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Spelling {
     /// `{A.Name}`: a form of the entity's table; `{A}` is the form `name`.
     Form(String),
@@ -56,12 +56,18 @@ pub struct Template {
     pub(super) origin: Origin,
 }
 
+/// No narrative and no set of worked examples is longer.
+const MAX_TEXT: usize = 64 << 10;
+
 /// Names that no text may have, because placeholders use them.
 pub(super) const RESERVED: [&str; 5] = ["A", "B", "first", "second", "narrative"];
 
 impl Template {
     /// Reads `text` literally, except for placeholders and doubled braces.
     pub(super) fn parse(text: &str, origin: Origin) -> Result<Self, String> {
+        if text.len() > MAX_TEXT {
+            return Err("the text is longer than 64 KiB".into());
+        }
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;

@@ -9,6 +9,8 @@ use super::document::{Document, Table};
 
 /// A chain of `extends` longer than this is a mistake.
 const MAX_CHAIN: usize = 32;
+const MAX_CONDITIONS: usize = 256;
+const MAX_MESSAGES: usize = 64;
 
 /// A condition as written.
 struct Written<'d> {
@@ -44,7 +46,7 @@ pub fn read(document: &Document<'_>) -> Vec<Condition> {
     let root = document.root();
     root.only(&["condition"]);
     let mut written: Vec<Written<'_>> = Vec::new();
-    for table in root.tables("condition") {
+    for table in root.tables("condition", MAX_CONDITIONS) {
         let Some(one) = condition(table.clone()) else {
             continue;
         };
@@ -120,7 +122,7 @@ fn base(table: &Table<'_>) -> Stage {
 fn chat(table: &Table<'_>) -> Stage {
     table.only(&["messages", "prefill", "replace", "omit"]);
     let mut parts = Vec::new();
-    for (i, message) in table.tables("messages").into_iter().enumerate() {
+    for (i, message) in table.tables("messages", MAX_MESSAGES).into_iter().enumerate() {
         let message = message.at(format!("{}, message {}", table.origin().place, i + 1));
         message.only(&["role", "content"]);
         let role = message.need_string("role");

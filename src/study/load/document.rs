@@ -224,8 +224,8 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// A list of tables; empty if the key is absent.
-    pub fn tables(&self, key: &str) -> Vec<Table<'d>> {
+    /// A list of at most `limit` tables; empty if the key is absent.
+    pub fn tables(&self, key: &str, limit: usize) -> Vec<Table<'d>> {
         let Some(value) = self.value(key) else {
             return Vec::new();
         };
@@ -235,10 +235,15 @@ impl<'d> Table<'d> {
                 .map(|item| Some(self.inner(item.get_ref().as_table()?, self.line_of(item))))
                 .collect()
         });
-        tables.unwrap_or_else(|| {
+        let Some(tables) = tables else {
             self.wrong_type(key, value, &format!("a list of tables (`[[{key}]]`)"));
-            Vec::new()
-        })
+            return Vec::new();
+        };
+        if tables.len() > limit {
+            self.problem(format!("{} of `[[{key}]]` are too many (at most {limit})", tables.len()));
+            return Vec::new();
+        }
+        tables
     }
 
     fn inner(&self, map: &'d DeTable<'d>, line: usize) -> Table<'d> {

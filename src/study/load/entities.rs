@@ -6,8 +6,8 @@ use super::super::model::{Entity, EntitySet, Spelled};
 use super::super::template::{excerpt, is_word};
 use super::document::{Document, Table, is_id};
 
-/// All pairs of this many are half a million.
-const MAX_ENTITIES: usize = 1000;
+/// All pairs of this many are 32,640.
+const MAX_ENTITIES: usize = 256;
 
 pub fn read(document: &Document<'_>, set: &str) -> Option<EntitySet> {
     let root = document.root();
@@ -18,7 +18,7 @@ pub fn read(document: &Document<'_>, set: &str) -> Option<EntitySet> {
     }
     let mut entities: Vec<Entity> = Vec::new();
     let mut ids = BTreeSet::new();
-    for table in root.tables("entity") {
+    for table in root.tables("entity", MAX_ENTITIES) {
         let Some(entity) = entity(table.clone()) else {
             continue;
         };

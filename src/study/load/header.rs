@@ -9,6 +9,9 @@ use super::document::{Document, Table, is_id};
 /// The format that this program writes and reads.
 const FORMAT: i64 = 1;
 
+const MAX_LANGUAGES: usize = 64;
+const MAX_QUESTIONS: usize = 64;
+
 /// A study without anything but its header.
 pub fn read(document: &Document<'_>) -> Option<Study> {
     let root = document.root();
@@ -49,6 +52,10 @@ fn languages(root: &Table<'_>) -> Option<Vec<String>> {
         root.problem("`languages` is empty; a study has at least one");
         return None;
     }
+    if languages.len() > MAX_LANGUAGES {
+        root.problem(format!("`languages` has {} entries (at most {MAX_LANGUAGES})", languages.len()));
+        return None;
+    }
     for (i, language) in languages.iter().enumerate() {
         if !is_id(language) || language == "choices" {
             root.problem(format!("`{language}` cannot be the name of a language"));
@@ -65,7 +72,7 @@ fn languages(root: &Table<'_>) -> Option<Vec<String>> {
 fn questions(root: &Table<'_>) -> Option<Vec<Question>> {
     root.need("question")?;
     let mut questions: Vec<Question> = Vec::new();
-    for table in root.tables("question") {
+    for table in root.tables("question", MAX_QUESTIONS) {
         let Some(id) = table.need_id("id") else {
             continue;
         };

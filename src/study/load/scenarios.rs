@@ -6,6 +6,9 @@ use super::super::error::Finding;
 use super::super::model::{Scenario, ScenarioRole, Study};
 use super::document::{Document, is_id};
 
+/// In one file.
+const MAX_SCENARIOS: usize = 2000;
+
 pub fn read(document: &Document<'_>, kind: &str) -> Vec<Scenario> {
     let root = document.root();
     root.only(&["type", "set", "placeholders", "scenario"]);
@@ -27,7 +30,7 @@ pub fn read(document: &Document<'_>, kind: &str) -> Vec<Scenario> {
             false
         }
     };
-    let tables = root.tables("scenario");
+    let tables = root.tables("scenario", MAX_SCENARIOS);
     if tables.is_empty() {
         root.problem("there is no `[[scenario]]`");
     }

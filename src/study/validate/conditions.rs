@@ -129,6 +129,9 @@ impl<'s> Walk<'s, '_> {
         let mut trail = Trail::default();
         let narratives = self.study.scenarios_in(language);
         for scenario in narratives.iter().filter(|s| s.set == condition.scenarios) {
+            if let Some(set) = self.set {
+                self.uses.add(set, language, &scenario.text, true);
+            }
             self.narrative(&scenario.text, language, layout, &mut trail);
         }
     }
@@ -140,9 +143,6 @@ impl<'s> Walk<'s, '_> {
         layout: &'s Layout,
         trail: &mut Trail<'s>,
     ) {
-        if let Some(set) = self.set {
-            self.uses.add(set, language, template, true);
-        }
         for piece in &template.pieces {
             match piece {
                 Piece::Narrative => self

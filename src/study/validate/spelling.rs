@@ -85,11 +85,10 @@ fn classes(set: &EntitySet, language: &str, templates: &[&Template], findings: &
             let Spelling::Agree(alternatives) = spelling else {
                 continue;
             };
-            for entity in &set.entities {
-                if spell(entity, language, spelling) == Err(Lacking::Class) {
-                    let message = lacking(Lacking::Class, entity, language, who, spelling);
-                    findings.push(Finding::error(&template.origin, message));
-                }
+            let without = set.entities.iter().find(|e| spell(e, language, spelling) == Err(Lacking::Class));
+            if let Some(entity) = without {
+                let message = lacking(Lacking::Class, entity, language, who, spelling);
+                findings.push(Finding::error(&template.origin, message));
             }
             for (class, _) in alternatives {
                 if !known.contains(class.as_str()) && !is_usual(class) {

@@ -9,9 +9,13 @@ use super::super::prompt::StageForm;
 use super::super::prompts::Cast;
 use super::wording::{self, Slips};
 
+/// Prompts are read until this many bytes have been: they are samples.
+const MAX_READ: usize = 64 << 20;
+
 pub fn check(study: &Study, findings: &mut Vec<Finding>) {
     // What is wrong inside a text has been said there.
     let mut said: BTreeSet<String> = findings.iter().map(|f| f.message.clone()).collect();
+    let mut left = MAX_READ;
     for condition in &study.conditions {
         let Ok(entities) = study.entity_set(&condition.entities) else {
             continue;
@@ -23,7 +27,7 @@ pub fn check(study: &Study, findings: &mut Vec<Finding>) {
             ends(condition, form, layout, findings);
             for language in study.languages.iter().filter(|l| condition.exists(l, form)) {
                 let prompts = Samples { study, condition, layout, entities, language, form };
-                prompts.check(&mut said, findings);
+                prompts.check(&mut left, &mut said, findings);
             }
         }
     }
@@ -62,7 +66,7 @@ impl<'s> Samples<'s> {
         scenarios.filter(move |s| s.set == *set && kinds.insert(s.kind.as_str()))
     }
 
-    fn check(&self, said: &mut BTreeSet<String>, findings: &mut Vec<Finding>) {
+    fn check(&self, left: &mut usize, said: &mut BTreeSet<String>, findings: &mut Vec<Finding>) {
         let context = Context::new(self.study, self.condition, self.layout, self.entities, self.language);
         let cast = Cast { a: 0, b: 1, first: 0, second: 1 };
         for scenario in self.scenarios() {
@@ -76,6 +80,10 @@ impl<'s> Samples<'s> {
                         }
                     };
                     let text = cast.render(&spans);
+                    let Some(rest) = left.checked_sub(text.len()) else {
+                        return;
+                    };
+                    *left = rest;
                     let mut slips = Slips::new();
                     if self.form == StageForm::Base {
                         self.answer_place(&text, &mut slips);

@@ -89,7 +89,7 @@ fn elsewhere(rendered: &Rendered<'_>, slips: &mut Slips) {
         if next.starts_with(is_vowel)
             && !excepted
             && ELIDED.contains(&before.to_lowercase().as_str())
-            && !rendered.joints.iter().any(|j| j.range.start == at + 1)
+            && rendered.joint_at(at + 1).is_none()
         {
             let here = around(text, at..at);
             slips.insert((Severity::Warning, format!("elision missing before a vowel: {here}")));

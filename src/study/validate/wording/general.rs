@@ -95,7 +95,7 @@ pub fn spacing(rendered: &Rendered<'_>, slips: &mut Slips) {
                     warn("no space between two sentences", at);
                 }
                 let then = text.get(at + 1..).and_then(|rest| rest.strip_prefix(' '));
-                let inserted = rendered.joints.iter().any(|j| j.named && j.range.start == at + 2);
+                let inserted = rendered.joint_at(at + 2).is_some_and(|j| j.named);
                 if word
                     && !inserted
                     && then.is_some_and(|t| t.starts_with(char::is_lowercase))

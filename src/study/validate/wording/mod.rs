@@ -39,10 +39,14 @@ pub struct Joint<'s> {
     pub classes: &'s [String],
 }
 
+/// Text is read until this many bytes have been; the default study has a hundredth.
+const MAX_READ: usize = 256 << 20;
+
 /// What a rule found.
 pub type Slips = BTreeSet<(Severity, String)>;
 
 pub fn check(study: &Study, uses: &Uses<'_>, findings: &mut Vec<Finding>) {
+    let mut bytes = 0;
     for (set, language, texts) in uses.iter() {
         let Some(set) = study.entity_sets.get(set) else {
             continue;
@@ -50,7 +54,11 @@ pub fn check(study: &Study, uses: &Uses<'_>, findings: &mut Vec<Finding>) {
         for used in texts {
             let mut slips = Slips::new();
             for cast in casts(set) {
+                if bytes > MAX_READ {
+                    return;
+                }
                 for rendered in render(&used, set, language, cast) {
+                    bytes += rendered.text.len();
                     read(language, &rendered, &mut slips);
                 }
             }
@@ -139,6 +147,12 @@ impl Rendered<'_> {
 
     pub fn after(&self, joint: &Joint<'_>) -> &str {
         self.text.get(joint.range.end..).unwrap_or_default()
+    }
+
+    /// Whether a joint begins at a byte.
+    pub fn joint_at(&self, byte: usize) -> Option<&Joint<'_>> {
+        let at = self.joints.partition_point(|j| j.range.start < byte);
+        self.joints.get(at).filter(|j| j.range.start == byte)
     }
 
     /// Whether the joint is the first thing of a sentence.
