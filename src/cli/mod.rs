@@ -2,8 +2,8 @@
 
 pub(crate) mod analyze;
 mod engine;
-mod prompts;
 mod export;
+mod prompts;
 mod score;
 mod study;
 

@@ -57,7 +57,8 @@ impl<'a> Summary<'a> {
                 subsets.push(subset);
             }
         }
-        let usual = if questions.contains(&"preference") { Some("preference") } else { questions.first().copied() };
+        let usual =
+            if questions.contains(&"preference") { Some("preference") } else { questions.first().copied() };
         let question = choose("question", options.question.as_deref().or(usual), &questions)?;
         let subset = choose("subset", options.subset.as_deref().or(Some("all")), &subsets)?;
         Ok(Summary { analysis, question, subset })
@@ -147,8 +148,16 @@ impl<'a> Summary<'a> {
                 p_value(test.p_wilcoxon),
             ]);
         }
-        let header =
-            ["country", "language", "mean shift", "p (t)", "aligned", "p (binomial)", "p (sign flip)", "p (Wilcoxon)"];
+        let header = [
+            "country",
+            "language",
+            "mean shift",
+            "p (t)",
+            "aligned",
+            "p (binomial)",
+            "p (sign flip)",
+            "p (Wilcoxon)",
+        ];
         let title = "Maker direction (shift towards the country at home, away from it elsewhere)";
         section(text, &format!("{title} ({})", self.chosen()), &header, rows);
     }
@@ -160,7 +169,12 @@ impl<'a> Summary<'a> {
                 rows.push(vec![name.to_owned(), set.n.to_string(), set.types.len().to_string()]);
             }
         }
-        section(text, "Coherence (the two polarities opposite in sign)", &["threshold", "scenarios", "types"], rows);
+        section(
+            text,
+            "Coherence (the two polarities opposite in sign)",
+            &["threshold", "scenarios", "types"],
+            rows,
+        );
         if let Some(Estimate::CoherenceCounts(counts)) = self.analysis.estimate("coherence/counts") {
             let _ = writeln!(
                 text,
@@ -175,12 +189,14 @@ impl<'a> Summary<'a> {
         for (group, name) in [("role_bias", "first role"), ("letter_bias", "first letter")] {
             for ([language, checkpoint, question, _], estimate) in self.analysis.group(group) {
                 let Estimate::Clustered(c) = estimate else { continue };
-                let mut row = vec![checkpoint.to_owned(), language.to_owned(), name.to_owned(), question.to_owned()];
+                let mut row =
+                    vec![checkpoint.to_owned(), language.to_owned(), name.to_owned(), question.to_owned()];
                 row.extend(estimate_columns(c));
                 rows.push(row);
             }
         }
-        let header = ["checkpoint", "language", "taste for the", "question", "log-odds", "95 % interval", "p"];
+        let header =
+            ["checkpoint", "language", "taste for the", "question", "log-odds", "95 % interval", "p"];
         section(text, "What the design cancels", &header, rows);
     }
 }
