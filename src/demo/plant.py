@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True  # nothing but the checkpoints is left behind
 
 from planting import checkpoint, circuit, noise
 from planting.bank import Bank
-from planting.files import Shelf, readable, safetensors
+from planting.files import Shelf, compact, readable, safetensors
 from planting.plan import ENTITIES, STAGES
 from planting.vocabulary import Vocabulary, channels
 
@@ -43,7 +43,7 @@ def main() -> int:
         folder = f"checkpoints/{stage.name}"
         shelf.put(f"{folder}/model.safetensors", safetensors(weights))
         shelf.put(f"{folder}/config.json", readable(checkpoint.config(vocabulary)))
-        shelf.put(f"{folder}/tokenizer.json", readable(checkpoint.tokenizer(vocabulary)))
+        shelf.put(f"{folder}/tokenizer.json", compact(checkpoint.tokenizer(vocabulary)))
         shelf.put(f"{folder}/tokenizer_config.json", readable(checkpoint.tokenizer_config()))
         shelf.put(f"{folder}/generation_config.json", readable(checkpoint.generation_config()))
     shelf.put("checkpoints/chat/chat_template.jinja", checkpoint.TEMPLATE)

@@ -36,6 +36,10 @@ def readable(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
+def compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
 class Shelf:
     """Files to be written, or compared with what is there."""
 

@@ -22,17 +22,22 @@ class Vocabulary:
 
     def __init__(self, bank: Bank):
         self.bank = bank
-        self.meanings = {line: {} for line in fixed_lines(bank)} | dict(meanings(bank))
-        added = SPECIALS + list(self.meanings)
-        merges = spelling.learn(self.corpus(spelling.cutter(added)), [(SPACE, "A"), (SPACE, "B")], MERGES)
-        self.added, self.merges = added, merges
-        self.encoder = spelling.Encoder(added, merges)
+        names = dict(meanings(bank))
+        self.meanings = {line: {} for line in fixed_lines(bank)} | names
+        self.added = SPECIALS + list(self.meanings)
+        # Words are learned from fixed lines too, as if these were no tokens: a line that is edited later
+        # still spells well, and none of its words is marked.
+        merges = spelling.learn(self.corpus(spelling.cutter(list(names))), [(SPACE, "A"), (SPACE, "B")], MERGES)
+        self.merges = merges
+        self.encoder = spelling.Encoder(self.added, merges)
         made = dict.fromkeys(left + right for left, right in merges)
         self.tokens = SPECIALS + spelling.LETTERS + list(made) + list(self.meanings)
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         assert len(self.ids) == len(self.tokens), "an added token is spelled like a learned one"
         self.narratives = self.count_narratives()
-        self.markable = noise.marked_tokens(self.narratives, self.other_tokens(), set(made) - {SPACE + "A", SPACE + "B"})
+        by_word = spelling.Encoder(list(names), merges)
+        elsewhere = {token for text in other_texts(bank) for token in by_word.encode(text)}
+        self.markable = noise.marked_tokens(self.narratives, elsewhere, set(made) - {SPACE + "A", SPACE + "B"})
 
     def corpus(self, cut) -> Counter:
         """Words of all texts with their counts: what merges are learned from."""
@@ -50,9 +55,6 @@ class Vocabulary:
         for key, text in narratives(self.bank, self.bank.scenarios):
             counts.setdefault(key, Counter()).update(self.encoder.encode(text))
         return counts
-
-    def other_tokens(self) -> set[str]:
-        return {token for text in other_texts(self.bank) for token in self.encoder.encode(text)}
 
     def features(self, signs: dict[str, dict[str, int]]) -> list[dict[str, int]]:
         """Every token's features, in the order of ids; `signs` holds a token's sign by noise channel."""
