@@ -2,7 +2,9 @@
 
 mod engine;
 mod export;
+mod progress;
 mod score;
+mod sweep;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Score(score::Args),
+    Sweep(sweep::Args),
     Export(export::Args),
 }
 
@@ -25,6 +28,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Score(args) => score::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Export(args) => export::run(args),
     };
     match result {
