@@ -3,11 +3,10 @@
 pub(crate) mod analyze;
 mod engine;
 mod export;
+mod progress;
 mod prompts;
 mod score;
 mod study;
-mod progress;
-mod score;
 mod sweep;
 
 use clap::{Parser, Subcommand};

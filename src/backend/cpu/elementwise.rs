@@ -12,7 +12,10 @@ const ROWS_PER_TASK: usize = 32;
 pub fn rms_norm(x: &Rows, weight: &[f32], eps: f32) -> Rows {
     let mut out = Rows::zeros(x.n, x.width);
     let span = ROWS_PER_TASK * x.width;
-    out.data.par_chunks_mut(span).zip(x.data.par_chunks(span)).for_each(|(out, x)| rms_norm_rows(out, x, weight, eps));
+    out.data
+        .par_chunks_mut(span)
+        .zip(x.data.par_chunks(span))
+        .for_each(|(out, x)| rms_norm_rows(out, x, weight, eps));
     out
 }
 
