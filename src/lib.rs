@@ -12,4 +12,5 @@ pub mod scoring; //    what is read off       ChoiceScore, ItemRow
 pub mod stats; //      what it means          figures from item tables
 pub mod store; //      what is kept           RunStore, provenance, exports
 pub mod study; //      what is asked          Study, Condition, Prompt
+pub mod sweep; //      the whole way          Request, Model, sweep
 pub mod tokens; //     how it is spelled      PromptTokenizer, ChatTemplate, ChoiceTokens //        one file per command

@@ -3,9 +3,11 @@
 pub(crate) mod analyze;
 mod engine;
 mod export;
+mod progress;
 mod prompts;
 mod score;
 mod study;
+mod sweep;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -24,6 +26,7 @@ enum Command {
     Prompts(prompts::Args),
     Study(study::Args),
     Analyze(analyze::Args),
+    Sweep(sweep::Args),
     Export(export::Args),
 }
 
@@ -34,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Prompts(args) => prompts::run(args),
         Command::Study(args) => study::run(args),
         Command::Analyze(args) => analyze::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Export(args) => export::run(args),
     };
     match result {

@@ -54,6 +54,7 @@ pub struct ScoreRow<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Progress {
     pub computed_tokens: u64,
+    pub load_seconds: f64,
     pub compute_seconds: f64,
 }
 
@@ -266,8 +267,8 @@ impl RunStore {
     pub fn end_session(&mut self, session: SessionId, progress: Progress) -> Result<(), StoreError> {
         self.db
             .execute(
-                "UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, complete = 1 WHERE id = ?1",
-                params![session.0, count(progress.computed_tokens), progress.compute_seconds],
+                "UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, load_seconds = ?4, complete = 1 WHERE id = ?1",
+                params![session.0, count(progress.computed_tokens), progress.compute_seconds, progress.load_seconds],
             )
             .map(drop)
             .map_err(|e| self.fail(e))
@@ -426,8 +427,8 @@ fn insert_pack(
             ])?;
         }
         change
-            .prepare_cached("UPDATE session SET computed_tokens = ?2, compute_seconds = ?3 WHERE id = ?1")?
-            .execute(params![session.0, count(progress.computed_tokens), progress.compute_seconds])?;
+            .prepare_cached("UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, load_seconds = ?4 WHERE id = ?1")?
+            .execute(params![session.0, count(progress.computed_tokens), progress.compute_seconds, progress.load_seconds])?;
     }
     change.commit()
 }

@@ -44,7 +44,7 @@ pub fn tree_attention(q: &Rows, keys: &Rows, values: &Rows, runs: &[QueryRun], l
                 // SAFETY: each (row, head) belongs to one task only and lies inside `out`.
                 let out = unsafe { std::slice::from_raw_parts_mut(target.at(at), d) };
                 let seen = first_visible(depth, layer.window)..depth + 1;
-                vectorized(|| one_query(&q.data[at..at + d], scratch, first, seen, layer.score_scale, out));
+                one_query(&q.data[at..at + d], scratch, first, seen, layer.score_scale, out);
             }
         }
     });
@@ -112,8 +112,8 @@ impl Scratch {
     }
 }
 
+vectorized! {
 /// One head of one query: scores, softmax, weighted values. `seen` are its keys' depths, gathered from `first` on.
-#[inline(always)]
 fn one_query(
     q: &[f32],
     scratch: &mut Scratch,
@@ -178,4 +178,5 @@ fn one_query(
         }
         out[c] = sum * inverse;
     }
+}
 }

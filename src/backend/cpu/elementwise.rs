@@ -12,14 +12,19 @@ const ROWS_PER_TASK: usize = 32;
 pub fn rms_norm(x: &Rows, weight: &[f32], eps: f32) -> Rows {
     let mut out = Rows::zeros(x.n, x.width);
     let span = ROWS_PER_TASK * x.width;
-    out.data.par_chunks_mut(span).zip(x.data.par_chunks(span)).for_each(|(out, x)| {
-        vectorized(|| {
-            for (out, x) in out.chunks_exact_mut(weight.len()).zip(x.chunks_exact(weight.len())) {
-                rms_norm_row(out, x, weight, eps);
-            }
-        })
-    });
+    out.data
+        .par_chunks_mut(span)
+        .zip(x.data.par_chunks(span))
+        .for_each(|(out, x)| rms_norm_rows(out, x, weight, eps));
     out
+}
+
+vectorized! {
+    fn rms_norm_rows(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) {
+        for (out, x) in out.chunks_exact_mut(weight.len()).zip(x.chunks_exact(weight.len())) {
+            rms_norm_row(out, x, weight, eps);
+        }
+    }
 }
 
 #[inline(always)]
@@ -43,10 +48,14 @@ fn rms_norm_row(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) {
 /// `inner = act(inner) * up`
 pub fn gate(inner: &mut Rows, up: &Rows, act: Act) {
     let span = ROWS_PER_TASK * up.width;
-    inner.data.par_chunks_mut(span).zip(up.data.par_chunks(span)).for_each(|(g, u)| {
-        vectorized(|| match act {
-            Act::Silu => g.iter_mut().zip(u).for_each(|(g, u)| *g = silu(*g) * u),
-            Act::GeluTanh => g.iter_mut().zip(u).for_each(|(g, u)| *g = gelu_tanh(*g) * u),
-        })
-    });
+    inner.data.par_chunks_mut(span).zip(up.data.par_chunks(span)).for_each(|(g, u)| gate_slice(g, u, act));
+}
+
+vectorized! {
+    fn gate_slice(gate: &mut [f32], up: &[f32], act: Act) {
+        match act {
+            Act::Silu => gate.iter_mut().zip(up).for_each(|(g, u)| *g = silu(*g) * u),
+            Act::GeluTanh => gate.iter_mut().zip(up).for_each(|(g, u)| *g = gelu_tanh(*g) * u),
+        }
+    }
 }

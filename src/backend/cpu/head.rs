@@ -18,8 +18,22 @@ pub fn choice_logits(x: &Rows, head: &Tensor<'_>, ids: &[u32]) -> Vec<Vec<f32>> 
         widen_row(head, id as usize, row);
     }
     (0..x.n)
-        .map(|i| vectorized(|| weights.chunks_exact(head.cols).map(|w| dot(x.row(i), w)).collect()))
+        .into_par_iter()
+        .map(|i| {
+            let mut logits = vec![0.0; ids.len()];
+            dots(x.row(i), &weights, &mut logits);
+            logits
+        })
         .collect()
+}
+
+vectorized! {
+    /// `out[j] = x . weights[j]`
+    fn dots(x: &[f32], weights: &[f32], out: &mut [f32]) {
+        for (o, w) in out.iter_mut().zip(weights.chunks_exact(x.len())) {
+            *o = dot(x, w);
+        }
+    }
 }
 
 /// A running `log(sum(exp))`: `max + ln(sum)`.

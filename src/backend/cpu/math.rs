@@ -1,19 +1,54 @@
 //! Elementary functions that vectorise, and the choice of instruction set.
 //!
-//! Everything here is `#[inline(always)]`, so that a loop inside [`vectorized`] is compiled for the best vector unit of
-//! the machine that runs it.
+//! Everything here is `#[inline(always)]`, so that a loop in a `vectorized!` function is compiled for the best vector
+//! unit of the machine that runs it.
 
-/// Runs `f` compiled for the best instruction set of this machine (AVX2 or AVX-512 with FMA, NEON, ...).
-#[inline(always)]
-pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
+/// Defines a function that runs compiled for the best instruction set of this machine: AVX-512, AVX2 with FMA, else what
+/// the target guarantees. What it calls must be `#[inline(always)]` to be compiled along.
+macro_rules! vectorized {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name($($arg: $type),*) {
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments)]
+            fn body($($arg: $type),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                #[allow(clippy::too_many_arguments)]
+                fn avx512($($arg: $type),*) {
+                    body($($arg),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                #[allow(clippy::too_many_arguments)]
+                fn avx2($($arg: $type),*) {
+                    body($($arg),*)
+                }
+                match $crate::backend::cpu::math::instruction_set() {
+                    // SAFETY: the machine has these instructions.
+                    "avx512" => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    "avx2" => return unsafe { avx2($($arg),*) },
+                    _ => {}
+                }
+            }
+            body($($arg),*)
+        }
+    };
 }
+pub(super) use vectorized;
 
-/// What [`vectorized`] runs with, for people.
+/// What `vectorized!` functions run with.
 pub fn instruction_set() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+        {
             return "avx512";
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {

@@ -1,0 +1,101 @@
+//! `tiltmeter sweep`: score every checkpoint of a roster on a study.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::engine::EngineArgs;
+use super::progress::Progress;
+use crate::store::{Roster, RunStore};
+use crate::study::Study;
+use crate::sweep::{FromFiles, Request, dry_run, run_identity, sweep};
+
+/// Score every checkpoint of a roster on a study; killed and started again, it goes on where it was.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Roster of checkpoints: a TOML file, or `default`, the study's seven families
+    #[arg(long, value_name = "FILE", default_value = crate::store::roster::SHIPPED)]
+    roster: String,
+    /// Study: a folder, or `default`
+    #[arg(long, value_name = "DIR", default_value = "default")]
+    study: String,
+    /// Folder for the scores; made if it is not there
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    run: Option<PathBuf>,
+    /// Languages of the scenarios, separated by commas; all of the study's if not given
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    languages: Vec<String>,
+    /// Conditions of the study, separated by commas; `all` for all of them
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "main")]
+    conditions: Vec<String>,
+    /// Only pairs among these countries
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    countries: Vec<String>,
+    /// Only these scenarios or scenario types
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    scenarios: Vec<String>,
+    /// Only these checkpoints, by their names in the roster
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    models: Vec<String>,
+    /// At most N prompts per checkpoint, language and condition
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Print the plan, prompts and tokens, and compute nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print errors only
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    let roster = Roster::open(&args.roster)?;
+    let study = Study::open(&args.study)?;
+    let request = request(&args, &roster, &study);
+    let backend = args.engine.backend()?;
+    let loader = FromFiles { backend: &backend, arithmetic: "cpu f32".to_owned(), plan_only: args.dry_run };
+    let mut watch = Progress::new(args.quiet, args.dry_run);
+    let outcome = match &args.run {
+        Some(dir) if !args.dry_run => {
+            request.check()?;
+            let mut store = RunStore::open_or_create(dir, &run_identity(&study))?;
+            sweep(&request, &mut store, &loader, &mut watch)?
+        }
+        _ => dry_run(&request, &loader, &mut watch)?,
+    };
+    if outcome.failed > 0 {
+        anyhow::bail!("{} of {} checkpoints failed", outcome.failed, outcome.failed + outcome.done);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request<'a>(args: &Args, roster: &'a Roster, study: &'a Study) -> Request<'a> {
+    let mut request = Request::new(roster, study);
+    if !args.languages.is_empty() {
+        request.languages = unique(&args.languages);
+    }
+    request.conditions = match args.conditions.as_slice() {
+        [all] if all == "all" => study.conditions().iter().map(|c| c.name.clone()).collect(),
+        names => unique(names),
+    };
+    request.models = args.models.clone();
+    request.countries = args.countries.clone();
+    request.scenarios = args.scenarios.clone();
+    request.limit = args.limit.map(|n| n as usize);
+    request.options = args.engine.options();
+    request
+}
+
+/// A name given twice is asked once.
+fn unique(names: &[String]) -> Vec<String> {
+    let mut seen = Vec::new();
+    for name in names {
+        if !seen.contains(name) {
+            seen.push(name.clone());
+        }
+    }
+    seen
+}

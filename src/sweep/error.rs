@@ -1,0 +1,49 @@
+//! Why a sweep, or its work on one checkpoint, ended.
+
+use std::error::Error;
+
+use thiserror::Error;
+
+use crate::store::{RosterError, StoreError};
+use crate::study::StudyError;
+
+/// Whatever a checkpoint's rooms say.
+pub type ModelError = Box<dyn Error + Send + Sync>;
+
+#[derive(Debug, Error)]
+pub enum SweepError {
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Only this checkpoint is affected.
+    #[error("checkpoint `{model}`: {source}")]
+    Checkpoint { model: String, source: ModelError },
+    #[error("no prompt is asked: {0}")]
+    NothingAsked(String),
+}
+
+impl SweepError {
+    pub(super) fn checkpoint(model: &str, source: impl Into<ModelError>) -> Self {
+        Self::Checkpoint { model: model.to_owned(), source: source.into() }
+    }
+}
+
+/// A prompt or an answer that a checkpoint cannot take.
+#[derive(Debug, Error)]
+pub enum PromptError {
+    #[error("prompt `{id}` has no tokens")]
+    Empty { id: String },
+    #[error("prompt `{id}` has {tokens} tokens, more than the model's context of {context}")]
+    TooLong { id: String, tokens: usize, context: usize },
+    #[error("prompt `{id}` has the token id {token}, outside the model's vocabulary of {vocab} rows")]
+    Token { id: String, token: u32, vocab: usize },
+    #[error(
+        "the answers in `{language}` need token id {token}, outside the model's vocabulary of {vocab} rows"
+    )]
+    Answer { language: String, token: u32, vocab: usize },
+    #[error("the study asks prompt `{id}` twice")]
+    Twice { id: String },
+}

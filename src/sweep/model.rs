@@ -1,0 +1,237 @@
+//! A loaded checkpoint as a sweep sees it, and the real one: files, tokenizer, template, backend.
+
+use std::time::Instant;
+
+use crate::backend::Backend;
+use crate::checkpoint::{Checkpoint, hub};
+use crate::decoder::Decoder;
+use crate::scoring::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreError, ScoreOptions, Tally};
+use crate::store::{CheckpointRecord, Family, Stage, StoreError};
+use crate::study::{Choices, Prompt, PromptText, StageForm};
+use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptTokenizer};
+use sha2::{Digest, Sha256};
+
+use super::error::{ModelError, SweepError};
+
+/// One pack's scores as it ends.
+#[derive(Debug)]
+pub struct Pack<'a> {
+    /// Indices into the plan's items, and their scores.
+    pub scores: &'a [(usize, ChoiceScore)],
+    /// Everything computed so far, this pack included.
+    pub tally: &'a Tally,
+    /// Seconds spent on bringing the weights to the device.
+    pub load_seconds: f64,
+}
+
+/// A checkpoint that can be asked.
+pub trait Model {
+    fn record(&self) -> &CheckpointRecord;
+
+    /// The device's name, for the record of a session.
+    fn device(&self) -> String;
+
+    /// Longest prompt in tokens.
+    fn context(&self) -> usize;
+
+    /// Rows of the embedding.
+    fn vocab(&self) -> usize;
+
+    /// Token ids of each prompt, in order.
+    fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError>;
+
+    /// Token ids by which each answer is read off.
+    fn answers(&self, spellings: &Choices) -> Result<Vec<Vec<u32>>, ModelError>;
+
+    /// What is odd about the answers behind this prompt (a letter that merges with the cue), as sentences.
+    fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError>;
+
+    /// Scores all items of `plan`; `store` is given each pack as it ends, and its error ends the work.
+    fn score(
+        &self,
+        plan: &Plan<'_>,
+        choice_sets: &[ChoiceSet],
+        options: &ScoreOptions,
+        store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
+    ) -> Result<Tally, SweepError>;
+}
+
+/// Where models come from.
+pub trait Loader {
+    type Model: Model;
+
+    /// Says whether the stage's files can be found, without reading them.
+    fn find(&self, stage: &Stage) -> Result<(), ModelError>;
+
+    fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError>;
+}
+
+/// Checkpoints in folders and in the local Hugging Face cache, computed on `backend`.
+#[derive(Debug)]
+pub struct FromFiles<'b, B> {
+    pub backend: &'b B,
+    /// Backend and arithmetic, as recorded: scores of different ones are not mixed within a checkpoint.
+    pub arithmetic: String,
+    /// Plans only: weights are neither hashed nor checked.
+    pub plan_only: bool,
+}
+
+/// One of them, open.
+pub struct FileModel<'b, B> {
+    backend: &'b B,
+    checkpoint: Checkpoint,
+    tokenizer: PromptTokenizer,
+    /// For checkpoints that are asked as chats.
+    template: Option<ChatTemplate>,
+    record: CheckpointRecord,
+}
+
+impl<'b, B: Backend> Loader for FromFiles<'b, B> {
+    type Model = FileModel<'b, B>;
+
+    fn find(&self, stage: &Stage) -> Result<(), ModelError> {
+        hub::resolve(&stage.location, stage.revision.as_deref())?;
+        Ok(())
+    }
+
+    fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError> {
+        let found = hub::resolve(&stage.location, stage.revision.as_deref())?;
+        let checkpoint = Checkpoint::open(&found.dir)?;
+        let tokenizer = PromptTokenizer::open(&found.dir)?;
+        let template = match stage.form {
+            StageForm::Base => None,
+            StageForm::Chat => Some(ChatTemplate::open(&found.dir)?),
+        };
+        let weights_sha256 = if self.plan_only {
+            String::new()
+        } else {
+            checkpoint.check_finite()?;
+            checkpoint.fingerprint(&checkpoint.weight_hashes())
+        };
+        let record = CheckpointRecord {
+            model: stage.model.clone(),
+            family: family.name.clone(),
+            stage: stage.name.clone(),
+            form: stage.form,
+            source: stage.checkpoint.clone(),
+            revision: found.revision,
+            weights_sha256,
+            tokenizer_sha256: combined(&tokenizer),
+            template_sha256: template.as_ref().map(|t| t.sha256().to_owned()),
+            template_date: template.as_ref().filter(|t| t.uses_date()).map(|t| t.date().to_string()),
+            prefill: stage.prefill.clone(),
+            dtype: stored_types(&checkpoint),
+            parameters: checkpoint.parameters(),
+            backend: self.arithmetic.clone(),
+        };
+        Ok(FileModel { backend: self.backend, checkpoint, tokenizer, template, record })
+    }
+}
+
+impl<B: Backend> Model for FileModel<'_, B> {
+    fn record(&self) -> &CheckpointRecord {
+        &self.record
+    }
+
+    fn device(&self) -> String {
+        self.backend.describe()
+    }
+
+    fn context(&self) -> usize {
+        self.checkpoint.spec.context
+    }
+
+    fn vocab(&self) -> usize {
+        self.checkpoint.spec.vocab
+    }
+
+    fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
+        let plain: Option<Vec<&str>> = prompts
+            .iter()
+            .map(|prompt| match &prompt.text {
+                PromptText::Plain(text) => Some(text.as_str()),
+                PromptText::Chat { .. } => None,
+            })
+            .collect();
+        match plain {
+            Some(texts) => Ok(self.tokenizer.encode_plain_batch(&texts)?),
+            None => Ok(self.tokenizer.encode_rendered_batch(&self.render(prompts)?)?),
+        }
+    }
+
+    fn answers(&self, spellings: &Choices) -> Result<Vec<Vec<u32>>, ModelError> {
+        Ok(ChoiceTokens::from_answers(&self.tokenizer, spellings)?.ids())
+    }
+
+    fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError> {
+        let choices = ChoiceTokens::from_answers(&self.tokenizer, spellings)?;
+        let found = match &prompt.text {
+            PromptText::Plain(text) => choices.in_context(&self.tokenizer, text, false)?,
+            PromptText::Chat { .. } => {
+                let rendered = self.render(std::slice::from_ref(prompt))?.concat();
+                choices.in_context(&self.tokenizer, &rendered, true)?
+            }
+        };
+        Ok(found.iter().filter(|letter| !letter.is_clean()).map(ToString::to_string).collect())
+    }
+
+    fn score(
+        &self,
+        plan: &Plan<'_>,
+        choice_sets: &[ChoiceSet],
+        options: &ScoreOptions,
+        store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
+    ) -> Result<Tally, SweepError> {
+        let model = &self.record.model;
+        let start = Instant::now();
+        let decoder = Decoder::new(self.backend, &self.checkpoint.spec, &self.checkpoint)
+            .map_err(|e| SweepError::checkpoint(model, e))?;
+        let load_seconds = start.elapsed().as_secs_f64();
+        Engine::new(decoder)
+            .score(plan, choice_sets, options, |scores, tally| store(Pack { scores, tally, load_seconds }))
+            .map_err(|e| match e {
+                ScoreError::Sink(error) => error.into(),
+                ScoreError::Decoder(error) => SweepError::checkpoint(model, error),
+            })
+    }
+}
+
+impl<B> FileModel<'_, B> {
+    /// Chat prompts through the template; plain ones as they are.
+    fn render(&self, prompts: &[Prompt]) -> Result<Vec<String>, ModelError> {
+        let Some(template) = &self.template else {
+            return Err("a chat prompt for a checkpoint that is asked in plain text".into());
+        };
+        let chats: Vec<Chat<'_>> = prompts
+            .iter()
+            .filter_map(|prompt| match &prompt.text {
+                PromptText::Chat { messages, prefill } => {
+                    Some(Chat { messages, prefill: Some(prefill.as_str()).filter(|p| !p.is_empty()) })
+                }
+                PromptText::Plain(_) => None,
+            })
+            .collect();
+        if chats.len() != prompts.len() {
+            return Err("a plain prompt among chat prompts".into());
+        }
+        Ok(template.render_batch(&chats)?)
+    }
+}
+
+/// One hash over the tokenizer's files, by name.
+fn combined(tokenizer: &PromptTokenizer) -> String {
+    let mut digest = Sha256::new();
+    for (file, sha256) in tokenizer.hashes() {
+        digest.update(format!("{file} {sha256}\n"));
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `bf16`, or `bf16+f32` where the files hold more than one type.
+fn stored_types(checkpoint: &Checkpoint) -> String {
+    let mut names: Vec<String> =
+        checkpoint.used().iter().map(|tensor| format!("{:?}", tensor.dtype).to_lowercase()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join("+")
+}
