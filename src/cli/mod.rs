@@ -2,6 +2,7 @@
 
 pub(crate) mod analyze;
 mod engine;
+mod report;
 mod score;
 
 use clap::{Parser, Subcommand};
@@ -19,6 +20,7 @@ struct Cli {
 enum Command {
     Score(score::Args),
     Analyze(analyze::Args),
+    Report(report::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
@@ -26,6 +28,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Score(args) => score::run(args),
         Command::Analyze(args) => analyze::run(args),
+        Command::Report(args) => report::run(args),
     };
     match result {
         Ok(code) => code,
