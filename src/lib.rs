@@ -38,5 +38,8 @@ pub mod report;
 /// What ships to try it on: planted checkpoints, planted beside measured.
 pub mod demo;
 
+/// How fast it is, as ratios measured in one run.
+pub mod bench;
+
 /// One file per command.
 pub mod cli;

@@ -1,6 +1,7 @@
 //! One file per command; no logic lives here.
 
 pub(crate) mod analyze;
+mod bench;
 mod demo;
 mod engine;
 mod export;
@@ -32,6 +33,7 @@ enum Command {
     Export(export::Args),
     Analyze(analyze::Args),
     Report(report::Args),
+    Bench(bench::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Report(args) => report::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match result {
         Ok(code) => code,
