@@ -34,7 +34,7 @@ def cpu_model():
         return platform.processor() or platform.machine()
 
 
-def markdown(args, rows, whole, sample, trials):
+def markdown(args, rows, whole, sample, trials, conclusion):
     own = rows[0].rate()
     lines = [
         f"# Prompts per second, {datetime.date.today().isoformat()}",
@@ -57,12 +57,14 @@ def markdown(args, rows, whole, sample, trials):
         lines.append(
             f"| {name} | {len(run.log_odds)} | {row.rate():.3g} | {min(rates):.3g} - {max(rates):.3g} | "
             f"{run.computed_tokens:,} | {own / row.rate():.2f} | {row.difference:.1e}{unequal} | {load:.2f} | {busy:.2f} |")
+    if conclusion:
+        lines += ["", f"**{conclusion}**"]
     lines += [
         "",
         f"The sample's {sample[0]:,} prompts have {sample[1]:,} tokens, {sample[2]:,} in the prefix tree: "
         f"{sample[1] / sample[2]:.2f} times fewer; the whole study's {whole[0]:,} prompts have {whole[1]:,} and "
         f"{whole[2]:,}, {whole[1] / whole[2]:.2f} times fewer.",
-        f"Medians of {args.rounds} rounds in which all took turns, each in a process of its own. Scoring alone is timed; "
+        f"Medians of {args.rounds} round{'s' * (args.rounds > 1)} in which all took turns, each in a process of its own. Scoring alone is timed; "
         f"tiltmeter's whole process took {statistics.median(run.wall_seconds for run in rows[0].runs):.1f} s, "
         "with loading, reading and writing. Processor seconds per second show how much of the cores a peer used and "
         "was given.",
