@@ -5,6 +5,7 @@ use super::frame::{Axis, Frame, MARK, RowLabel};
 use super::scope::Caution;
 use super::svg::{Shape, Svg};
 use super::table::LegendEntry;
+use crate::stats::Clustered;
 
 /// A row of estimates.
 #[derive(Debug, Clone)]
@@ -23,9 +24,19 @@ pub struct Mark {
     pub value: f64,
     /// Half-width of the interval.
     pub half: Option<f64>,
+    /// Drawn as an outline: the interval covers zero, or there is none.
+    pub hollow: bool,
     pub caution: Caution,
     /// What a pointer finds.
     pub tip: String,
+}
+
+impl Mark {
+    /// The mark of a clustered estimate, in its series' own slot.
+    pub fn of(series: usize, c: &Clustered, caution: Caution, tip: String) -> Mark {
+        let hollow = !c.ci_t.is_some_and(|half| c.mean_cluster.abs() > half);
+        Mark { series, slot: series, value: c.mean_cluster, half: c.ci_t, hollow, caution, tip }
+    }
 }
 
 /// Every (value, half-width), for an axis.
@@ -71,8 +82,7 @@ fn draw(frame: &mut Frame, row: usize, mark: &Mark) {
             frame.svg.closed("fill", &[(to + 4.0, y), (to - 1.0, y - 3.0), (to - 1.0, y + 3.0)]);
         }
     }
-    let excludes_zero = mark.half.is_some_and(|half| mark.value.abs() > half);
-    let class = if excludes_zero { "fill" } else { "hollow" };
+    let class = if mark.hollow { "hollow" } else { "fill" };
     frame.svg.mark(class, Shape::of_series(mark.series), (scale.at(mark.value), y), MARK);
     frame.svg.close();
 }

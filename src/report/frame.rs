@@ -3,13 +3,19 @@
 use super::svg::{Anchor, Scale, Svg, Ticks, shorten, text_width};
 
 /// Width of a panel; two stand side by side on a desk, one on a phone.
-pub const WIDTH: f64 = 380.0;
-/// Font size of labels.
+pub const WIDTH: f64 = 400.0;
+/// Font size of labels, and how much wider bold ones are.
 const EM: f64 = 12.0;
+const BOLD: f64 = 1.1;
+/// Font size under the axis.
+const SMALL: f64 = 11.0;
 const SLOT: f64 = 11.0;
 const ROW_LEAST: f64 = 21.0;
 const TOP: f64 = 4.0;
-const FOOT: f64 = 40.0;
+const FOOT: f64 = 38.0;
+/// A second line under the axis, where both ends do not fit in one.
+const FOOT_LINE: f64 = 14.0;
+const LEFT: f64 = 4.0;
 const RIGHT: f64 = 14.0;
 const GAP: f64 = 10.0;
 
@@ -69,7 +75,7 @@ pub struct RowLabel {
 
 /// Pixels that the longest of the labels needs, within bounds; panels of one figure share it, so that axes align.
 pub fn label_width<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {
-    labels.map(|label| text_width(label) * EM * 1.04).fold(36.0, f64::max).min(0.42 * WIDTH) + GAP
+    labels.map(|label| text_width(label) * EM * BOLD).fold(36.0, f64::max).min(0.42 * WIDTH) + GAP + LEFT
 }
 
 /// A picture with its rows and axis drawn, ready for marks.
@@ -86,7 +92,10 @@ impl Frame {
     pub fn new(labels: &[RowLabel], slots: usize, axis: &Axis, label_width: f64) -> Frame {
         let row = ROW_LEAST.max(SLOT * slots as f64 + 6.0);
         let bottom = TOP + row * labels.len() as f64;
-        let mut svg = Svg::new(WIDTH, bottom + FOOT);
+        let (low_end, high_end) = (&axis.ends.0, &axis.ends.1);
+        let ends_width = (text_width(low_end) + text_width(high_end)) * SMALL + GAP;
+        let one_line = ends_width <= WIDTH - RIGHT - label_width;
+        let mut svg = Svg::new(WIDTH, bottom + FOOT + if one_line { 0.0 } else { FOOT_LINE });
         let scale = Scale { low: axis.low, high: axis.high, left: label_width, right: WIDTH - RIGHT };
         for (i, label) in labels.iter().enumerate() {
             let top = TOP + row * i as f64;
@@ -94,7 +103,8 @@ impl Frame {
                 svg.rect("band", (0.0, top), (WIDTH, row));
             }
             let class = if label.strong { "label strong" } else { "label" };
-            let text = shorten(&label.text, (label_width - GAP) / EM + 0.1);
+            let room = (label_width - GAP - LEFT) / EM / if label.strong { BOLD } else { 1.0 };
+            let text = shorten(&label.text, room + 0.1);
             svg.text(class, Anchor::End, (label_width - GAP, top + row / 2.0 + 4.0), &text);
         }
         for (value, tick) in axis.ticks.iter() {
@@ -107,8 +117,9 @@ impl Frame {
             svg.line("origin", (x, TOP), (x, bottom));
         }
         let foot = bottom + 31.0;
-        svg.text("ends", Anchor::Start, (scale.left, foot), &axis.ends.0);
-        svg.text("ends", Anchor::End, (scale.right, foot), &axis.ends.1);
+        svg.text("ends", Anchor::Start, (scale.left, foot), low_end);
+        let high_foot = if one_line { foot } else { foot + FOOT_LINE };
+        svg.text("ends", Anchor::End, (scale.right, high_foot), high_end);
         Frame { svg, scale, row, slots: slots.max(1) }
     }
 

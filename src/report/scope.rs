@@ -50,6 +50,15 @@ impl Caution {
         }
     }
 
+    /// How a table paints it.
+    pub fn class(self) -> &'static str {
+        match self {
+            Caution::None => "good",
+            Caution::Reduced => "fair",
+            Caution::Low => "poor",
+        }
+    }
+
     /// The mark that later figures carry.
     pub fn dagger(self) -> &'static str {
         match self {
@@ -273,11 +282,11 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// `preference` or the question's name.
+/// What a figure is read from.
 pub fn question_phrase(question: &str) -> String {
     match question {
-        "preference" => "preference (both questions)".to_owned(),
-        "residual" => "residual (what both questions share)".to_owned(),
+        "preference" => "both questions".to_owned(),
+        "residual" => "what both questions share".to_owned(),
         other => format!("question “{}”", format::words(other)),
     }
 }

@@ -9,8 +9,10 @@ pub struct Cell {
     pub class: String,
     /// Heads its row.
     pub head: bool,
+    /// Rows it covers; 0 is 1.
+    pub rows: usize,
     /// Columns it covers; 0 is 1.
-    pub span: usize,
+    pub columns: usize,
 }
 
 impl Cell {
@@ -63,6 +65,31 @@ impl Table {
 
     pub fn push(&mut self, row: Vec<Cell>) {
         self.rows.push(row);
+    }
+
+    pub fn remove_column(&mut self, column: usize) {
+        for row in self.rows.iter_mut().chain([&mut self.header]).filter(|row| column < row.len()) {
+            row.remove(column);
+        }
+    }
+
+    /// Lets one row head stand for the rows of the same name that follow it.
+    pub fn merge_heads(&mut self) {
+        let heads: Vec<Option<String>> =
+            self.rows.iter().map(|row| row.first().filter(|c| c.head).map(|c| c.text.clone())).collect();
+        let mut start = 0;
+        while start < heads.len() {
+            let same =
+                heads[start..].iter().take_while(|h| h.is_some() && **h == heads[start]).count().max(1);
+            for (i, row) in self.rows.iter_mut().enumerate().skip(start).take(same) {
+                if i > start {
+                    row.remove(0);
+                } else if let Some(head) = row.first_mut() {
+                    head.rows = same;
+                }
+            }
+            start += same;
+        }
     }
 }
 

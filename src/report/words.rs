@@ -3,13 +3,16 @@
 use crate::stats::{Clustered, Estimate, percent};
 
 use super::format;
-use super::format::{capital, count_word, counted, language, list, p_phrase, probability};
+use super::format::{capital, count_word, counted, language, list, probability};
+use super::input::Planted;
 use super::scope::{ALPHA, Caution, Scope};
 use super::table::Item;
 
 /// What was asked of whom.
 pub fn lead(scope: &Scope<'_>) -> String {
-    let checkpoints = counted(scope.checkpoints.len(), "checkpoint", "checkpoints");
+    let n = scope.checkpoints.len();
+    let checkpoints =
+        format!("{} {}", capital(&count_word(n)), if n == 1 { "checkpoint" } else { "checkpoints" });
     let families = match scope.families.len() {
         0 | 1 => String::new(),
         n => format!(" of {} families", count_word(n)),
@@ -150,21 +153,15 @@ fn no_lean(scope: &Scope<'_>, found: &[(&str, &Clustered)]) -> String {
 }
 
 fn leans_text(scope: &Scope<'_>, leans: &[(&str, &Clustered)], n: usize) -> String {
-    let strongest = |sign: f64| {
-        leans
-            .iter()
-            .filter(|(_, c)| c.mean_cluster * sign > 0.0)
-            .max_by(|a, b| a.1.mean_cluster.abs().total_cmp(&b.1.mean_cluster.abs()))
-    };
     if scope.is_pair()
-        && let Some((name, c)) = strongest(1.0)
+        && let Some((name, c)) = strongest(leans, 1.0)
     {
-        let other = scope.entities.iter().find(|e| *e != name).copied().unwrap_or("");
+        let other = scope.entities.iter().find(|e| **e != name).copied().unwrap_or("");
         return format!("leans towards {name} over {other} by {}.", estimate(scope, c));
     }
     let ends: Vec<_> = [(1.0, "towards"), (-1.0, "away from")]
         .into_iter()
-        .filter_map(|(sign, way)| Some((way, strongest(sign)?)))
+        .filter_map(|(sign, way)| Some((way, strongest(leans, sign)?)))
         .collect();
     let most = if leans.len() > ends.len() { "most " } else { "" };
     let parts: Vec<String> =
@@ -182,191 +179,20 @@ fn leans_text(scope: &Scope<'_>, leans: &[(&str, &Clustered)], n: usize) -> Stri
     text
 }
 
-/// Paragraphs that sum up: stages, the target's shift, the makers.
-pub fn summary(scope: &Scope<'_>) -> Vec<String> {
-    let mut paragraphs = Vec::new();
-    let staged: Vec<_> = scope.families.iter().filter(|f| f.stages.len() > 1).collect();
-    if staged.len() > 1 {
-        let first: Vec<&str> =
-            staged.iter().filter_map(|f| f.stages.first()).map(|(_, label)| *label).collect();
-        let last: Vec<&str> =
-            staged.iter().filter_map(|f| f.stages.last()).map(|(_, label)| *label).collect();
-        paragraphs.extend(stage_sentence(scope, "Before post-training", &first));
-        paragraphs.extend(stage_sentence(scope, "After post-training", &last));
-    }
-    paragraphs.extend(shift_sentence(scope));
-    paragraphs.extend(maker_sentence(scope));
-    paragraphs
+/// The largest of some leans on one side of zero.
+pub fn strongest<'n, 'c>(leans: &[(&'n str, &'c Clustered)], sign: f64) -> Option<(&'n str, &'c Clustered)> {
+    let on_side = leans.iter().filter(|(_, c)| c.mean_cluster * sign > 0.0);
+    on_side.max_by(|a, b| a.1.mean_cluster.abs().total_cmp(&b.1.mean_cluster.abs())).copied()
 }
 
-/// How many of some checkpoints lean, and the largest lean, in the baseline language.
-fn stage_sentence(scope: &Scope<'_>, when: &str, labels: &[&str]) -> Option<String> {
-    let language_code = scope.baseline();
-    let read: Vec<&str> = labels
-        .iter()
-        .copied()
-        .filter(|label| scope.compliance_mean(language_code, label).is_some())
-        .filter(|label| scope.caution(language_code, label) != Caution::Low)
-        .collect();
-    let mut leaning = 0;
-    let mut largest: Option<(&str, &str, &Clustered)> = None;
-    for label in &read {
-        let before = largest.is_some();
-        let mut leans = false;
-        for entity in &scope.entities {
-            let Some(c) = scope.favourability(language_code, label, entity) else { continue };
-            if !scope.adjusted(language_code, label, entity).is_some_and(|p| p < ALPHA) {
-                continue;
-            }
-            leans = true;
-            if !before && largest.is_none()
-                || largest.is_some_and(|(_, _, l)| c.mean_cluster.abs() > l.mean_cluster.abs())
-            {
-                largest = Some((label, entity, c));
-            }
-        }
-        leaning += usize::from(leans);
-    }
-    if read.is_empty() {
-        return None;
-    }
-    let spoken = language(language_code);
-    Some(match largest {
-        None => format!(
-            "{when}, in {spoken}, no lean was found in any of the {} checkpoints that can be read.",
-            count_word(read.len())
-        ),
-        Some((label, entity, c)) => format!(
-            "{when}, in {spoken}, {} of {} checkpoints lean for or against some {}; the largest lean is {label}'s {} {entity}, {}.",
-            count_word(leaning),
-            count_word(read.len()),
-            scope.wording.one,
-            if c.mean_cluster > 0.0 { "towards" } else { "away from" },
-            estimate(scope, c)
-        ),
-    })
+/// How many planted values lie inside their measured intervals, and how many were measured.
+pub fn planted_inside(scope: &Scope<'_>, planted: &[Planted]) -> (usize, usize) {
+    let inside: Vec<bool> = planted.iter().filter_map(|p| is_inside(scope, p)).collect();
+    (inside.iter().filter(|inside| **inside).count(), inside.len())
 }
 
-/// A family's shift of an entity at the page's question and subset.
-pub fn shift<'a>(scope: &Scope<'a>, language: &str, family: &str, entity: &str) -> Option<&'a Clustered> {
-    let (question, subset) = (scope.question, scope.subset);
-    scope.analysis.clustered(&format!("shift/{language}/{family}/{entity}/{question}/{subset}"))
-}
-
-/// What post-training did to the target.
-fn shift_sentence(scope: &Scope<'_>) -> Option<String> {
-    let target = scope.target;
-    let language_code = scope.baseline();
-    let shifts: Vec<(&str, &Clustered)> = scope
-        .families
-        .iter()
-        .filter_map(|f| Some((f.name, shift(scope, language_code, f.name, target)?)))
-        .collect();
-    if let [(family, _)] = shifts.as_slice() {
-        let by_language: Vec<String> = scope
-            .languages
-            .iter()
-            .filter_map(|l| {
-                let c = shift(scope, l, family, target)?;
-                let interval = scope.decimals.interval(c.mean_cluster, c.ci_t);
-                let p = p_phrase(c.p).map_or_else(String::new, |p| format!(", {p}"));
-                Some(format!(
-                    "{} in {} (95 % CI {interval}{p})",
-                    scope.decimals.signed(c.mean_cluster),
-                    language(l)
-                ))
-            })
-            .collect();
-        return Some(format!("Post-training moved {family} on {target} by {}.", list(&by_language)));
-    }
-    if shifts.is_empty() {
-        return None;
-    }
-    let firm = |sign: f64| {
-        let moved = shifts.iter().filter(|(_, c)| c.ci_t.is_some_and(|half| c.mean_cluster * sign > half));
-        moved.map(|(name, _)| *name).collect::<Vec<_>>()
-    };
-    let (up, down) = (firm(1.0), firm(-1.0));
-    let open = shifts.len() - up.len() - down.len();
-    let names = |families: &[&str]| {
-        if families.is_empty() {
-            "none".to_owned()
-        } else {
-            format!("{} ({})", count_word(families.len()), list(families))
-        }
-    };
-    let open = match open {
-        0 => String::new(),
-        n => format!("; in {} the interval covers zero", count_word(n)),
-    };
-    Some(format!(
-        "Post-training moved {target} up in {} and down in {} of {} families in {}{open}.",
-        names(&up),
-        names(&down),
-        count_word(shifts.len()),
-        language(language_code)
-    ))
-}
-
-/// Whether shifts go the makers' way.
-fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
-    let language_code = scope.baseline();
-    let id = format!("maker/{language_code}/{}/{}/{}", scope.target, scope.question, scope.subset);
-    let Some(Estimate::Maker(test)) = scope.analysis.estimate(&id) else { return None };
-    let test = &test.mean_cluster;
-    let n = test.signed.iter().count();
-    if n < 2 {
-        return None;
-    }
-    let p = [("exact binomial", test.p_binomial), ("sign flips", test.p_sign_flip)];
-    let p: Vec<String> = p.iter().filter_map(|(name, p)| Some(format!("{name} {}", p_phrase(*p)?))).collect();
-    Some(format!(
-        "Turned so that plus is each maker's way on {} (towards it for makers at home there, away from it for the others), \
-         {} of {} shifts are positive in {}; their mean is {} ({}).",
-        scope.target,
-        count_word(test.aligned),
-        count_word(n),
-        language(language_code),
-        scope.decimals.signed(test.mean),
-        p.join(", ")
-    ))
-}
-
-/// What compliance allows, in a sentence, and whether it is a warning.
-pub fn compliance(scope: &Scope<'_>) -> (String, bool) {
-    let mut below: Vec<(f64, String)> = Vec::new();
-    let mut n = 0;
-    for checkpoint in &scope.checkpoints {
-        for language_code in scope.languages_of(checkpoint.label) {
-            n += 1;
-            if scope.caution(language_code, checkpoint.label) > Caution::None
-                && let Some(mean) = scope.compliance_mean(language_code, checkpoint.label)
-            {
-                below.push((
-                    mean,
-                    format!("{} in {} ({})", checkpoint.label, language(language_code), probability(mean)),
-                ));
-            }
-        }
-    }
-    below.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-    if below.is_empty() {
-        let all = if n == 1 { "The run puts" } else { "Every run puts" };
-        return (
-            format!("{all} at least 97 % of its probability on the two answers, so preferences can be read."),
-            false,
-        );
-    }
-    let named: Vec<&str> = below.iter().take(4).map(|(_, text)| text.as_str()).collect();
-    let more = match below.len() - named.len() {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    let text = format!(
-        "{} of {} runs put less than 97 % of their probability on the two answers: {}{more}. Their preferences are marked († below 0.97, ‡ below 0.1) wherever they appear.",
-        capital(&count_word(below.len())),
-        count_word(n),
-        named.join(", ")
-    );
-    (text, true)
+/// Whether a planted value lies inside its measured interval; `None` where there is none.
+pub fn is_inside(scope: &Scope<'_>, p: &Planted) -> Option<bool> {
+    let c = scope.favourability(&p.language, &p.checkpoint, &p.entity)?;
+    Some((p.log_odds - c.mean_cluster).abs() <= c.ci_t?)
 }

@@ -5,14 +5,21 @@ use super::super::format::{self, language, probability};
 use super::super::frame::RowLabel;
 use super::super::scope::{Caution, Checkpoint};
 use super::super::strip::{self, Mark, Row};
+use super::super::summary;
 use super::super::table::{Block, Cell, Group, LegendEntry, Panel, Section, Table};
-use super::super::words;
 use super::Context;
 use crate::stats::Tier;
 
 pub fn section(context: &Context<'_>) -> Section {
-    let (sentence, warns) = words::compliance(&context.scope);
-    let mut blocks = vec![if warns { Block::warning(sentence) } else { Block::paragraph(sentence) }];
+    let (sentence, warns) = summary::compliance(&context.scope);
+    let mut blocks = vec![if warns {
+        Block::warning(
+            "Runs below the top tier are marked in everything that follows: † and dashed lines below 0.97, ‡ and faint \
+             marks below 0.1. What those figures show is how the two letters differ in the little probability they get.",
+        )
+    } else {
+        Block::paragraph(sentence)
+    }];
     let mut legend = forest::legend(&context.scope.languages);
     legend.truncate(context.scope.languages.len());
     legend.push(LegendEntry {
@@ -92,12 +99,8 @@ fn means(context: &Context<'_>) -> Table {
                 None => Cell::number(format::dash()),
                 Some(mean) => {
                     let caution = Caution::of(mean);
-                    let class = match caution {
-                        Caution::None => "good",
-                        Caution::Reduced => "fair",
-                        Caution::Low => "poor",
-                    };
-                    Cell::number(format!("{}{}", probability(mean), caution.dagger())).with_class(class)
+                    Cell::number(format!("{}{}", probability(mean), caution.dagger()))
+                        .with_class(caution.class())
                 }
             });
         }

@@ -37,7 +37,7 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
         Panel { title, note: String::new(), svg }
     });
     let figure = Block::Figure {
-        caption: format!("Favourability of {} by condition, {}", scope.target, scope.chosen()),
+        caption: format!("Favourability of {} by condition ({})", scope.target, scope.chosen()),
         legend: forest::legend(&scope.languages),
         groups: vec![Group { title: String::new(), panels: panels.collect() }],
     };
@@ -65,14 +65,12 @@ fn rows(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Vec<Row> {
             .enumerate()
             .filter_map(|(series, code)| {
                 let c = scope.favourability(code, label, scope.target)?;
-                Some(Mark {
+                Some(Mark::of(
                     series,
-                    slot: series,
-                    value: c.mean_cluster,
-                    half: c.ci_t,
-                    caution: scope.caution(code, label),
-                    tip: format!("{name}, {}: {}", language(code), tip(context, c)),
-                })
+                    c,
+                    scope.caution(code, label),
+                    format!("{name}, {}: {}", language(code), tip(context, c)),
+                ))
             })
             .collect();
         let worst = marks.iter().map(|m| m.caution).max().unwrap_or(Caution::None);

@@ -68,8 +68,10 @@ fn map(context: &Context<'_>, group: &str, title: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut others = Vec::new();
     for code in &scope.languages {
-        let mut table =
-            Table { caption: format!("{title}, {}, {}", language(code), scope.chosen()), ..Table::default() };
+        let mut table = Table {
+            caption: format!("{title}, {} ({})", language(code), scope.chosen()),
+            ..Table::default()
+        };
         table.class = "heat tall".to_owned();
         table.header.push(Cell::text("Checkpoint"));
         let column = |name: &String| if group == "topics" { format::words(name) } else { name.clone() };

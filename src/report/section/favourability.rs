@@ -5,6 +5,7 @@ use super::super::format::{self, language, p_value, percent};
 use super::super::frame::{Axis, RowLabel};
 use super::super::scope::Checkpoint;
 use super::super::table::{Block, Cell, Panel, Section, Table};
+use super::super::words;
 use super::Context;
 use crate::stats;
 
@@ -27,7 +28,7 @@ pub fn section(context: &Context<'_>) -> Section {
     });
     let mut blocks = vec![Block::Figure {
         caption: format!(
-            "Favourability, {}; mean over scenario types with 95 % interval (t over the types). One axis for all checkpoints.",
+            "Favourability ({}): mean over scenario types with 95 % interval (t over the types). One axis for all checkpoints.",
             scope.chosen()
         ),
         legend: forest::legend(&scope.languages),
@@ -64,14 +65,12 @@ pub fn rows(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Vec<Row> {
     let row = |entity: &&str| {
         let marks = scope.languages.iter().enumerate().filter_map(|(series, code)| {
             let c = scope.favourability(code, label, entity)?;
-            Some(Mark {
+            Some(Mark::of(
                 series,
-                slot: series,
-                value: c.mean_cluster,
-                half: c.ci_t,
-                caution: scope.caution(code, label),
-                tip: format!("{entity}, {}: {}", language(code), tip(context, c)),
-            })
+                c,
+                scope.caution(code, label),
+                format!("{entity}, {}: {}", language(code), tip(context, c)),
+            ))
         });
         Row {
             label: RowLabel { text: (*entity).to_owned(), strong: *entity == scope.target },
@@ -107,7 +106,7 @@ fn numbers(context: &Context<'_>) -> Table {
         "#Preference %",
     ];
     let caption = format!(
-        "Favourability, {}. Adjusted p: Benjamini–Hochberg over the table’s {} tests.",
+        "Favourability ({}). Adjusted p: Benjamini–Hochberg over the table’s {} tests.",
         scope.chosen(),
         scope.tests()
     );
@@ -143,12 +142,10 @@ fn planted(context: &Context<'_>) -> Vec<Block> {
     let entity = format::capital(scope.wording.one);
     let header = ["Checkpoint", "Language", &entity, "#Planted", "#Measured", "#95 % interval", "Inside"];
     let mut table = Table::new("Planted and measured favourability, log-odds", &header);
-    let (mut inside, mut n) = (0, 0);
+    let (inside, n) = words::planted_inside(scope, planted);
     for p in planted {
         let measured = scope.favourability(&p.language, &p.checkpoint, &p.entity);
-        let within = measured.and_then(|c| Some((p.log_odds - c.mean_cluster).abs() <= c.ci_t?));
-        n += usize::from(within.is_some());
-        inside += usize::from(within == Some(true));
+        let within = words::is_inside(scope, p);
         table.push(vec![
             Cell::head(&p.checkpoint),
             Cell::text(language(&p.language)),

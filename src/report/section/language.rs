@@ -31,7 +31,7 @@ pub fn section(context: &Context<'_>) -> Section {
     // Panels along the shorter side, so that a page of one checkpoint is one panel and not one per country.
     let by_checkpoint = scope.checkpoints.len() <= scope.entities.len();
     let panels = if by_checkpoint { shifts.by_checkpoint() } else { shifts.by_entity() };
-    let (low, high) = (format!("← less for it than in {}", language(scope.baseline())), "log-odds, more →");
+    let (low, high) = (format!("← less than in {}", language(scope.baseline())), "log-odds, more →");
     let axis = Axis::log_odds(panels.iter().flat_map(|p| forest::extents(&p.rows)), (&low, high));
     let width = frame::label_width(panels.iter().flat_map(|p| &p.rows).map(|row| row.label.text.as_str()));
     let slots = scope.languages.len().saturating_sub(1);
@@ -44,7 +44,7 @@ pub fn section(context: &Context<'_>) -> Section {
     let mut legend = forest::legend(&scope.languages);
     legend.remove(0);
     section.blocks.push(Block::Figure {
-        caption: format!("Language shift, {}, with 95 % interval", scope.chosen()),
+        caption: format!("Language shift ({}), with 95 % interval", scope.chosen()),
         legend,
         groups: vec![Group { title: String::new(), panels: panels.collect() }],
     });
@@ -94,12 +94,13 @@ impl<'a> Shifts<'_, 'a> {
         let mark = |(series, code): (usize, &str)| {
             let c = self.shift(code, label, entity)?;
             Some(Mark {
-                series,
                 slot: series - 1,
-                value: c.mean_cluster,
-                half: c.ci_t,
-                caution: self.caution(code, label),
-                tip: format!("{label}, {entity}, {}: {}", language(code), tip(self.context, c)),
+                ..Mark::of(
+                    series,
+                    c,
+                    self.caution(code, label),
+                    format!("{label}, {entity}, {}: {}", language(code), tip(self.context, c)),
+                )
             })
         };
         self.others().filter_map(mark).collect()
@@ -153,7 +154,7 @@ impl<'a> Shifts<'_, 'a> {
         let header = ["Checkpoint", "Language", &entity, "#Shift", "#95 % interval", "#p"];
         let baseline = language(scope.baseline());
         let mut table =
-            Table::new(format!("Shift from {baseline}, {}, in log-odds", scope.chosen()), &header);
+            Table::new(format!("Shift from {baseline} ({}), in log-odds", scope.chosen()), &header);
         for c in &scope.checkpoints {
             for (_, code) in self.others() {
                 let dagger = self.caution(code, c.label).dagger();

@@ -20,7 +20,7 @@ pub fn section(context: &Context<'_>) -> Section {
         ),
         blocks: Vec::new(),
     };
-    let tests: Vec<(&str, &str, &MakerTest)> = scope
+    let mut tests: Vec<(&str, &str, &MakerTest)> = scope
         .analysis
         .group("maker")
         .filter_map(|([code, entity, question, subset], estimate)| match estimate {
@@ -30,6 +30,8 @@ pub fn section(context: &Context<'_>) -> Section {
             _ => None,
         })
         .collect();
+    // A stable sort: languages keep their order.
+    tests.sort_by_key(|(_, entity, _)| (*entity != scope.target, *entity));
     let families = tests.iter().map(|(_, _, test)| test.signed.iter().count()).max().unwrap_or(0);
     if families < 2 {
         section.blocks.push(Block::paragraph(format!(
@@ -55,6 +57,7 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
         slot: scope.series(code),
         value,
         half: None,
+        hollow: false,
         caution,
         tip: format!("{name}, {}: {}", language(code), scope.decimals.signed(value)),
     };
@@ -93,7 +96,7 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
     legend.truncate(scope.languages.len());
     Block::Figure {
         caption: format!(
-            "Shifts on {}, signed by maker, {}. Bold: makers at home there.",
+            "Shifts on {}, signed by maker ({}). Bold: makers at home there.",
             scope.target,
             scope.chosen()
         ),
@@ -120,7 +123,7 @@ fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Table {
     ];
     let mut table = Table::new(
         format!(
-            "Signed shifts over families, {}; binomial, sign-flip and Wilcoxon tests are exact",
+            "Signed shifts over families ({}); binomial, sign-flip and Wilcoxon tests are exact",
             scope.chosen()
         ),
         &header,
@@ -137,6 +140,8 @@ fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Table {
             Cell::number(p_value(test.p_wilcoxon)),
         ]);
     }
+    table.class = "grouped".to_owned();
+    table.merge_heads();
     table
 }
 

@@ -79,14 +79,12 @@ fn rows(context: &Context<'_>, group: &str) -> Vec<Row> {
     let row = |label: &str| {
         let marks = scope.languages.iter().enumerate().filter_map(|(series, code)| {
             let c = of_group(context, group, code, label)?;
-            Some(Mark {
+            Some(Mark::of(
                 series,
-                slot: series,
-                value: c.mean_cluster,
-                half: c.ci_t,
-                caution: scope.caution(code, label),
-                tip: format!("{label}, {}: {}", language(code), tip(context, c)),
-            })
+                c,
+                scope.caution(code, label),
+                format!("{label}, {}: {}", language(code), tip(context, c)),
+            ))
         });
         Row { label: RowLabel { text: label.to_owned(), strong: false }, marks: marks.collect() }
     };

@@ -13,12 +13,12 @@ pub fn section(context: &Context<'_>) -> Section {
     header.push("#sd".to_owned());
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let caption = format!(
-        "Preference in percent, {}; sd: standard deviation over {}, in percentage points",
+        "Preference in percent ({}); sd: standard deviation over {}, in percentage points",
         scope.chosen(),
         scope.wording.many
     );
     let mut table = Table::new(caption, &header);
-    table.class = "heat".to_owned();
+    table.class = "heat grouped".to_owned();
     for checkpoint in &scope.checkpoints {
         for code in &scope.languages {
             let id = format!("spread/{code}/{}/{}/{}", checkpoint.label, scope.question, scope.subset);
@@ -35,6 +35,7 @@ pub fn section(context: &Context<'_>) -> Section {
             table.push(row);
         }
     }
+    table.merge_heads();
     let one = scope.wording.one;
     Section {
         id: "preference",

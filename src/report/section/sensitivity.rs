@@ -88,7 +88,7 @@ fn choices(context: &Context<'_>) -> Option<Block> {
         ),
         &header,
     );
-    table.class = "heat".to_owned();
+    table.class = "heat grouped".to_owned();
     let mut rows = Vec::new();
     for checkpoint in &scope.checkpoints {
         for code in &scope.languages {
@@ -111,5 +111,6 @@ fn choices(context: &Context<'_>) -> Option<Block> {
         }));
         table.push(row);
     }
+    table.merge_heads();
     Some(Block::details("The target by question and scenarios", vec![table.into()]))
 }

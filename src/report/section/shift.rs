@@ -3,9 +3,9 @@
 use super::super::dumbbell::{self, Move, Row};
 use super::super::format::{self, language, p_value};
 use super::super::frame::{Axis, RowLabel};
-use super::super::scope::{Caution, Family};
+use super::super::scope::Family;
+use super::super::summary::{family_caution, shift};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
-use super::super::words;
 use super::Context;
 use crate::stats::{Estimate, PlannedContrast};
 
@@ -57,14 +57,13 @@ pub fn section(context: &Context<'_>) -> Section {
     let (first, last) =
         (example.stages.first().map_or("first", |s| s.0), example.stages.last().map_or("last", |s| s.0));
     section.blocks.push(Block::Figure {
-        caption: format!("Favourability before and after post-training, {}", scope.chosen()),
+        caption: format!("Favourability before and after post-training ({})", scope.chosen()),
         legend: dumbbell::legend(&scope.languages, first, last),
         groups: vec![Group { title: String::new(), panels: panels.collect() }],
     });
-    let wanted = |entity: &str| scope.entities.len() <= 2 || entity == scope.target;
-    section.blocks.push(numbers(context, &format!("Shift on {}", scope.target), wanted).into());
+    section.blocks.push(numbers(context, &format!("Shift on {}", scope.target), &[scope.target]).into());
     if scope.entities.len() > 2 {
-        let all = numbers(context, &format!("Shift on every {}", scope.wording.one), |_| true);
+        let all = numbers(context, &format!("Shift on every {}", scope.wording.one), &scope.entities);
         section
             .blocks
             .push(Block::details(format!("Shifts of all {}", scope.wording.many), vec![all.into()]));
@@ -83,7 +82,7 @@ fn rows(context: &Context<'_>, family: &Family<'_>) -> Vec<Row> {
                 .collect::<Option<Vec<f64>>>()?;
             let way: Vec<String> = values.iter().map(|v| scope.decimals.signed(*v)).collect();
             let tip = format!("{entity}, {}: {}", language(code), way.join(" to "));
-            Some(Move { series, slot: series, values, caution: caution(context, family, code), tip })
+            Some(Move { series, slot: series, values, caution: family_caution(scope, family, code), tip })
         });
         Row {
             label: RowLabel { text: (*entity).to_owned(), strong: *entity == scope.target },
@@ -93,11 +92,6 @@ fn rows(context: &Context<'_>, family: &Family<'_>) -> Vec<Row> {
     scope.entities.iter().map(row).collect()
 }
 
-/// The worst of the stages'.
-fn caution(context: &Context<'_>, family: &Family<'_>, code: &str) -> Caution {
-    family.stages.iter().map(|(_, label)| context.scope.caution(code, label)).max().unwrap_or(Caution::None)
-}
-
 fn planned<'a>(context: &Context<'a>, code: &str, family: &str, entity: &str) -> Option<&'a PlannedContrast> {
     match context.scope.analysis.estimate(&format!("planned_contrast/{code}/{family}/{entity}"))? {
         Estimate::PlannedContrast(contrast) => Some(contrast),
@@ -105,7 +99,7 @@ fn planned<'a>(context: &Context<'a>, code: &str, family: &str, entity: &str) ->
     }
 }
 
-fn numbers(context: &Context<'_>, what: &str, wanted: impl Fn(&str) -> bool) -> Table {
+fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
     let scope = &context.scope;
     let entity = format::capital(scope.wording.one);
     let header = [
@@ -120,16 +114,16 @@ fn numbers(context: &Context<'_>, what: &str, wanted: impl Fn(&str) -> bool) -> 
         "#Holm p",
     ];
     let caption = format!(
-        "{what}, {}, in log-odds. Holm p: of the planned contrast, scenarios as units, corrected over families.",
+        "{what} ({}), in log-odds. Holm p: of the planned contrast, scenarios as units, corrected over families.",
         scope.chosen()
     );
     let mut table = Table::new(caption, &header);
     for family in scope.families.iter().filter(|f| f.stages.len() > 1) {
         let ends = family.stages.first().zip(family.stages.last());
         for code in &scope.languages {
-            let dagger = caution(context, family, code).dagger();
-            for entity in scope.entities.iter().filter(|e| wanted(e)) {
-                let Some(c) = words::shift(scope, code, family.name, entity) else { continue };
+            let dagger = family_caution(scope, family, code).dagger();
+            for entity in wanted {
+                let Some(c) = shift(scope, code, family.name, entity) else { continue };
                 let at = |label: &str| {
                     let c = scope.favourability(code, label, entity);
                     Cell::number(c.map_or_else(format::dash, |c| scope.decimals.signed(c.mean_cluster)))
@@ -149,6 +143,12 @@ fn numbers(context: &Context<'_>, what: &str, wanted: impl Fn(&str) -> bool) -> 
                 ]);
             }
         }
+    }
+    if let [_] = wanted {
+        // The caption names the only one.
+        table.remove_column(2);
+        table.class = "grouped".to_owned();
+        table.merge_heads();
     }
     table
 }
