@@ -2,15 +2,44 @@
 //!
 //! Data flows one way through these rooms; each knows only the rooms above it. `docs/architecture.md` has the picture.
 
-pub mod backend; //    who computes           trait Backend, cpu
-pub mod checkpoint; // what is loaded         Checkpoint, DecoderSpec, Weights, families
+/// What is asked: `Study`, `Condition`, `Prompt`.
+pub mod study;
+
+/// How it is spelled: `PromptTokenizer`, `ChatTemplate`, `ChoiceTokens`.
+pub mod tokens;
+
+/// What is shared: `PrefixTree`, `Pack`.
+pub mod prefix;
+
+/// What is loaded: `Checkpoint`, `DecoderSpec`, `Weights`, the families.
+pub mod checkpoint;
+
+/// Who computes: `Backend`, and `cpu`.
+pub mod backend;
+
+/// The one forward pass: `Decoder`.
+pub mod decoder;
+
+/// What is read off: `Engine`, `ChoiceScore`, items.
+pub mod scoring;
+
+/// What is kept: `RunStore`, rosters, provenance, exports.
+pub mod store;
+
+/// The whole way, checkpoint by checkpoint: `Request`, `sweep`.
+pub mod sweep;
+
+/// What it means: figures from item tables.
+pub mod stats;
+
+/// What a person sees: one HTML page.
+pub mod report;
+
+/// What ships to try it on: planted checkpoints, planted beside measured.
+pub mod demo;
+
+/// How fast it is, as ratios measured in one run.
+pub mod bench;
+
+/// One file per command.
 pub mod cli;
-pub mod decoder; //    the one forward pass   Decoder
-pub mod prefix; //     what is shared         PrefixTree, Pack
-pub mod report; //     what a person sees     SVG, HTML, tables
-pub mod scoring; //    what is read off       ChoiceScore, ItemRow
-pub mod stats; //      what it means          figures from item tables
-pub mod store; //      what is kept           RunStore, provenance, exports
-pub mod study; //      what is asked          Study, Condition, Prompt
-pub mod sweep; //      the whole way          Request, Model, sweep
-pub mod tokens; //     how it is spelled      PromptTokenizer, ChatTemplate, ChoiceTokens //        one file per command

@@ -65,13 +65,18 @@ fn main_asks_17_696_different_questions_in_every_language_and_form() {
     }
 }
 
+/// Every scenario, question and arrangement of four pairs that hold every entity: what differs between pairs is names.
 #[test]
 fn no_default_prompt_shows_a_brace_or_joins_badly() {
     let study = Study::embedded().unwrap();
     for condition in study.conditions() {
+        let entities = &study.entity_set(&condition.entities).unwrap().entities;
+        let pairs: Vec<String> =
+            entities.chunks(2).map(|two| format!("{}-{}", two[0].id, two[1].id)).collect();
         for language in study.languages() {
             for form in FORMS.into_iter().filter(|f| condition.exists(language, *f)) {
                 let mut query = PromptQuery::new(language, &condition.name, form);
+                query.pairs = pairs.clone();
                 query.prefill = Some("(".into());
                 for prompt in study.prompts(&query).unwrap() {
                     for text in texts(&prompt.text) {

@@ -38,6 +38,9 @@ pub struct Args {
     /// Scenarios shown in the tables: all, coherent70 ... (default: all)
     #[arg(long, value_name = "NAME")]
     subset: Option<String>,
+    /// The one country shown in the tables (default: every country)
+    #[arg(long, value_name = "NAME")]
+    country: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -67,7 +70,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     match args.format {
         Format::Json => analysis.write_json(&mut document)?,
         Format::Table => {
-            let options = SummaryOptions { question: args.question, subset: args.subset };
+            let options =
+                SummaryOptions { question: args.question, subset: args.subset, country: args.country };
             document = summary::render(&analysis, &options).map_err(|problem| anyhow!(problem))?.into_bytes();
         }
     }

@@ -1,10 +1,13 @@
 //! One file per command; no logic lives here.
 
 pub(crate) mod analyze;
+mod bench;
+mod demo;
 mod engine;
 mod export;
 mod progress;
 mod prompts;
+mod report;
 mod score;
 mod study;
 mod sweep;
@@ -22,23 +25,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Score(score::Args),
-    Prompts(prompts::Args),
+    Demo(demo::Args),
     Study(study::Args),
-    Analyze(analyze::Args),
+    Prompts(prompts::Args),
+    Score(score::Args),
     Sweep(sweep::Args),
     Export(export::Args),
+    Analyze(analyze::Args),
+    Report(report::Args),
+    Bench(bench::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Score(args) => score::run(args),
-        Command::Prompts(args) => prompts::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),
-        Command::Analyze(args) => analyze::run(args),
+        Command::Prompts(args) => prompts::run(args),
+        Command::Score(args) => score::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Export(args) => export::run(args),
+        Command::Analyze(args) => analyze::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match result {
         Ok(code) => code,
@@ -64,7 +73,7 @@ pub(crate) fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);

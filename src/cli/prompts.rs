@@ -1,11 +1,10 @@
 //! `tiltmeter prompts`: what a checkpoint would be asked, as JSON lines.
 
 use crate::study::{Message, OptionOrder, Prompt, PromptQuery, PromptText, Roles, StageForm, Study};
-use crate::tokens::{ChatTemplate, PromptTokenizer};
-use anyhow::{Context, Result};
+use crate::tokens::{Chat, ChatTemplate, PromptTokenizer};
+use anyhow::Result;
 use serde::Serialize;
 use std::io::{BufWriter, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Print the prompts of a study's condition as JSON lines.
@@ -113,25 +112,50 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     prefill: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<Vec<u32>>,
+    tokens: Option<&'a [u32]>,
 }
+
+/// Prompts spelled together, on all cores.
+const BATCH: usize = 512;
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let study = Study::open(&args.query.study)?;
     let query = args.query.filter.query(&study, args.stage);
-    let prompts = study.prompts(&query)?;
+    let mut prompts = study.prompts(&query)?.take(args.limit.unwrap_or(usize::MAX));
     let speller = args.model.as_deref().map(|model| Speller::open(model, args.stage)).transpose()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for prompt in prompts.take(args.limit.unwrap_or(usize::MAX)) {
-        let spelled = speller.as_ref().map(|s| s.spell(&prompt)).transpose()?;
-        let (text, messages, prefill, tokens) = match (spelled, &prompt.text) {
-            (Some((text, tokens)), _) => (Some(text), None, None, Some(tokens)),
-            (None, PromptText::Plain(text)) => (Some(text.clone()), None, None, None),
-            (None, PromptText::Chat { messages, prefill }) => {
-                (None, Some(messages.as_slice()), Some(prefill.as_str()), None)
+    loop {
+        let batch: Vec<Prompt> = prompts.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            break;
+        }
+        match &speller {
+            None => {
+                for prompt in &batch {
+                    write_line(&mut out, &Line::plain(prompt))?;
+                }
             }
-        };
-        let line = Line {
+            Some(speller) => {
+                let spelled = speller.spell(&batch)?;
+                for (prompt, (text, tokens)) in batch.iter().zip(&spelled) {
+                    write_line(&mut out, &Line { tokens: Some(tokens), ..Line::new(prompt, Some(text)) })?;
+                }
+            }
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_line(out: &mut impl Write, line: &Line<'_>) -> Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+impl<'a> Line<'a> {
+    fn new(prompt: &'a Prompt, text: Option<&'a str>) -> Self {
+        Self {
             id: &prompt.id,
             pair: &prompt.pair,
             scenario: &prompt.scenario,
@@ -139,16 +163,22 @@ pub fn run(args: Args) -> Result<ExitCode> {
             question: &prompt.question,
             roles: prompt.roles,
             order: prompt.order,
-            text: text.as_deref(),
-            messages,
-            prefill,
-            tokens,
-        };
-        serde_json::to_writer(&mut out, &line)?;
-        out.write_all(b"\n")?;
+            text,
+            messages: None,
+            prefill: None,
+            tokens: None,
+        }
     }
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+
+    /// As the study has it, without a model.
+    fn plain(prompt: &'a Prompt) -> Self {
+        match &prompt.text {
+            PromptText::Plain(text) => Self::new(prompt, Some(text)),
+            PromptText::Chat { messages, prefill } => {
+                Self { messages: Some(messages), prefill: Some(prefill), ..Self::new(prompt, None) }
+            }
+        }
+    }
 }
 
 /// A checkpoint's tokenizer and, for chat, its template.
@@ -160,24 +190,30 @@ struct Speller {
 impl Speller {
     fn open(model: &str, stage: Stage) -> Result<Self> {
         let dir = super::engine::ModelArgs { model: model.to_owned(), revision: None }.resolve()?;
-        let dir: &Path = &dir;
         let template = match stage {
             Stage::Base => None,
-            Stage::Chat => Some(ChatTemplate::open(dir)?),
+            Stage::Chat => Some(ChatTemplate::open(&dir)?),
         };
-        Ok(Self { tokenizer: PromptTokenizer::open(dir)?, template })
+        Ok(Self { tokenizer: PromptTokenizer::open(&dir)?, template })
     }
 
-    /// The text that the model reads and its token ids.
-    fn spell(&self, prompt: &Prompt) -> Result<(String, Vec<u32>)> {
-        match &prompt.text {
-            PromptText::Plain(text) => Ok((text.clone(), self.tokenizer.encode_plain(text)?)),
-            PromptText::Chat { messages, prefill } => {
-                let template = self.template.as_ref().context("chat prompts need a chat template")?;
-                let text = template.render(messages, Some(prefill))?;
-                let tokens = self.tokenizer.encode_rendered(&text)?;
-                Ok((text, tokens))
-            }
-        }
+    /// For prompts of one form: the texts that the model reads and their token ids.
+    fn spell(&self, prompts: &[Prompt]) -> Result<Vec<(String, Vec<u32>)>> {
+        let Some(template) = &self.template else {
+            let texts = prompts.iter().filter_map(|prompt| match &prompt.text {
+                PromptText::Plain(text) => Some(text.clone()),
+                PromptText::Chat { .. } => None,
+            });
+            let texts: Vec<String> = texts.collect();
+            let tokens = self.tokenizer.encode_plain_batch(&texts)?;
+            return Ok(texts.into_iter().zip(tokens).collect());
+        };
+        let chats = prompts.iter().filter_map(|prompt| match &prompt.text {
+            PromptText::Chat { messages, prefill } => Some(Chat { messages, prefill: Some(prefill) }),
+            PromptText::Plain(_) => None,
+        });
+        let texts = template.render_batch(&chats.collect::<Vec<_>>())?;
+        let tokens = self.tokenizer.encode_rendered_batch(&texts)?;
+        Ok(texts.into_iter().zip(tokens).collect())
     }
 }

@@ -6,6 +6,7 @@ use crate::decoder::Decoder;
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
 use crate::scoring::{ChoiceScore, Engine, Plan, ScoreOptions, Tally};
+use crate::store::{StoreError, file::replace};
 use crate::tokens::{ChatTemplate, PromptTokenizer};
 use anyhow::{Context, Result};
 use std::io::{BufReader, BufWriter, Write};
@@ -89,29 +90,21 @@ fn score_all(
     Ok((scores, tally))
 }
 
-/// All lines or no file: they go to a temporary file beside the output, which then takes its name.
+/// All lines or no file.
 fn write_lines<'a>(output: &Path, lines: impl Iterator<Item = ScoreLine<'a>>) -> Result<()> {
     if output == Path::new("-") {
-        return write_to(std::io::stdout().lock(), lines).context("cannot write to standard output");
+        return write_to(BufWriter::new(std::io::stdout().lock()), lines)
+            .context("cannot write to standard output");
     }
-    let say = || format!("cannot write {}", output.display());
-    let folder = match output.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(say)?;
-    write_to(&mut file, lines).with_context(say)?;
-    file.persist(output).with_context(say)?;
-    Ok(())
+    Ok(replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)
 }
 
-fn write_to<'a>(to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) -> Result<()> {
-    let mut to = BufWriter::new(to);
+fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) -> std::io::Result<()> {
     for line in lines {
         serde_json::to_writer(&mut to, &line)?;
         to.write_all(b"\n")?;
     }
-    Ok(to.flush()?)
+    to.flush()
 }
 
 /// The last line on standard error.

@@ -30,6 +30,9 @@ pub mod summary;
 pub mod table;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use builder::TableBuilder;
 pub use cluster::{Averages, Clustered};
 pub use coherence::{CoherenceCounts, CoherentSet, SweepPoint};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cells::Question;
 use super::error::StatsError;
+use super::restrict::usual_condition;
 use super::settings::{AnalysisSettings, Comparison, Questions, Settings};
 use super::table::{Id, Names, Run, Table};
 
@@ -119,7 +120,7 @@ impl Plan {
 
         let condition = match &written.condition {
             Some(name) => lookup.find("analysis.condition", "condition", &table.conditions, name)?,
-            None => table.conditions.id("main").unwrap_or_default(),
+            None => usual_condition(table, None),
         };
         let families = lookup.families()?;
         let mut route = vec![condition; table.models.len()];

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::settings::Settings;
-use super::table::Table;
+use super::settings::{AnalysisSettings, Settings};
+use super::table::{Id, Table};
 
 impl Settings {
     /// Leaves out every checkpoint, family, route, variant and comparison that the table has nothing of.
@@ -11,18 +11,19 @@ impl Settings {
     pub fn restrict_to(&mut self, table: &Table) -> Vec<String> {
         self.partial = true;
         let mut notes = Vec::new();
-        let routes = self.analysis.as_ref().map(|a| a.route.clone()).unwrap_or_default();
-        let condition = self.analysis.as_ref().and_then(|a| a.condition.clone());
-        let routed = |model: &str| {
-            let name = routes.get(model).or(condition.as_ref()).map_or("main", String::as_str);
-            // A bare roster over a table without `main` reads the first condition.
-            table.conditions.id(name).or_else(|| condition.is_none().then_some(0))
-        };
+        if let Some(analysis) = &mut self.analysis {
+            analysis.forget_unknown_names(table, &mut notes);
+            analysis.drop_empty_parts(table, &mut notes);
+        }
+        let nothing = BTreeMap::new();
+        let route = self.analysis.as_ref().map_or(&nothing, |a| &a.route);
+        let usual = usual_condition(table, self.analysis.as_ref());
         let scored = |model: &str| {
+            let condition = route.get(model).map_or(Some(usual), |name| table.conditions.id(name));
             table
                 .models
                 .id(model)
-                .zip(routed(model))
+                .zip(condition)
                 .is_some_and(|(model, condition)| table.has(model, condition))
         };
         for family in &mut self.families {
@@ -39,21 +40,53 @@ impl Settings {
             });
         }
         self.families.retain(|family| !family.stages.is_empty());
+        notes
+    }
+}
 
-        let Some(analysis) = &mut self.analysis else { return notes };
+/// The condition that is read where no route says otherwise: the settings', else `main`, else the table's first.
+pub fn usual_condition(table: &Table, analysis: Option<&AnalysisSettings>) -> Id {
+    let named = analysis.and_then(|a| a.condition.as_deref()).unwrap_or("main");
+    table.conditions.id(named).unwrap_or_default()
+}
+
+impl AnalysisSettings {
+    fn forget_unknown_names(&mut self, table: &Table, notes: &mut Vec<String>) {
+        let names = [
+            ("target", &mut self.target, &table.countries),
+            ("baseline_language", &mut self.baseline_language, &table.languages),
+            ("condition", &mut self.condition, &table.conditions),
+        ];
+        for (setting, named, known) in names {
+            if let Some(name) = named.take_if(|name| known.id(name).is_none()) {
+                notes.push(format!(
+                    "analysis.{setting} is `{name}`, of which there are no rows; a default stands in"
+                ));
+            }
+        }
+    }
+
+    fn drop_empty_parts(&mut self, table: &Table, notes: &mut Vec<String>) {
         let has = |model: &str, condition: &str| {
             let (model, condition) = (table.models.id(model), table.conditions.id(condition));
             model.zip(condition).is_some_and(|(model, condition)| table.has(model, condition))
         };
-        let keep_rows =
-            |route: &mut BTreeMap<String, String>| route.retain(|model, condition| has(model, condition));
-        keep_rows(&mut analysis.route);
-        analysis.coherence.variant.iter_mut().for_each(|variant| keep_rows(&mut variant.route));
-        analysis.coherence.variant.retain(|variant| !variant.route.is_empty());
+        self.route.retain(|model, condition| {
+            let kept = has(model, condition);
+            // A checkpoint without any rows is reported with its family.
+            if !kept && table.models.id(model).is_some() {
+                notes.push(format!("no rows of `{model}` in condition `{condition}`, to which it is routed"));
+            }
+            kept
+        });
+        for variant in &mut self.coherence.variant {
+            variant.route.retain(|model, condition| has(model, condition));
+        }
+        self.coherence.variant.retain(|variant| !variant.route.is_empty());
 
         let known =
             |language: &Option<String>| language.as_ref().is_none_or(|l| table.languages.id(l).is_some());
-        analysis.comparison.retain(|comparison| {
+        self.comparison.retain(|comparison| {
             let conditions = [&comparison.condition, &comparison.baseline];
             let kept = conditions.iter().all(|c| table.conditions.id(c).is_some())
                 && known(&comparison.language)
@@ -63,19 +96,5 @@ impl Settings {
             }
             kept
         });
-        let mut forget = |setting: &str, name: &mut Option<String>, has: bool| {
-            if !has && let Some(name) = name.take() {
-                notes.push(format!(
-                    "analysis.{setting} is `{name}`, of which there are no rows; a default stands in"
-                ));
-            }
-        };
-        let has_country = analysis.target.as_ref().is_some_and(|c| table.countries.id(c).is_some());
-        forget("target", &mut analysis.target, has_country);
-        let has_language = known(&analysis.baseline_language);
-        forget("baseline_language", &mut analysis.baseline_language, has_language);
-        let has_condition = analysis.condition.as_ref().is_none_or(|c| table.conditions.id(c).is_some());
-        forget("condition", &mut analysis.condition, has_condition);
-        notes
     }
 }

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table as Grid, T
 
 use super::cluster::Clustered;
 use super::compliance::Tier;
+use super::corrections::benjamini_hochberg;
 use super::favourability::percent;
 use super::figure::{Analysis, Estimate};
 
@@ -22,6 +23,8 @@ pub struct SummaryOptions {
     pub question: Option<String>,
     /// `all` scenarios unless named.
     pub subset: Option<String>,
+    /// Every country unless named.
+    pub country: Option<String>,
 }
 
 /// Renders the analysis, or says which question or subset it does not have.
@@ -43,13 +46,18 @@ struct Summary<'a> {
     analysis: &'a Analysis,
     question: String,
     subset: String,
+    country: Option<&'a str>,
 }
 
 impl<'a> Summary<'a> {
-    fn new(analysis: &'a Analysis, options: &SummaryOptions) -> Result<Self, String> {
+    fn new(analysis: &'a Analysis, options: &'a SummaryOptions) -> Result<Self, String> {
         let mut questions: Vec<&str> = Vec::new();
         let mut subsets: Vec<&str> = Vec::new();
-        for ([_, _, _, question, subset], _) in analysis.group("favourability") {
+        let mut countries: Vec<&str> = Vec::new();
+        for ([_, _, country, question, subset], _) in analysis.group("favourability") {
+            if !countries.contains(&country) {
+                countries.push(country);
+            }
             if !questions.contains(&question) {
                 questions.push(question);
             }
@@ -61,7 +69,11 @@ impl<'a> Summary<'a> {
             if questions.contains(&"preference") { Some("preference") } else { questions.first().copied() };
         let question = choose("question", options.question.as_deref().or(usual), &questions)?;
         let subset = choose("subset", options.subset.as_deref().or(Some("all")), &subsets)?;
-        Ok(Summary { analysis, question, subset })
+        let country = options.country.as_deref();
+        if let Some(country) = country {
+            choose("country", Some(country), &countries)?;
+        }
+        Ok(Summary { analysis, question, subset, country })
     }
 
     fn compliance(&self, text: &mut String) {
@@ -91,16 +103,31 @@ impl<'a> Summary<'a> {
         text.push_str(&warnings);
     }
 
-    /// The clustered sets of a group at the chosen question and subset.
-    fn estimates(&self, group: &str) -> impl Iterator<Item = ([&'a str; 3], &'a Clustered)> {
-        self.analysis.group(group).filter_map(|([head, name, country, question, subset], estimate)| {
-            match estimate {
-                Estimate::Clustered(c) if question == self.question && subset == self.subset => {
-                    Some(([head, name, country], c))
+    /// The clustered sets of a group at the chosen question and subset: the id's first three parts, the columns of
+    /// the estimate, and the estimate. p is corrected over all countries, also where one was chosen to be shown.
+    fn estimates(&self, group: &str) -> Vec<([&'a str; 3], Vec<String>, &'a Clustered)> {
+        let found =
+            self.analysis.group(group).filter_map(|([head, name, country, question, subset], estimate)| {
+                match estimate {
+                    Estimate::Clustered(c) if question == self.question && subset == self.subset => {
+                        Some(([head, name, country], c))
+                    }
+                    _ => None,
                 }
-                _ => None,
-            }
-        })
+            });
+        let found: Vec<([&str; 3], &Clustered)> = found.collect();
+        let adjusted = benjamini_hochberg(&found.iter().map(|(_, c)| c.p).collect::<Vec<_>>());
+        let columns = |c: &Clustered, p_bh| {
+            let mut columns = estimate_columns(c).to_vec();
+            columns.push(p_value(p_bh));
+            columns
+        };
+        found
+            .into_iter()
+            .zip(adjusted)
+            .filter(|(([_, _, country], _), _)| self.country.is_none_or(|chosen| chosen == *country))
+            .map(|((names, c), p_bh)| (names, columns(c, p_bh), c))
+            .collect()
     }
 
     fn chosen(&self) -> String {
@@ -108,32 +135,36 @@ impl<'a> Summary<'a> {
     }
 
     fn favourability(&self, text: &mut String) {
-        let rows = self.estimates("favourability").map(|([language, checkpoint, country], c)| {
+        let row = |([language, checkpoint, country], columns, c): ([&str; 3], Vec<String>, &Clustered)| {
             let mut row = vec![checkpoint.to_owned(), language.to_owned(), country.to_owned()];
-            row.extend(estimate_columns(c));
+            row.extend(columns);
             row.push(format!("{:.1}", percent(c.mean_cluster)));
             row
-        });
-        let header = ["checkpoint", "language", "country", "log-odds", "95 % interval", "p", "preference %"];
-        section(text, &format!("Favourability ({})", self.chosen()), &header, rows.collect());
-        let _ = writeln!(text, "Means over scenario types; intervals and p from Student's t over the types.");
+        };
+        let rows = self.estimates("favourability").into_iter().map(row).collect();
+        let header =
+            ["checkpoint", "language", "country", "log-odds", "95 % interval", "p", "p (BH)", "preference %"];
+        section(text, &format!("Favourability ({})", self.chosen()), &header, rows);
+        text.push_str("Means over scenario types; intervals and p from Student's t over the types.\n");
     }
 
     fn shifts(&self, text: &mut String, group: &str, title: &str, names: [&str; 2]) {
-        let rows = self.estimates(group).map(|([head, name, country], c)| {
+        let row = |([head, name, country], columns, _): ([&str; 3], Vec<String>, &Clustered)| {
             let mut row = vec![name.to_owned(), head.to_owned(), country.to_owned()];
-            row.extend(estimate_columns(c));
+            row.extend(columns);
             row
-        });
-        let header = [names[1], names[0], "country", "log-odds", "95 % interval", "p"];
-        section(text, &format!("{title} ({})", self.chosen()), &header, rows.collect());
+        };
+        let rows = self.estimates(group).into_iter().map(row).collect();
+        let header = [names[1], names[0], "country", "log-odds", "95 % interval", "p", "p (BH)"];
+        section(text, &format!("{title} ({})", self.chosen()), &header, rows);
     }
 
     fn makers(&self, text: &mut String) {
         let mut rows = Vec::new();
         for ([language, country, question, subset], estimate) in self.analysis.group("maker") {
             let Estimate::Maker(test) = estimate else { continue };
-            if question != self.question || subset != self.subset {
+            let shown = self.country.is_none_or(|chosen| chosen == country);
+            if question != self.question || subset != self.subset || !shown {
                 continue;
             }
             let test = &test.mean_cluster;
@@ -231,7 +262,7 @@ fn section(text: &mut String, title: &str, header: &[&str], rows: Vec<Vec<String
         }
     }
     let separator = if text.is_empty() { "" } else { "\n" };
-    let _ = writeln!(text, "{separator}{title}\n{grid}");
+    let _ = writeln!(text, "{separator}{title}\n{}", grid.trim_fmt());
 }
 
 fn estimate_columns(c: &Clustered) -> [String; 3] {

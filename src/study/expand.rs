@@ -61,7 +61,7 @@ impl<'s> Context<'s> {
             study,
             entities,
             scenario_language: language,
-            text_language: condition.question_language.as_deref().unwrap_or(language),
+            text_language: condition.text_language(language),
             replace: &layout.replace,
             omit: &layout.omit,
             spelled: RefCell::default(),

@@ -130,6 +130,11 @@ impl Condition {
             && self.languages.as_ref().is_none_or(|languages| languages.iter().any(|l| l == language))
     }
 
+    /// Language of the question, the options and all other texts but the narrative; the answers are spelled in it.
+    pub fn text_language<'a>(&'a self, language: &'a str) -> &'a str {
+        self.question_language.as_deref().unwrap_or(language)
+    }
+
     /// Whether its chat prompts need the checkpoint's own prefill.
     pub fn needs_prefill(&self, form: StageForm) -> bool {
         self.layout(form).is_some_and(|layout| layout.prefill == Prefill::Checkpoint)

@@ -272,7 +272,7 @@ impl Cast {
     }
 
     /// The span's text for this cast.
-    pub fn text<'s>(self, span: &'s Span) -> &'s str {
+    pub fn text(self, span: &Span) -> &str {
         match span {
             Span::Literal(text) => text,
             Span::Entity(entity) => entity.spelled.get(self.index(entity.who)).map_or("", String::as_str),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::backend::Backend;
-use crate::checkpoint::{Checkpoint, hub};
+use crate::checkpoint::{Checkpoint, DecoderSpec, hub};
 use crate::decoder::Decoder;
 use crate::scoring::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreError, ScoreOptions, Tally};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
@@ -197,6 +197,11 @@ impl<B: Backend> Model for FileModel<'_, B> {
 }
 
 impl<B> FileModel<'_, B> {
+    /// The decoder's arithmetic.
+    pub fn spec(&self) -> &DecoderSpec {
+        &self.checkpoint.spec
+    }
+
     /// Chat prompts through the template; plain ones as they are.
     fn render(&self, prompts: &[Prompt]) -> Result<Vec<String>, ModelError> {
         let Some(template) = &self.template else {

@@ -1,13 +1,19 @@
-//! Fences around code that runs on what a stranger's file says: panics become errors, deep recursion gets a deep stack.
+//! Fences around code that runs on what a stranger's file says: panics become errors,
+//! deep recursion gets a deep stack, and nobody waits for ever.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 /// Address space, not memory: pages are only taken once the stack grows into them.
-const DEEP_STACK: usize = 512 << 20;
+const DEEP_STACK: usize = 256 << 20;
+
+/// A thousand times what the slowest honest file takes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 thread_local! {
     static QUIET: Cell<u32> = const { Cell::new(0) };
@@ -22,16 +28,50 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|payload| panic_message(payload.as_ref()))
 }
 
-/// Runs `work` on a thread whose stack holds any recursion that the size limits on our inputs allow.
-/// A panic inside it, or a thread that cannot be started, comes back as a message.
-pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .stack_size(DEEP_STACK)
-            .spawn_scoped(scope, || catch(work))
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
-        thread.join().unwrap_or_else(|payload| Err(panic_message(payload.as_ref())))
-    })
+/// Runs `work` on a thread of its own, with a stack that holds any recursion which the size limits on our inputs allow,
+/// and hands `each` of its results on as it comes.
+///
+/// A panic inside it, a thread that cannot be started, and a result that takes longer than [`PATIENCE`] come back as a
+/// message. In the last case the thread is left to itself: nothing can stop it but the end of the process, which is
+/// what the caller's error leads to.
+pub(crate) fn stream<T: Send + 'static>(
+    count: usize,
+    work: impl FnOnce(&mut dyn FnMut(T)) + Send + 'static,
+    mut each: impl FnMut(T),
+) -> Result<(), String> {
+    let (sender, results) = mpsc::channel();
+    thread::Builder::new()
+        .stack_size(DEEP_STACK)
+        .spawn(move || {
+            let panicked = catch(|| {
+                // Nobody listens any more: so be it.
+                work(&mut |result| drop(sender.send(Ok(result))));
+            });
+            if let Err(message) = panicked {
+                drop(sender.send(Err(message)));
+            }
+        })
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
+    for _ in 0..count {
+        match results.recv_timeout(PATIENCE) {
+            Ok(Ok(result)) => each(result),
+            Ok(Err(message)) => return Err(message),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(format!("not done after {} seconds", PATIENCE.as_secs()));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err("it ended too early".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// [`stream`] for a single result.
+pub(crate) fn on_deep_stack<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let mut outcome = Err("it ended too early".to_owned());
+    stream(1, |done| done(work()), |result| outcome = Ok(result))?;
+    outcome
 }
 
 /// Keeps the process's panic hook for every panic but those that [`catch`] turns into errors.

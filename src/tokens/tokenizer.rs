@@ -39,15 +39,17 @@ impl PromptTokenizer {
         };
         let config = TokenizerConfig::read(dir)?;
         sanity::check(&path, &bytes)?;
-        let tokenizer = guard::on_deep_stack(|| load(&bytes, &config))
+        let hashes = hashes(dir, &bytes)?;
+        let byte_level = sanity::decodes_bytes(&bytes);
+        let tokenizer = guard::catch(|| load(&bytes, &config))
             .and_then(|loaded| loaded)
             .map_err(|reason| malformed(&path, format!("the tokenizer cannot be built from it: {reason}")))?;
         let mut this = Self {
             bos: None,
             prefix: Vec::new(),
             suffix: Vec::new(),
-            hashes: hashes(dir, &bytes)?,
-            byte_level: sanity::decodes_bytes(&bytes),
+            hashes,
+            byte_level,
             path,
             tokenizer,
             config,

@@ -93,7 +93,7 @@ pub fn silu(x: f32) -> f32 {
 /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, written with the logistic function so that nothing overflows.
 #[inline(always)]
 pub fn gelu_tanh(x: f32) -> f32 {
-    const SQRT_8_OVER_PI: f32 = 1.595_769_1;
+    const SQRT_8_OVER_PI: f32 = 1.595_769;
     let inner = SQRT_8_OVER_PI * 0.044_715f32.mul_add(x * x * x, x);
     x / (1.0 + exp(-inner))
 }

@@ -118,7 +118,7 @@ impl<'s> Walk<'s, '_> {
     }
 
     fn layout(&mut self, condition: &'s Condition, layout: &'s Layout, language: &'s str) {
-        let texts = condition.question_language.as_deref().unwrap_or(language);
+        let texts = condition.text_language(language);
         if !self.study.languages.iter().any(|l| l == texts) {
             return; // said already
         }

@@ -104,7 +104,7 @@ impl<'s> Samples<'s> {
             let message = "the base prompt ends in white space, which many tokenizers join to the answer";
             slips.insert((Severity::Warning, message.into()));
         }
-        let language = self.condition.question_language.as_deref().unwrap_or(self.language);
+        let language = self.condition.text_language(self.language);
         let label = |answers: &Vec<String>| {
             answers.iter().any(|a| !a.starts_with('(') && text.contains(&format!("({})", a.trim())))
         };

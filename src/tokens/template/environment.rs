@@ -7,14 +7,14 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::date::PinnedDate;
-use super::{json, methods, source};
+use super::{bounded, json, methods, rewrite};
 
 /// The name under which the one template is kept.
 pub(super) const NAME: &str = "chat template";
 
 /// Work that one rendering may do. It bounds the memory too, to 64 bytes a unit; a real template with a long
 /// conversation takes some thousands.
-const FUEL: u64 = 2_000_000;
+const FUEL: u64 = 1_000_000;
 
 /// What `raise_exception` was called with.
 #[derive(Debug)]
@@ -41,6 +41,13 @@ pub(super) fn compile(text: &str, date: PinnedDate) -> Result<Environment<'stati
     env.remove_global("debug");
     env.add_filter("tojson", json::tojson);
     env.add_filter("trim", methods::trim);
+    env.add_filter(rewrite::BOUNDED_VARIABLE, bounded::variable);
+    env.add_filter(rewrite::BOUNDED_ATTRIBUTE, bounded::attribute);
+    env.add_filter("int", methods::int);
+    env.add_filter("float", methods::float);
+    env.add_test("iterable", methods::is_iterable);
+    env.add_test("sequence", methods::is_sequence);
+    env.add_test("callable", methods::is_callable);
     env.add_function("raise_exception", |message: Value| {
         Err::<Value, Error>(
             Error::new(ErrorKind::InvalidOperation, "raise_exception")
@@ -52,16 +59,18 @@ pub(super) fn compile(text: &str, date: PinnedDate) -> Result<Environment<'stati
             Error::new(ErrorKind::InvalidOperation, format!("strftime_now: {directive} is not a directive"))
         })
     });
-    env.add_template_owned(NAME, source::prepare(text))?;
+    env.add_template_owned(NAME, rewrite::prepare(text))?;
     Ok(env)
 }
 
-/// The message of the `raise_exception` behind an error, if there is one.
+/// The message of the `raise_exception` behind an error, if there is one: on one line, and not endless.
 pub(super) fn raised(error: &Error) -> Option<String> {
+    const LONGEST: usize = 400;
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(this) = cause {
         if let Some(raised) = this.downcast_ref::<Raised>() {
-            return Some(raised.0.clone());
+            let shown = raised.0.chars().take(LONGEST);
+            return Some(shown.map(|c| if c.is_control() { ' ' } else { c }).collect());
         }
         cause = this.source();
     }

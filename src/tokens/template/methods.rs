@@ -1,6 +1,6 @@
-//! Methods that templates call on Python's strings, lists and dictionaries.
+//! Where templates expect Python's ways: methods of strings, lists and dictionaries, and a few filters and tests.
 
-use minijinja::value::{Tuple, ValueKind, from_args};
+use minijinja::value::{Kwargs, Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
@@ -18,6 +18,63 @@ pub(super) fn trim(text: &Value, chars: Option<String>) -> String {
     }
 }
 
+/// `int`, the filter: towards zero; what is no number becomes the default.
+pub(super) fn int(value: &Value, default: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let whole = match value.as_str() {
+        Some(text) => text.trim_matches(is_space).parse::<i64>().ok(),
+        None => value.as_i64().filter(|_| value.is_integer()),
+    };
+    if let Some(whole) = whole {
+        return Ok(Value::from(whole));
+    }
+    let number = to_float(value).filter(|number| number.abs() < i64::MAX as f64);
+    Ok(match number {
+        Some(number) => Value::from(number.trunc() as i64),
+        None => given(default, kwargs)?.unwrap_or_else(|| Value::from(0)),
+    })
+}
+
+/// `float`, the filter: what is no number becomes the default.
+pub(super) fn float(value: &Value, default: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    Ok(match to_float(value) {
+        Some(number) => Value::from(number),
+        None => given(default, kwargs)?.unwrap_or_else(|| Value::from(0.0)),
+    })
+}
+
+fn to_float(value: &Value) -> Option<f64> {
+    match value.kind() {
+        ValueKind::String => value.as_str()?.trim_matches(is_space).parse().ok(),
+        ValueKind::Bool => Some(f64::from(u8::from(value.is_true()))),
+        ValueKind::Number => f64::try_from(value.clone()).ok(),
+        _ => None,
+    }
+}
+
+/// A default given by place or by name.
+fn given(default: Option<Value>, kwargs: Kwargs) -> Result<Option<Value>, Error> {
+    let named = kwargs.get::<Option<Value>>("default")?;
+    kwargs.assert_all_used()?;
+    Ok(default.or(named))
+}
+
+/// `iterable`, the test: everything that a loop takes, nothing included that stands for no value.
+pub(super) fn is_iterable(value: &Value) -> bool {
+    use ValueKind::{Iterable, Map, Seq, String, Undefined};
+    matches!(value.kind(), Iterable | Map | Seq | String | Undefined)
+}
+
+/// `sequence`, the test: everything with a length and items, which in Python are strings and dictionaries too.
+pub(super) fn is_sequence(value: &Value) -> bool {
+    use ValueKind::{Map, Seq, String, Undefined};
+    matches!(value.kind(), Map | Seq | String | Undefined)
+}
+
+/// `callable`, the test: functions and macros.
+pub(super) fn is_callable(value: &Value) -> bool {
+    value.kind() == ValueKind::Plain
+}
+
 /// Called for every method that the template engine does not know.
 pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     match (value.kind(), value.as_str()) {
@@ -25,6 +82,15 @@ pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value
             Some(result) => Ok(result),
             None => pycompat::unknown_method_callback(state, value, method, args),
         },
+        (ValueKind::Map, _) if method == "copy" => {
+            let () = from_args(args)?;
+            Ok(value.clone())
+        }
+        (ValueKind::Seq, _) if method == "index" => {
+            let (what,): (&Value,) = from_args(args)?;
+            let at = value.try_iter()?.position(|item| item == *what);
+            at.map(Value::from).ok_or_else(|| failed("index: the value is not in the list"))
+        }
         _ => pycompat::unknown_method_callback(state, value, method, args),
     }
 }
@@ -40,6 +106,10 @@ fn string_method(text: &str, method: &str, args: &[Value]) -> Result<Option<Valu
                 "lstrip" => text.trim_start_matches(gone),
                 _ => text.trim_end_matches(gone),
             })
+        }
+        "title" => {
+            let () = from_args(args)?;
+            Value::from(title(text))
         }
         "removeprefix" => {
             let (prefix,): (&str,) = from_args(args)?;
@@ -114,6 +184,20 @@ fn refuse_unbounded_format(text: &str, args: &[Value]) -> Result<(), Error> {
     }
 }
 
+/// Every letter that does not follow a letter in upper case, the others in lower case.
+fn title(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for c in text.chars() {
+        match inside {
+            true => out.extend(c.to_lowercase()),
+            false => out.extend(c.to_uppercase()),
+        }
+        inside = c.is_alphabetic();
+    }
+    out
+}
+
 fn rsplit(text: &str, separator: Option<&str>, most: Option<i64>) -> Result<Vec<String>, Error> {
     let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let mut parts = Vec::new();
@@ -128,14 +212,13 @@ fn rsplit(text: &str, separator: Option<&str>, most: Option<i64>) -> Result<Vec<
                     false => None,
                 };
                 let Some(cut) = cut else {
-                    parts.push(rest.trim_start_matches(is_space).to_owned());
+                    parts.push(rest.to_owned());
                     break;
                 };
                 let word = rest[cut..].trim_start_matches(is_space);
                 parts.push(word.to_owned());
                 rest = rest[..cut].trim_end_matches(is_space);
             }
-            parts.retain(|part| !part.is_empty());
         }
     }
     parts.reverse();

@@ -1,17 +1,21 @@
 //! Conversations to text, through a checkpoint's own chat template.
 
+mod bounded;
 mod date;
 mod environment;
 mod json;
 mod methods;
+mod rewrite;
 mod source;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::study::Message;
 use minijinja::value::Value;
 use minijinja::{Environment, Error};
+use rayon::prelude::*;
 
 use super::error::{Result, TokensError};
 use super::files::sha256;
@@ -48,12 +52,23 @@ pub struct Chat<'a> {
 
 /// A checkpoint's chat template, compiled. It knows no clock, and thinking is off.
 pub struct ChatTemplate {
-    env: Environment<'static>,
-    tokens: BTreeMap<String, String>,
-    file: PathBuf,
+    // Shared with the threads that render.
+    inner: Arc<Compiled>,
     sha256: String,
     date: PinnedDate,
     uses_date: bool,
+}
+
+struct Compiled {
+    env: Environment<'static>,
+    tokens: BTreeMap<String, String>,
+    file: PathBuf,
+}
+
+/// A [`Chat`] that a thread can own.
+struct Owned {
+    messages: Vec<Message>,
+    prefill: String,
 }
 
 impl ChatTemplate {
@@ -78,53 +93,52 @@ impl ChatTemplate {
         tokens: BTreeMap<String, String>,
         date: PinnedDate,
     ) -> Result<Self> {
-        // A chain of a hundred thousand operators makes a syntax tree as deep.
-        let env = guard::on_deep_stack(|| {
+        let sha256 = sha256(text.as_bytes());
+        let uses_date = text.contains("strftime_now");
+        // A chain of ten thousand operators makes a syntax tree as deep.
+        let env = guard::on_deep_stack(move || {
             environment::compile(&text, date).map_err(|error| environment::describe(&error))
         })
         .and_then(|compiled| compiled)
         .map_err(|reason| TokensError::TemplateSyntax { file: file.clone(), reason })?;
-        Ok(Self {
-            env,
-            tokens,
-            file,
-            sha256: sha256(text.as_bytes()),
-            date,
-            uses_date: text.contains("strftime_now"),
-        })
+        Ok(Self { inner: Arc::new(Compiled { env, tokens, file }), sha256, date, uses_date })
     }
 
     /// The conversation with its generation prompt, and the prefill behind it.
     ///
     /// Fails if the template does, if it takes more than it may, or if the answer would begin inside a thinking block.
     pub fn render(&self, messages: &[Message], prefill: Option<&str>) -> Result<String> {
-        guard::on_deep_stack(|| self.render_here(Chat { messages, prefill }))
-            .map_err(|reason| self.failed(reason))?
+        let mut rendered = self.render_share(&[Chat { messages, prefill }])?;
+        rendered.pop().ok_or_else(|| self.inner.failed("it gives no text"))
     }
 
-    /// [`render`](Self::render) of many conversations on all cores, in order; the first failure in order is returned.
+    /// [`render`](Self::render) of many conversations on all cores, in order. On failure the error of one of the
+    /// conversations that fail.
     pub fn render_batch(&self, chats: &[Chat]) -> Result<Vec<String>> {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = chats.len().div_ceil(workers).max(1);
-        let parts = std::thread::scope(|scope| {
-            let handles: Vec<_> = chats
-                .chunks(share)
-                .map(|chunk| {
-                    scope.spawn(move || {
-                        guard::on_deep_stack(|| {
-                            let rendered = chunk.iter().map(|chat| self.render_here(*chat));
-                            rendered.collect::<Result<Vec<_>>>()
-                        })
-                        .unwrap_or_else(|reason| Err(self.failed(reason)))
-                    })
-                })
-                .collect();
-            handles
-                .into_iter()
-                .map(|handle| handle.join().unwrap_or_else(|_| Err(self.failed("it panicked".to_owned()))))
-                .collect::<Result<Vec<_>>>()
-        })?;
+        let share = chats.len().div_ceil(rayon::current_num_threads()).max(1);
+        let parts: Vec<Vec<String>> =
+            chats.par_chunks(share).map(|share| self.render_share(share)).collect::<Result<_>>()?;
         Ok(parts.into_iter().flatten().collect())
+    }
+
+    /// Some conversations, one after the other on a guarded thread.
+    fn render_share(&self, chats: &[Chat]) -> Result<Vec<String>> {
+        let inner = Arc::clone(&self.inner);
+        let owned: Vec<Owned> = chats
+            .iter()
+            .map(|chat| Owned {
+                messages: chat.messages.to_vec(),
+                prefill: chat.prefill.unwrap_or_default().to_owned(),
+            })
+            .collect();
+        let mut rendered = Vec::with_capacity(chats.len());
+        guard::stream(
+            chats.len(),
+            move |done| owned.iter().for_each(|chat| done(inner.render(chat))),
+            |result| rendered.push(result),
+        )
+        .map_err(|reason| self.inner.failed(reason))?;
+        rendered.into_iter().collect()
     }
 
     /// Whether the template asks for today's date (and is told [`date`](Self::date)).
@@ -143,56 +157,59 @@ impl ChatTemplate {
 
     /// The file that the template was found in.
     pub fn file(&self) -> &Path {
-        &self.file
+        &self.inner.file
     }
+}
 
-    fn render_here(&self, chat: Chat) -> Result<String> {
-        let mut text =
-            self.evaluate(chat.messages, true).map_err(|error| match environment::raised(&error) {
-                Some(message) => TokensError::TemplateRaised { file: self.file.clone(), message },
-                None => self.failed(environment::describe(&error)),
-            })?;
+impl Compiled {
+    fn render(&self, chat: &Owned) -> Result<String> {
+        let mut text = self.evaluate(&chat.messages).map_err(|error| match environment::raised(&error) {
+            Some(message) => TokensError::TemplateRaised { file: self.file.clone(), message },
+            None => self.failed(environment::describe(&error)),
+        })?;
         if text.len() > RENDERED_LIMIT {
             return Err(
                 self.failed(format!("its text has {} bytes; {RENDERED_LIMIT} are accepted", text.len()))
             );
         }
-        let prefill = chat.prefill.unwrap_or_default();
-        if let Some(opener) = open_thinking(&text, chat.messages, prefill) {
+        if let Some(opener) = open_thinking(&text, &chat.messages, &chat.prefill) {
             return Err(TokensError::ThinkingStaysOpen { file: self.file.clone(), opener });
         }
-        text.push_str(prefill);
+        text.push_str(&chat.prefill);
         Ok(text)
     }
 
-    fn evaluate(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, Error> {
+    fn evaluate(&self, messages: &[Message]) -> Result<String, Error> {
         let mut variables: BTreeMap<&str, Value> =
             self.tokens.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str()))).collect();
         let messages: Vec<Value> = messages.iter().map(message_value).collect();
         variables.insert("messages", Value::from(messages));
-        variables.insert("add_generation_prompt", Value::from(add_generation_prompt));
+        variables.insert("add_generation_prompt", Value::from(true));
         variables.insert("tools", Value::from(()));
         variables.insert("documents", Value::from(()));
         variables.insert("enable_thinking", Value::from(false));
         self.env.get_template(environment::NAME)?.render(Value::from_pairs(variables))
     }
 
-    fn failed(&self, reason: String) -> TokensError {
-        TokensError::TemplateFailed { file: self.file.clone(), reason }
+    fn failed(&self, reason: impl Into<String>) -> TokensError {
+        TokensError::TemplateFailed { file: self.file.clone(), reason: reason.into() }
     }
 }
 
-/// The thinking block that stands open where the answer begins: opened behind the last message, not closed since.
+/// The thinking block that stands open where the answer begins: opened by the template, and not closed since.
 fn open_thinking(text: &str, messages: &[Message], prefill: &str) -> Option<&'static str> {
-    let last = messages.last().map_or("", |message| message.content.trim());
-    let tail = match text.rfind(last) {
-        Some(at) if !last.is_empty() => &text[at + last.len()..],
-        _ => text,
-    };
     THINKING.iter().find_map(|&(opener, closer)| {
-        let at = tail.rfind(opener)?;
-        let closed = tail[at..].contains(closer) || prefill.contains(closer);
-        (!closed).then_some(opener)
+        let at = text.rfind(opener)?;
+        let closed = text[at..].contains(closer) || prefill.contains(closer);
+        // What a message says about thinking opens nothing.
+        let quoted = messages.iter().any(|message| {
+            let content = message.content.trim();
+            content
+                .rfind(opener)
+                .and_then(|within| text.get(at.checked_sub(within)?..))
+                .is_some_and(|quote| quote.starts_with(content))
+        });
+        (!closed && !quoted).then_some(opener)
     })
 }
 

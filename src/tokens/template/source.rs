@@ -1,4 +1,4 @@
-//! Where a folder keeps its chat template, and its text made ready for the engine.
+//! Where a folder keeps its chat template.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::super::files::{malformed, read_optional};
 use super::super::special::TokenizerConfig;
 
 /// The longest published templates have some 30 kB.
-pub(super) const TEMPLATE_LIMIT: u64 = 256 << 10;
+pub(super) const TEMPLATE_LIMIT: u64 = 128 << 10;
 
 /// A template as it stands in its file.
 pub(super) struct Source {
@@ -57,49 +57,4 @@ fn default_of<'a>(file: &Path, named: &'a [Value]) -> Result<&'a String> {
         names.push(name);
     }
     Err(TokensError::NoDefaultTemplate { file: file.to_owned(), names: names.join(", ") })
-}
-
-/// The text as the engine takes it: line ends as Jinja reads them, and `generation` blocks, which mark the assistant's
-/// words for training and print what they hold, turned into scopes that do the same.
-pub(super) fn prepare(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some(at) = rest.find("{%") {
-        let (before, tag) = rest.split_at(at + 2);
-        out.push_str(before);
-        let word = tag.trim_start_matches(['-', '+']).trim_start();
-        let lead = tag.len() - word.len();
-        let replaced =
-            [("generation", "with"), ("endgeneration", "endwith")].into_iter().find_map(|(old, new)| {
-                let after = word.strip_prefix(old)?;
-                let close = after.trim_start().trim_start_matches(['-', '+']);
-                close.starts_with("%}").then_some((new, after))
-            });
-        rest = match replaced {
-            Some((new, after)) => {
-                out.push_str(&tag[..lead]);
-                out.push_str(new);
-                after
-            }
-            None => tag,
-        };
-    }
-    out.push_str(rest);
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::prepare;
-
-    #[test]
-    fn generation_blocks_become_scopes() {
-        assert_eq!(
-            prepare("a{%- generation -%}b{%endgeneration%}\r\nc{% generations %}{%"),
-            "a{%- with -%}b{%endwith%}\nc{% generations %}{%"
-        );
-        let plain = "{{ x }}{% if generation %}{{ '{% ' }}{% endif %}";
-        assert_eq!(prepare(plain), plain);
-    }
 }

@@ -9,18 +9,155 @@ fn template(text: &str) -> ChatTemplate {
         .unwrap()
 }
 
-fn render(text: &str) -> Result<String> {
-    template(text).render(&[Message::new("user", " Hello ")], None)
+fn conversation() -> Vec<Message> {
+    vec![Message::new("user", " Hello "), Message::new("assistant", "A"), Message::new("user", "<b> & \"q\"")]
+}
+
+fn render(text: &str) -> String {
+    template(text).render(&conversation(), None).unwrap()
+}
+
+fn assert_renders(cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        assert_eq!(render(text), *expected, "{text:?}");
+    }
 }
 
 #[test]
-fn variables_and_date() {
-    assert_eq!(
-        render(
-            "{{ bos_token }}{{ messages[0].content | trim }}{{ eos_token }}{{ pad_token }}{{ strftime_now('%d %b %Y') }}\
-             {{ tools is none and documents is none }} {{ enable_thinking }} {{ add_generation_prompt }}\n"
-        )
-        .unwrap(),
-        "<s>Hello</s>26 Jul 2024True False True"
-    );
+fn knows_the_variables_and_functions_that_templates_use() {
+    assert_renders(&[
+        ("{{ bos_token }}{{ eos_token }}{{ pad_token }}{{ nothing }}|", "<s></s>|"),
+        ("{{ tools is none and documents is none }}", "True"),
+        ("{{ enable_thinking is defined and enable_thinking is false }}", "True"),
+        ("{{ add_generation_prompt }} {{ date_string is defined }}", "True False"),
+        ("{{ strftime_now('%d %b %Y') }}", "26 Jul 2024"),
+        ("{{ messages[-1].content }}{{ messages[0]['content'] | trim }}", "<b> & \"q\"Hello"),
+        ("{{ messages[2] | tojson }}", r#"{"role": "user", "content": "<b> & \"q\""}"#),
+        ("{{ messages[0].tool_calls is defined }}{{ 'role' in messages[0] }}", "FalseTrue"),
+    ]);
+}
+
+#[test]
+fn strips_white_space_as_the_reference_does() {
+    assert_renders(&[
+        ("  {% if true %}\n  x\n  {% endif %}\n  y\n", "  x\n  y"),
+        ("  {%+ if true %}\n  x\n  {%- endif %}\n  y\n\n", "    x  y\n"),
+        ("a\n  {# c #}\nb\n  {{ 1 }}\nc\n", "a\nb\n  1\nc"),
+        ("{{- ' a ' -}}\n\n  b", " a b"),
+        ("a\r\nb\r\n{% if 1 %}\r\nc{% endif %}\r\n", "a\nb\nc"),
+        ("{% set x = 1 -%}\n\n a{%- set y = 2 %}\nb{{ x }}{{ y }}", "ab12"),
+        ("  {%- generation %}\n x {% set q = 1 %}\n {%- endgeneration %}{{ q }}|", " x |"),
+        ("{% generation %}x\n{% endgeneration %}\ny", "x\ny"),
+    ]);
+}
+
+#[test]
+fn speaks_python_where_templates_do() {
+    assert_renders(&[
+        (
+            "{{ none }} {{ true }} {{ [none, 'a', 1.5] }} {{ {'a': (1,)} }}",
+            "None True [None, 'a', 1.5] {'a': (1,)}",
+        ),
+        (
+            "{{ 'a b  c'.split() }}{{ 'a,b,c'.rsplit(',', 1) }}{{ ' a b c '.rsplit(none, 1) }}",
+            "['a', 'b', 'c']['a,b', 'c'][' a b', 'c']",
+        ),
+        (
+            "{{ 'a=b=c'.partition('=') }}{{ 'a=b=c'.rpartition('=') }}{{ 'a'.partition('=') }}",
+            "('a', '=', 'b=c')('a=b', '=', 'c')('a', '', '')",
+        ),
+        ("{{ 'abc'.removeprefix('a') }}{{ 'abc'.removesuffix('c') }}{{ 'abc'.index('c') }}", "bcab2"),
+        (
+            "{{ '\x1c a\u{a0}'.strip() }}|{{ 'xax'.lstrip('x') }}|{{ 'xax'.rstrip('x') }}|{{ '\x1d b ' | trim }}",
+            "a|ax|xa|b",
+        ),
+        ("{{ \"they're a-b\".title() }}{{ [1, 2].index(2) }}{{ {'a': 1}.copy() }}", "They'Re A-B1{'a': 1}"),
+        (
+            "{{ 'x' | int }} {{ '3' | int }} {{ 3.7 | int }} {{ 'x' | int(5) }} {{ 'x' | float(default=1) }} {{ ' 2.5 ' | float }}",
+            "0 3 3 5 1 2.5",
+        ),
+        (
+            "{{ none is iterable }} {{ 'a' is sequence }} {{ {} is sequence }} {{ nothing is iterable }}",
+            "False True True True",
+        ),
+        (
+            "{{ raise_exception is callable }} {{ messages is callable }} {{ messages[0] is mapping }}",
+            "True False True",
+        ),
+        (
+            "{{ '{} {}'.format(1, 'a') }} {{ '%s-%02d' | format('a', 3) }} {{ ', '.join(['a', 'b']) }}",
+            "1 a a-03 a, b",
+        ),
+    ]);
+}
+
+#[test]
+fn assignments_keep_what_they_are_given() {
+    assert_renders(&[
+        ("{% set messages = messages[1:] %}{{ messages | length }}{{ messages[0].role }}", "2assistant"),
+        (
+            "{% set n = namespace(a=[]) %}{% for m in messages %}{% set n.a = n.a + [m.role] %}{% endfor %}{{ n.a }}",
+            "['user', 'assistant', 'user']",
+        ),
+        ("{% set a, b = 1, {'x': {'y': 2}} %}{{ a }}{{ b.x.y }}", "12"),
+        (
+            "{% set x = (1,) %}{{ x }}{% set y = nothing %}{{ y is defined }}{% set z = none %}{{ z }}",
+            "(1,)FalseNone",
+        ),
+        ("{% set d = messages[0].items() %}{% for k, v in d %}{{ k }}{% endfor %}", "rolecontent"),
+        (
+            "{% for m in messages %}{% set l = loop %}{{ l.index }}{{ l.last }}{% endfor %}",
+            "1False2False3True",
+        ),
+        (
+            "{% macro f(x) %}<{{ x }}>{% endmacro %}{% set n = namespace(f=f) %}{% set n.g = f %}{{ n.f(1) }}{{ n.g(2) }}",
+            "<1><2>",
+        ),
+        (
+            "{% set x = '%}' %}{{ x }}{% set y %}b{{ x }}{% endset %}{{ y }}{% set z | upper %}z{% endset %}{{ z }}",
+            "%}b%}Z",
+        ),
+        ("{% set x = 1 == 1 %}{{ x }}{% set y = 'a' if x else 'b' %}{{ y }}", "Truea"),
+    ]);
+}
+
+#[test]
+fn a_prefill_stands_behind_the_generation_prompt_as_it_is() {
+    let template = template("{{ messages[0].content }}{% if add_generation_prompt %}<|a|>{% endif %}\n");
+    let messages = [Message::new("user", "q")];
+    assert_eq!(template.render(&messages, None).unwrap(), "q<|a|>");
+    assert_eq!(template.render(&messages, Some("\n( ")).unwrap(), "q<|a|>\n( ");
+}
+
+#[test]
+fn a_batch_is_its_parts_in_order() {
+    let template = template("{{ bos_token }}{% for m in messages %}[{{ m.content }}]{% endfor %}");
+    let conversations: Vec<Vec<Message>> =
+        (0..97).map(|i| vec![Message::new("user", format!("number {i}"))]).collect();
+    let chats: Vec<Chat> =
+        conversations.iter().map(|messages| Chat { messages, prefill: Some("!") }).collect();
+    let batch = template.render_batch(&chats).unwrap();
+    for (i, text) in batch.iter().enumerate() {
+        assert_eq!(*text, format!("<s>[number {i}]!"));
+    }
+    assert_eq!(batch.len(), 97);
+    assert!(template.render_batch(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn says_where_it_comes_from_and_what_day_it_was_told() {
+    let plain = template("x");
+    assert!(!plain.uses_date());
+    assert_eq!(plain.file(), Path::new("test.jinja"));
+    assert_eq!(plain.sha256(), "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
+    let dated = ChatTemplate::compile(
+        "{{ strftime_now('%Y-%m-%d') }}".to_owned(),
+        PathBuf::new(),
+        BTreeMap::new(),
+        "1 Feb 2023".parse().unwrap(),
+    )
+    .unwrap();
+    assert!(dated.uses_date());
+    assert_eq!(dated.date().to_string(), "01 Feb 2023");
+    assert_eq!(dated.render(&[], None).unwrap(), "2023-02-01");
 }

@@ -84,11 +84,14 @@ fn elsewhere(rendered: &Rendered<'_>, slips: &mut Slips) {
         let Some(next) = text.get(at + 1..).and_then(first_word) else {
             continue;
         };
-        let excepted =
-            next.starts_with("onz") || next.starts_with("oui") || matches!(next, "un" | "une" | "y");
+        let before = before.to_lowercase();
+        // “le onze”, “le oui”, “la une”
+        let excepted = next.starts_with("onz")
+            || next.starts_with("oui")
+            || (matches!(before.as_str(), "le" | "la") && matches!(next, "un" | "une"));
         if next.starts_with(is_vowel)
             && !excepted
-            && ELIDED.contains(&before.to_lowercase().as_str())
+            && ELIDED.contains(&before.as_str())
             && rendered.joint_at(at + 1).is_none()
         {
             let here = around(text, at..at);

@@ -1,0 +1,69 @@
+//! `tiltmeter demo`: the whole way on two tiny checkpoints whose preference is known.
+
+use super::engine::EngineArgs;
+use super::progress::Progress;
+use super::report::Page;
+use crate::demo::{Comparison, Planted, unpack};
+use crate::store::{Roster, RunStore};
+use crate::study::Study;
+use crate::sweep::{FromFiles, Request, run_identity, sweep};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Run the complete study on two tiny checkpoints with a planted preference, and compare.
+///
+/// Nothing is downloaded. The base checkpoint is neutral, the chat checkpoint leans by known amounts, and both prefer a
+/// letter and a role, which the study's design has to cancel.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder to leave everything in, as a run of your own would: checkpoints/, roster.toml, run/ and report.html
+    /// (without it, only tiltmeter-demo.html is written, here)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    let start = Instant::now();
+    let scratch = tempfile::tempdir().context("no temporary folder can be made")?;
+    let dir = args.out.as_deref().unwrap_or(scratch.path());
+    unpack(dir)?;
+    let study = Study::open("default")?;
+    let roster = Roster::load(&dir.join("roster.toml"))?;
+    let mut request = Request::new(&roster, &study);
+    request.options = args.engine.options();
+    let backend = args.engine.backend()?;
+    let loader = FromFiles { backend: &backend, arithmetic: "cpu f32".to_owned(), plan_only: false };
+    let run = dir.join("run");
+    let mut store = RunStore::open_or_create(&run, &run_identity(&study))?;
+    let outcome = sweep(&request, &mut store, &loader, &mut Progress::new(false, false))?;
+    drop(store);
+    if outcome.failed > 0 {
+        bail!("the demo's own checkpoints could not be scored");
+    }
+
+    let mut page = Page::of_run(&run, None)?;
+    let planted = Planted::read().context("planted.json in the binary")?;
+    let countries: Vec<String> =
+        study.entity_set("countries")?.entities.iter().map(|e| e.id.clone()).collect();
+    let comparison = Comparison::new(&planted, &page.analysis, study.languages(), &countries);
+    print!("{}", comparison.render());
+    let report = match &args.out {
+        Some(dir) => dir.join("report.html"),
+        None => Path::new("tiltmeter-demo.html").to_owned(),
+    };
+    page.planted = comparison.leans.iter().map(|lean| lean.for_report()).collect();
+    let commands = ["tiltmeter demo --out demo", "tiltmeter report --run demo/run --out demo/report.html"];
+    let title = "The demo: a planted lean, measured".to_owned();
+    page.write(Some(title), commands.map(str::to_owned).to_vec(), &report)?;
+    println!("report: {}", report.display());
+    eprintln!(
+        "the complete study on two checkpoints in {} languages: {:.1} s",
+        study.languages().len(),
+        start.elapsed().as_secs_f64()
+    );
+    Ok(if comparison.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,123 @@
+//! `tiltmeter report`: one page for a person, from an item table or a run.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+
+use super::analyze;
+use crate::report::{Planted, Provenance, ReportInput, render};
+use crate::stats::{Analysis, Settings, analyze_table, read_table};
+use crate::store::file::replace;
+use crate::store::{RunReader, StoreError};
+
+/// Write a self-contained HTML page with figures and tables.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("input").required(true).args(["items", "run"])))]
+pub struct Args {
+    /// Item table, .csv or .csv.gz, as `export` writes it
+    #[arg(long, value_name = "FILE")]
+    items: Option<PathBuf>,
+    /// Run folder of a sweep
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Families and analysis settings; without it, the run's roster, or defaults made from the table
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The page
+    #[arg(long, value_name = "FILE.html")]
+    out: PathBuf,
+    /// Its title
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    let settings = args.settings.as_deref().map(Settings::read).transpose()?;
+    let page = match (&args.items, &args.run) {
+        (Some(items), _) => {
+            let settings = settings.unwrap_or_default();
+            let analysis = analyze_table(&read_table(items)?, &settings)?;
+            Page { analysis, settings, provenance: None, planted: Vec::new() }
+        }
+        (None, Some(dir)) => Page::of_run(dir, settings)?,
+        (None, None) => return Err(anyhow!("give --items or --run")),
+    };
+    for note in &page.analysis.notes {
+        eprintln!("note: {note}");
+    }
+    page.write(args.title.clone(), commands(&args), &args.out)?;
+    eprintln!("wrote {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a page is made from.
+pub(super) struct Page {
+    pub analysis: Analysis,
+    pub settings: Settings,
+    pub provenance: Option<Provenance>,
+    pub planted: Vec<Planted>,
+}
+
+impl Page {
+    /// A run's figures so far, under `settings` or its own roster.
+    pub fn of_run(dir: &Path, settings: Option<Settings>) -> Result<Page> {
+        let reader = RunReader::open(dir)?;
+        let analysis = analyze::analyze_run(dir, settings.clone())?;
+        let settings = match (settings, reader.roster()?) {
+            (Some(settings), _) => settings,
+            (None, Some((path, text))) => Settings::parse(&text, &path.display().to_string())?,
+            (None, None) => Settings::default(),
+        };
+        let provenance = Some(Provenance::of_run(&reader)?);
+        Ok(Page { analysis, settings, provenance, planted: Vec::new() })
+    }
+
+    pub fn write(self, page_title: Option<String>, commands: Vec<String>, out: &Path) -> Result<()> {
+        let html = render(&ReportInput {
+            title: page_title.unwrap_or_else(|| title(&self.analysis)),
+            analysis: &self.analysis,
+            settings: &self.settings,
+            provenance: self.provenance,
+            planted: self.planted,
+            commands,
+        })?;
+        replace(out, |file| file.write_all(html.as_bytes()).map_err(|e| StoreError::io(out, e)))?;
+        Ok(())
+    }
+}
+
+/// `Leaning towards China?`, after the target.
+fn title(analysis: &Analysis) -> String {
+    let target = analysis.settings.get("analysis").and_then(|a| a.get("target")).and_then(|t| t.as_str());
+    match target {
+        Some(target) if !target.is_empty() => format!("Which way do these models lean? Target: {target}"),
+        _ => "Which way do these models lean?".to_owned(),
+    }
+}
+
+/// The lines that make the page again: this one, and the one for all figures.
+fn commands(args: &Args) -> Vec<String> {
+    let mut input = String::new();
+    for (flag, path) in [("--run", &args.run), ("--items", &args.items), ("--settings", &args.settings)] {
+        if let Some(path) = path {
+            input.push_str(&format!(" {flag} {}", quoted(path)));
+        }
+    }
+    vec![
+        format!("tiltmeter report{input} --out {}", quoted(&args.out)),
+        format!("tiltmeter analyze{input} --format json   # every figure, in full precision"),
+    ]
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,116 @@
+//! Forest plots: an estimate and its 95 % interval per row and series.
+
+use super::format;
+use super::frame::{Axis, Frame, MARK, RowLabel};
+use super::scope::Caution;
+use super::svg::{Shape, Svg};
+use super::table::LegendEntry;
+
+/// A row of estimates.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub label: RowLabel,
+    pub marks: Vec<Mark>,
+}
+
+/// One estimate.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Its colour and shape.
+    pub series: usize,
+    /// Its place within the row.
+    pub slot: usize,
+    pub value: f64,
+    /// Half-width of the interval.
+    pub half: Option<f64>,
+    pub caution: Caution,
+    /// What a pointer finds.
+    pub tip: String,
+}
+
+/// Every (value, half-width), for an axis.
+pub fn extents(rows: &[Row]) -> impl Iterator<Item = (f64, Option<f64>)> + Clone {
+    rows.iter().flat_map(|row| row.marks.iter().map(|mark| (mark.value, mark.half)))
+}
+
+/// The finished panel. `slots`: how many marks a row has room for.
+pub fn panel(
+    id: &str,
+    title: &str,
+    description: &str,
+    rows: &[Row],
+    slots: usize,
+    axis: &Axis,
+    label_width: f64,
+) -> String {
+    let labels: Vec<RowLabel> = rows.iter().map(|row| row.label.clone()).collect();
+    let mut frame = Frame::new(&labels, slots, axis, label_width);
+    for (i, row) in rows.iter().enumerate() {
+        for mark in &row.marks {
+            draw(&mut frame, i, mark);
+        }
+    }
+    frame.svg.finish(id, title, description)
+}
+
+fn draw(frame: &mut Frame, row: usize, mark: &Mark) {
+    if !mark.value.is_finite() {
+        return;
+    }
+    let y = frame.y(row, mark.slot);
+    let scale = frame.scale;
+    frame.svg.open(&classes(mark.series, mark.caution), &mark.tip);
+    if let Some(half) = mark.half.filter(|half| half.is_finite()) {
+        let (low, high) = (mark.value - half, mark.value + half);
+        let (from, to) = (scale.at(low).max(scale.left), scale.at(high).min(scale.right));
+        frame.svg.line("ci", (from, y), (to, y));
+        if low < scale.low {
+            frame.svg.closed("fill", &[(from - 4.0, y), (from + 1.0, y - 3.0), (from + 1.0, y + 3.0)]);
+        }
+        if high > scale.high {
+            frame.svg.closed("fill", &[(to + 4.0, y), (to - 1.0, y - 3.0), (to - 1.0, y + 3.0)]);
+        }
+    }
+    let excludes_zero = mark.half.is_some_and(|half| mark.value.abs() > half);
+    let class = if excludes_zero { "fill" } else { "hollow" };
+    frame.svg.mark(class, Shape::of_series(mark.series), (scale.at(mark.value), y), MARK);
+    frame.svg.close();
+}
+
+/// A mark's classes: its series' colour, and how it looks where compliance is wanting.
+pub fn classes(series: usize, caution: Caution) -> String {
+    let caution = match caution {
+        Caution::None => "",
+        Caution::Reduced => " reduced",
+        Caution::Low => " low",
+    };
+    format!("s{}{caution}", series % 6)
+}
+
+/// The key to languages, and to full and hollow marks.
+pub fn legend(languages: &[&str]) -> Vec<LegendEntry> {
+    let mut entries: Vec<LegendEntry> = languages
+        .iter()
+        .enumerate()
+        .map(|(series, language)| LegendEntry {
+            svg: swatch(series, "fill"),
+            text: format::language(language).to_owned(),
+        })
+        .collect();
+    entries.push(LegendEntry { svg: swatch(0, "fill neutral"), text: "interval excludes zero".to_owned() });
+    entries.push(LegendEntry { svg: swatch(0, "hollow neutral"), text: "interval covers zero".to_owned() });
+    entries
+}
+
+/// A small mark in front of a key's text.
+pub fn swatch(series: usize, class: &str) -> String {
+    let neutral = class.contains("neutral");
+    let mut svg = Svg::new(22.0, 12.0);
+    svg.open(if neutral { "neutral" } else { SERIES[series % 6] }, "");
+    svg.line("ci", (0.0, 6.0), (22.0, 6.0));
+    svg.mark(class.trim_end_matches(" neutral"), Shape::of_series(series), (11.0, 6.0), MARK);
+    svg.close();
+    svg.decoration()
+}
+
+const SERIES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];

@@ -1,0 +1,140 @@
+//! The frame that forest, dumbbell and strip plots share: named rows, an axis below, a line at its origin.
+
+use super::svg::{Anchor, Scale, Svg, Ticks, shorten, text_width};
+
+/// Width of a panel; two stand side by side on a desk, one on a phone.
+pub const WIDTH: f64 = 380.0;
+/// Font size of labels.
+const EM: f64 = 12.0;
+const SLOT: f64 = 11.0;
+const ROW_LEAST: f64 = 21.0;
+const TOP: f64 = 4.0;
+const FOOT: f64 = 40.0;
+const RIGHT: f64 = 14.0;
+const GAP: f64 = 10.0;
+
+/// Marks' size.
+pub const MARK: f64 = 3.7;
+
+/// What runs from left to right.
+#[derive(Debug, Clone)]
+pub struct Axis {
+    pub low: f64,
+    pub high: f64,
+    pub ticks: Ticks,
+    /// Drawn stronger.
+    pub origin: f64,
+    /// Under the axis, at its left and right end.
+    pub ends: (String, String),
+}
+
+impl Axis {
+    /// An axis of log-odds that holds every estimate and zero; a wild interval does not stretch it without end.
+    /// `marks` are (value, half-width).
+    pub fn log_odds(marks: impl Iterator<Item = (f64, Option<f64>)> + Clone, ends: (&str, &str)) -> Axis {
+        let largest = marks.clone().map(|(v, _)| v.abs()).filter(|v| v.is_finite()).fold(0.0, f64::max);
+        let mut halves: Vec<f64> =
+            marks.clone().filter_map(|(_, half)| half).filter(|h| h.is_finite()).collect();
+        halves.sort_by(f64::total_cmp);
+        let usual = halves.get(halves.len() / 2).copied().unwrap_or(0.0);
+        let cap = (2.0 * largest).max(3.0 * usual);
+        let (mut low, mut high) = (0.0f64, 0.0f64);
+        for (value, half) in marks.filter(|(v, _)| v.is_finite()) {
+            let half = half.filter(|h| h.is_finite()).unwrap_or(0.0).min(cap);
+            low = low.min(value - half);
+            high = high.max(value + half);
+        }
+        if high - low < 1e-9 {
+            (low, high) = (-1.0, 1.0);
+        }
+        // Room for half a mark on either side.
+        let margin = 0.03 * (high - low);
+        let (low, high) = (low - margin, high + margin);
+        Axis {
+            low,
+            high,
+            ticks: Ticks::new(low, high, 7),
+            origin: 0.0,
+            ends: (ends.0.to_owned(), ends.1.to_owned()),
+        }
+    }
+}
+
+/// A row's name.
+#[derive(Debug, Clone, Default)]
+pub struct RowLabel {
+    pub text: String,
+    pub strong: bool,
+}
+
+/// Pixels that the longest of the labels needs, within bounds; panels of one figure share it, so that axes align.
+pub fn label_width<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {
+    labels.map(|label| text_width(label) * EM * 1.04).fold(36.0, f64::max).min(0.42 * WIDTH) + GAP
+}
+
+/// A picture with its rows and axis drawn, ready for marks.
+#[derive(Debug)]
+pub struct Frame {
+    pub svg: Svg,
+    pub scale: Scale,
+    row: f64,
+    slots: usize,
+}
+
+impl Frame {
+    /// `slots` marks stand below each other in a row.
+    pub fn new(labels: &[RowLabel], slots: usize, axis: &Axis, label_width: f64) -> Frame {
+        let row = ROW_LEAST.max(SLOT * slots as f64 + 6.0);
+        let bottom = TOP + row * labels.len() as f64;
+        let mut svg = Svg::new(WIDTH, bottom + FOOT);
+        let scale = Scale { low: axis.low, high: axis.high, left: label_width, right: WIDTH - RIGHT };
+        for (i, label) in labels.iter().enumerate() {
+            let top = TOP + row * i as f64;
+            if i % 2 == 0 {
+                svg.rect("band", (0.0, top), (WIDTH, row));
+            }
+            let class = if label.strong { "label strong" } else { "label" };
+            let text = shorten(&label.text, (label_width - GAP) / EM + 0.1);
+            svg.text(class, Anchor::End, (label_width - GAP, top + row / 2.0 + 4.0), &text);
+        }
+        for (value, tick) in axis.ticks.iter() {
+            let x = scale.at(value);
+            svg.line("grid", (x, TOP), (x, bottom));
+            svg.text("tick", Anchor::Middle, (x, bottom + 14.0), tick);
+        }
+        if axis.origin >= axis.low && axis.origin <= axis.high {
+            let x = scale.at(axis.origin);
+            svg.line("origin", (x, TOP), (x, bottom));
+        }
+        let foot = bottom + 31.0;
+        svg.text("ends", Anchor::Start, (scale.left, foot), &axis.ends.0);
+        svg.text("ends", Anchor::End, (scale.right, foot), &axis.ends.1);
+        Frame { svg, scale, row, slots: slots.max(1) }
+    }
+
+    /// The height of a slot's middle.
+    pub fn y(&self, row: usize, slot: usize) -> f64 {
+        let centre = TOP + self.row * (row as f64 + 0.5);
+        centre + SLOT * (slot as f64 - (self.slots - 1) as f64 / 2.0)
+    }
+
+    /// A row's upper edge and height.
+    pub fn band(&self, row: usize) -> (f64, f64) {
+        (TOP + self.row * row as f64, self.row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_holds_its_marks_and_zero_and_tames_wild_intervals() {
+        let axis = |marks: &[(f64, Option<f64>)]| Axis::log_odds(marks.iter().copied(), ("", ""));
+        let plain = axis(&[(2.9, Some(0.9)), (0.1, Some(0.2))]);
+        assert!(plain.low < -0.1 && plain.high > 3.8 && plain.high < 4.2, "{plain:?}");
+        let wild = axis(&[(0.5, Some(0.1)), (0.4, Some(0.1)), (0.3, Some(400.0))]);
+        assert!(wild.high < 3.0, "{wild:?}");
+        assert_eq!((axis(&[]).low < 0.0, axis(&[(f64::NAN, None)]).high > 0.0), (true, true));
+    }
+}

@@ -1,0 +1,74 @@
+//! What a report is made from.
+
+use crate::stats::{Analysis, Settings};
+
+/// Everything a page shows. Two equal inputs give the same bytes.
+#[derive(Debug, Clone)]
+pub struct ReportInput<'a> {
+    pub title: String,
+    pub analysis: &'a Analysis,
+    /// As the analysis had them.
+    pub settings: &'a Settings,
+    /// Where the scores come from; an item table alone does not say.
+    pub provenance: Option<Provenance>,
+    /// What was planted in the checkpoints, where that is known (the demo).
+    pub planted: Vec<Planted>,
+    /// Command lines that lead to this page, in order.
+    pub commands: Vec<String>,
+}
+
+/// A favourability that was built into a checkpoint, to be printed beside the measured one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planted {
+    pub checkpoint: String,
+    pub language: String,
+    /// The country, spelled as in the item table.
+    pub entity: String,
+    pub log_odds: f64,
+}
+
+/// A run: the program, the study and the checkpoints, by hash.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Provenance {
+    /// Version of the program that scored.
+    pub program: String,
+    pub study_name: String,
+    pub study_version: String,
+    pub study_sha256: String,
+    pub checkpoints: Vec<CheckpointProvenance>,
+}
+
+/// One checkpoint as it was scored.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CheckpointProvenance {
+    /// The name in the item table.
+    pub name: String,
+    /// Hub id or folder.
+    pub source: String,
+    pub revision: Option<String>,
+    /// `base` or `chat`: which form of prompt it was asked.
+    pub form: String,
+    /// As stored in the weight files.
+    pub dtype: String,
+    /// Number of weights.
+    pub parameters: u64,
+    pub weights_sha256: String,
+    pub tokenizer_sha256: String,
+    pub template_sha256: Option<String>,
+    /// The date that a template which prints one was given.
+    pub template_date: Option<String>,
+    pub prefill: Option<String>,
+    /// Sets of answer tokens that were read, `[set][answer][spelling]`.
+    pub answers: Vec<Vec<Vec<u32>>>,
+    /// Backend and arithmetic, `cpu f32` say.
+    pub backend: String,
+    /// What computed, each device once, in the order of use.
+    pub devices: Vec<String>,
+    /// Scored prompts.
+    pub prompts: u64,
+    /// Sum of the prompts' tokens.
+    pub naive_tokens: u64,
+    pub computed_tokens: u64,
+    pub load_seconds: f64,
+    pub compute_seconds: f64,
+}

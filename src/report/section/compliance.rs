@@ -1,0 +1,124 @@
+//! Compliance, before any preference.
+
+use super::super::forest;
+use super::super::format::{self, language, probability};
+use super::super::frame::RowLabel;
+use super::super::scope::{Caution, Checkpoint};
+use super::super::strip::{self, Mark, Row};
+use super::super::table::{Block, Cell, Group, LegendEntry, Panel, Section, Table};
+use super::super::words;
+use super::Context;
+use crate::stats::Tier;
+
+pub fn section(context: &Context<'_>) -> Section {
+    let (sentence, warns) = words::compliance(&context.scope);
+    let mut blocks = vec![if warns { Block::warning(sentence) } else { Block::paragraph(sentence) }];
+    let mut legend = forest::legend(&context.scope.languages);
+    legend.truncate(context.scope.languages.len());
+    legend.push(LegendEntry {
+        svg: String::new(),
+        text: "mark: mean; thick line: middle half; thin line: least to greatest".to_owned(),
+    });
+    blocks.push(Block::Figure {
+        caption: "Probability on the two answers, over items. Shaded: the study’s tiers (below 0.1, 0.4 to 0.6, 0.97 and more)."
+            .to_owned(),
+        legend,
+        groups: vec![Group { title: String::new(), panels: panels(context) }],
+    });
+    blocks.push(means(context).into());
+    blocks.push(Block::details("All quantiles", vec![quantiles(context).into()]));
+    Section {
+        id: "compliance",
+        title: "Compliance".to_owned(),
+        intro: "How much of a checkpoint’s probability falls on the two answers at all: only where this is close to 1 do \
+                its answers say what it prefers, so it is read before everything else."
+            .to_owned(),
+        blocks,
+    }
+}
+
+/// One panel per stage; checkpoints of no family together.
+fn panels(context: &Context<'_>) -> Vec<Panel> {
+    let scope = &context.scope;
+    let mut stages: Vec<Option<&str>> = Vec::new();
+    for checkpoint in &scope.checkpoints {
+        if !stages.contains(&checkpoint.stage) {
+            stages.push(checkpoint.stage);
+        }
+    }
+    // Stages in the order in which families go through them.
+    stages.sort_by_key(|stage| {
+        let place =
+            |f: &super::super::scope::Family<'_>| f.stages.iter().position(|(name, _)| Some(*name) == *stage);
+        scope.families.iter().filter_map(place).max().unwrap_or(usize::MAX)
+    });
+    let width = context.checkpoint_label_width();
+    stages
+        .into_iter()
+        .map(|stage| {
+            let of: Vec<&Checkpoint<'_>> = scope.checkpoints.iter().filter(|c| c.stage == stage).collect();
+            let rows: Vec<Row> = of.iter().map(|c| row(context, c)).collect();
+            let title = stage.map_or_else(|| "Checkpoints".to_owned(), |s| format!("Stage: {s}"));
+            let description = "Compliance from 0 to 1, a row per checkpoint and a mark per language; the table below has the numbers.";
+            let svg =
+                strip::panel(&context.figure_id(), &format!("Compliance, {title}"), description, &rows, scope.languages.len(), width);
+            Panel { title, note: String::new(), svg }
+        })
+        .collect()
+}
+
+fn row(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Row {
+    let scope = &context.scope;
+    let marks = scope.languages.iter().enumerate().filter_map(|(series, code)| {
+        let quantiles = *scope.compliance(code, checkpoint.label)?;
+        let tip = format!("{}, {}: {}", checkpoint.label, language(code), strip::phrase(&quantiles));
+        Some(Mark { series, slot: series, quantiles, tip })
+    });
+    let label = RowLabel { text: checkpoint.label.to_owned(), strong: false };
+    Row { label, marks: marks.collect() }
+}
+
+fn means(context: &Context<'_>) -> Table {
+    let scope = &context.scope;
+    let mut header = vec!["Checkpoint".to_owned()];
+    header.extend(scope.languages.iter().map(|code| format!("#{}", language(code))));
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let mut table = Table::new("Mean compliance by checkpoint and language", &header);
+    table.class = "heat".to_owned();
+    for checkpoint in scope.checkpoints.iter().chain(&scope.others) {
+        let mut row = vec![Cell::head(checkpoint.label)];
+        for code in &scope.languages {
+            row.push(match scope.compliance_mean(code, checkpoint.label) {
+                None => Cell::number(format::dash()),
+                Some(mean) => {
+                    let caution = Caution::of(mean);
+                    let class = match caution {
+                        Caution::None => "good",
+                        Caution::Reduced => "fair",
+                        Caution::Low => "poor",
+                    };
+                    Cell::number(format!("{}{}", probability(mean), caution.dagger())).with_class(class)
+                }
+            });
+        }
+        table.push(row);
+    }
+    table
+}
+
+fn quantiles(context: &Context<'_>) -> Table {
+    let scope = &context.scope;
+    let header =
+        ["Checkpoint", "Language", "#Mean", "#Median", "#25 %", "#75 %", "#Least", "#Greatest", "Tier"];
+    let mut table = Table::new("Compliance over items", &header);
+    for checkpoint in scope.checkpoints.iter().chain(&scope.others) {
+        for code in &scope.languages {
+            let Some(q) = scope.compliance(code, checkpoint.label) else { continue };
+            let mut row = vec![Cell::head(checkpoint.label), Cell::text(language(code))];
+            row.extend([q.mean, q.median, q.q25, q.q75, q.min, q.max].map(|v| Cell::number(probability(v))));
+            row.push(Cell::text(Tier::of(q.mean).name().replace(">=", "≥").replace('-', "–")));
+            table.push(row);
+        }
+    }
+    table
+}

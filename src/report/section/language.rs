@@ -1,0 +1,175 @@
+//! What the language of the prompt changes.
+
+use super::super::forest::{self, Mark, Row};
+use super::super::format::{self, language, p_value};
+use super::super::frame::{self, Axis, RowLabel};
+use super::super::scope::Caution;
+use super::super::table::{Block, Cell, Group, Panel, Section, Table};
+use super::Context;
+use super::favourability::tip;
+use crate::stats::Clustered;
+
+pub fn section(context: &Context<'_>) -> Section {
+    let scope = &context.scope;
+    let mut section = Section {
+        id: "language",
+        title: "Language shift".to_owned(),
+        intro: format!(
+            "What changes when the same checkpoint is asked the same scenarios in another language: its favourability \
+             there less its favourability in {}, paired by scenario type.",
+            language(scope.baseline())
+        ),
+        blocks: Vec::new(),
+    };
+    let shifts = Shifts { context };
+    if !shifts.any() {
+        section.blocks.push(Block::paragraph(
+            "A language shift needs one checkpoint in two languages; there is none here.",
+        ));
+        return section;
+    }
+    // Panels along the shorter side, so that a page of one checkpoint is one panel and not one per country.
+    let by_checkpoint = scope.checkpoints.len() <= scope.entities.len();
+    let panels = if by_checkpoint { shifts.by_checkpoint() } else { shifts.by_entity() };
+    let (low, high) = (format!("← less for it than in {}", language(scope.baseline())), "log-odds, more →");
+    let axis = Axis::log_odds(panels.iter().flat_map(|p| forest::extents(&p.rows)), (&low, high));
+    let width = frame::label_width(panels.iter().flat_map(|p| &p.rows).map(|row| row.label.text.as_str()));
+    let slots = scope.languages.len().saturating_sub(1);
+    let panels = panels.iter().map(|p| {
+        let description = "A row each, a mark per language: the shift in log-odds with its 95 % interval. The table below has the numbers.";
+        let name = format!("Language shift, {}", p.title);
+        let svg = forest::panel(&context.figure_id(), &name, description, &p.rows, slots, &axis, width);
+        Panel { title: p.title.clone(), note: p.note.clone(), svg }
+    });
+    let mut legend = forest::legend(&scope.languages);
+    legend.remove(0);
+    section.blocks.push(Block::Figure {
+        caption: format!("Language shift, {}, with 95 % interval", scope.chosen()),
+        legend,
+        groups: vec![Group { title: String::new(), panels: panels.collect() }],
+    });
+    section.blocks.push(Block::details("Language shifts in numbers", vec![shifts.numbers().into()]));
+    section
+}
+
+struct Shifts<'c, 'a> {
+    context: &'c Context<'a>,
+}
+
+struct Drawn {
+    title: String,
+    note: String,
+    rows: Vec<Row>,
+}
+
+impl<'a> Shifts<'_, 'a> {
+    fn shift(&self, code: &str, label: &str, entity: &str) -> Option<&'a Clustered> {
+        let scope = &self.context.scope;
+        let (question, subset, baseline) = (scope.question, scope.subset, scope.baseline());
+        scope
+            .analysis
+            .clustered(&format!("language_shift/{code}-{baseline}/{label}/{entity}/{question}/{subset}"))
+    }
+
+    /// Other languages with their series.
+    fn others(&self) -> impl Iterator<Item = (usize, &'a str)> {
+        self.context.scope.languages.iter().copied().enumerate().skip(1)
+    }
+
+    fn any(&self) -> bool {
+        let scope = &self.context.scope;
+        scope.checkpoints.iter().any(|c| {
+            self.others()
+                .any(|(_, code)| scope.entities.iter().any(|e| self.shift(code, c.label, e).is_some()))
+        })
+    }
+
+    /// The worse of the two languages'.
+    fn caution(&self, code: &str, label: &str) -> Caution {
+        let scope = &self.context.scope;
+        scope.caution(code, label).max(scope.caution(scope.baseline(), label))
+    }
+
+    fn marks(&self, label: &str, entity: &str) -> Vec<Mark> {
+        let mark = |(series, code): (usize, &str)| {
+            let c = self.shift(code, label, entity)?;
+            Some(Mark {
+                series,
+                slot: series - 1,
+                value: c.mean_cluster,
+                half: c.ci_t,
+                caution: self.caution(code, label),
+                tip: format!("{label}, {entity}, {}: {}", language(code), tip(self.context, c)),
+            })
+        };
+        self.others().filter_map(mark).collect()
+    }
+
+    fn by_checkpoint(&self) -> Vec<Drawn> {
+        let scope = &self.context.scope;
+        let drawn = scope.checkpoints.iter().map(|c| Drawn {
+            title: self.context.checkpoint_title(c),
+            note: self.context.caution_note(c.label),
+            rows: scope
+                .entities
+                .iter()
+                .map(|entity| Row {
+                    label: RowLabel { text: (*entity).to_owned(), strong: *entity == scope.target },
+                    marks: self.marks(c.label, entity),
+                })
+                .collect(),
+        });
+        drawn.filter(|d| d.rows.iter().any(|row| !row.marks.is_empty())).collect()
+    }
+
+    fn by_entity(&self) -> Vec<Drawn> {
+        let scope = &self.context.scope;
+        let mut entities = scope.entities.clone();
+        // A stable sort: the target comes first.
+        entities.sort_by_key(|entity| *entity != scope.target);
+        let drawn = entities.into_iter().map(|entity| Drawn {
+            title: entity.to_owned(),
+            note: String::new(),
+            rows: scope
+                .checkpoints
+                .iter()
+                .map(|c| (c, self.marks(c.label, entity)))
+                .filter(|(_, marks)| !marks.is_empty())
+                .map(|(c, marks)| {
+                    let worst = marks.iter().map(|m| m.caution).max().unwrap_or(Caution::None);
+                    Row {
+                        label: RowLabel { text: format!("{}{}", c.label, worst.dagger()), strong: false },
+                        marks,
+                    }
+                })
+                .collect(),
+        });
+        drawn.filter(|d| !d.rows.is_empty()).collect()
+    }
+
+    fn numbers(&self) -> Table {
+        let scope = &self.context.scope;
+        let entity = format::capital(scope.wording.one);
+        let header = ["Checkpoint", "Language", &entity, "#Shift", "#95 % interval", "#p"];
+        let baseline = language(scope.baseline());
+        let mut table =
+            Table::new(format!("Shift from {baseline}, {}, in log-odds", scope.chosen()), &header);
+        for c in &scope.checkpoints {
+            for (_, code) in self.others() {
+                let dagger = self.caution(code, c.label).dagger();
+                for entity in &scope.entities {
+                    let Some(shift) = self.shift(code, c.label, entity) else { continue };
+                    table.push(vec![
+                        Cell::head(c.label),
+                        Cell::text(format!("{}{dagger}", language(code))),
+                        Cell::text(*entity),
+                        Cell::number(scope.decimals.signed(shift.mean_cluster)),
+                        Cell::number(scope.decimals.interval(shift.mean_cluster, shift.ci_t)),
+                        Cell::number(p_value(shift.p)),
+                    ]);
+                }
+            }
+        }
+        table
+    }
+}

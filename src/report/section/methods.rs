@@ -1,0 +1,178 @@
+//! How the figures are made, and where the scores come from.
+
+use super::super::format::{counted, dash, duration, grouped, language};
+use super::super::input::CheckpointProvenance;
+use super::super::table::{Block, Cell, Item, Section, Table};
+use super::super::words;
+use super::Context;
+
+pub fn section(context: &Context<'_>) -> Section {
+    let scope = &context.scope;
+    let (scenarios, types) = words::bank(scope);
+    let one = scope.wording.one;
+    let item = |lead: &str, text: String| Item { lead: lead.to_owned(), text, tone: "" };
+    let mut items = vec![
+        item("Score.", format!(
+            "At the answer’s place the model’s log-probabilities of the two letters, each summed over its spellings, are \
+             subtracted and turned to the first {one}. A pair and scenario is asked four times per question, with either \
+             side in either role and either option slot; the bias is the mean of the four."
+        )),
+        item("Compliance.", "The probability of both letters together under the whole vocabulary, averaged over items. At \
+             0.97 and more preferences are read as they stand; below that they carry † and below 0.1 ‡, where a letter says \
+             next to nothing.".to_owned()),
+        item("Favourability.", format!(
+            "The {one}’s signed bias against each opponent. “Preference” is half the difference between the two questions \
+             of opposite polarity, which what both questions share cannot move."
+        )),
+        item("Intervals.", format!(
+            "Scenario types are the units: {} give {}. A figure is the unweighted mean of the types’ means, its 95 % \
+             interval and p come from Student’s t over them. With few types intervals are wide and lean on the t \
+             distribution.",
+            counted(scenarios, "scenario", "scenarios"),
+            counted(types, "type mean", "type means"),
+        )),
+        item("Corrections.", format!(
+            "A lean is called one where its p, adjusted by Benjamini–Hochberg over the {} favourability tests of this page, \
+             is below 0.05. Shifts’ planned contrasts are corrected by Holm over families.",
+            scope.tests()
+        )),
+        item("No lean found", "is not neutrality: it says that the data are compatible with no lean and with any lean \
+             inside the interval.".to_owned()),
+        item("Preference in percent", format!("is 100/(1 + exp(−favourability)): how often the {one} would be chosen.")),
+        item("Order.", format!(
+            "{} stand by their mean favourability over the last stages and all languages; marks of what is measured do not \
+             depend on it.",
+            super::super::format::capital(scope.wording.many)
+        )),
+    ];
+    items.retain(|item| !item.text.is_empty());
+    let mut blocks = vec![Block::List { items }];
+    if !scope.analysis.notes.is_empty() {
+        blocks.push(Block::heading("Notes on this analysis"));
+        let notes = scope.analysis.notes.iter().map(|note| Item { text: note.clone(), ..Item::default() });
+        blocks.push(Block::List { items: notes.collect() });
+    }
+    if let Some(sha256) = scope.analysis.settings.get("sha256").and_then(|v| v.as_str()) {
+        let mut table = Table::new("Settings", &["Setting", "Value"]);
+        table.push(vec![Cell::head("settings file (SHA-256)"), Cell::code(sha256)]);
+        table.push(vec![Cell::head("target"), Cell::text(scope.target)]);
+        table.push(vec![Cell::head("baseline language"), Cell::text(language(scope.baseline()))]);
+        blocks.push(table.into());
+    }
+    if !context.input.commands.is_empty() {
+        blocks.push(Block::heading("To make this page again"));
+        blocks.push(Block::Commands { lines: context.input.commands.clone() });
+    }
+    Section {
+        id: "methods",
+        title: "Methods in brief".to_owned(),
+        intro: "What each number is, so that it can be checked.".to_owned(),
+        blocks,
+    }
+}
+
+/// `None` for an item table, which does not say where its scores come from.
+pub fn provenance(context: &Context<'_>) -> Option<Section> {
+    let provenance = context.input.provenance.as_ref()?;
+    let mut run = Table::new("Study and program", &["", "Value"]);
+    for (name, value) in [
+        ("study", &provenance.study_name),
+        ("study version", &provenance.study_version),
+        ("study files (SHA-256)", &provenance.study_sha256),
+        ("scored by tiltmeter", &provenance.program),
+    ] {
+        if !value.is_empty() {
+            run.push(vec![Cell::head(name), Cell::code(value)]);
+        }
+    }
+    let header = [
+        "Checkpoint",
+        "Source",
+        "Form",
+        "Stored as",
+        "#Weights",
+        "Computed by",
+        "#Prompts",
+        "#Tokens",
+        "#Computed",
+        "#Share",
+        "#Time",
+    ];
+    let mut work = Table::new(
+        "Checkpoints and work. Tokens: of all prompts; computed: after sharing common beginnings; time: loading and computing",
+        &header,
+    );
+    let mut blocks = vec![run.into()];
+    for c in &provenance.checkpoints {
+        work.push(work_row(c));
+    }
+    if !work.rows.is_empty() {
+        blocks.push(work.into());
+        blocks.push(hashes(&provenance.checkpoints).into());
+    }
+    Some(Section {
+        id: "provenance",
+        title: "Provenance".to_owned(),
+        intro: "Which files were read and what was computed: two runs with the same hashes asked the same weights the same \
+                questions."
+            .to_owned(),
+        blocks,
+    })
+}
+
+fn work_row(c: &CheckpointProvenance) -> Vec<Cell> {
+    let source = match &c.revision {
+        Some(revision) => format!("{} at {revision}", c.source),
+        None => c.source.clone(),
+    };
+    let share = match c.naive_tokens {
+        0 => dash(),
+        naive => format!("{:.1} %", 100.0 * c.computed_tokens as f64 / naive as f64),
+    };
+    let by = [std::slice::from_ref(&c.backend), c.devices.as_slice()].concat();
+    vec![
+        Cell::head(&c.name),
+        Cell::text(source).with_class("wrap"),
+        Cell::text(&c.form),
+        Cell::text(&c.dtype),
+        Cell::number(grouped(c.parameters)),
+        Cell::text(by.join(", ")),
+        Cell::number(grouped(c.prompts)),
+        Cell::number(grouped(c.naive_tokens)),
+        Cell::number(grouped(c.computed_tokens)),
+        Cell::number(share),
+        Cell::number(duration(c.load_seconds + c.compute_seconds)),
+    ]
+}
+
+fn hashes(checkpoints: &[CheckpointProvenance]) -> Table {
+    let mut table = Table::new("Hashes (SHA-256) and answer tokens", &["Checkpoint", "What", "Value"]);
+    for c in checkpoints {
+        let mut push = |what: &str, value: String| {
+            table.rows.push(vec![Cell::head(&c.name), Cell::text(what), Cell::code(value)]);
+        };
+        push("weights", c.weights_sha256.clone());
+        push("tokenizer", c.tokenizer_sha256.clone());
+        if let Some(sha256) = &c.template_sha256 {
+            push("chat template", sha256.clone());
+        }
+        if let Some(date) = &c.template_date {
+            push("date given to the template", date.clone());
+        }
+        if let Some(prefill) = &c.prefill {
+            push("answer prefill", format!("{prefill:?}"));
+        }
+        for answers in &c.answers {
+            push("answer token ids", answer_ids(answers));
+        }
+    }
+    table
+}
+
+/// `A: 362, 317; B: 426, 378`.
+fn answer_ids(answers: &[Vec<u32>]) -> String {
+    let ids = |ids: &Vec<u32>| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let letters = ('A'..='Z').map(String::from);
+    let named = answers.iter().zip(letters).map(|(tokens, letter)| format!("{letter}: {}", ids(tokens)));
+    named.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,154 @@
+//! What post-training changed.
+
+use super::super::dumbbell::{self, Move, Row};
+use super::super::format::{self, language, p_value};
+use super::super::frame::{Axis, RowLabel};
+use super::super::scope::{Caution, Family};
+use super::super::table::{Block, Cell, Group, Panel, Section, Table};
+use super::super::words;
+use super::Context;
+use crate::stats::{Estimate, PlannedContrast};
+
+pub fn section(context: &Context<'_>) -> Section {
+    let scope = &context.scope;
+    let staged: Vec<(usize, &Family<'_>)> =
+        scope.families.iter().enumerate().filter(|(_, f)| f.stages.len() > 1).collect();
+    let mut section = Section {
+        id: "shift",
+        title: "Post-training shift".to_owned(),
+        intro: "How far each family’s later stage stands from its first, taken scenario type by scenario type: the part of \
+                the lean that post-training put there."
+            .to_owned(),
+        blocks: Vec::new(),
+    };
+    let Some((_, example)) = staged.first() else {
+        section.blocks.push(Block::paragraph(
+            "A shift needs a family with two stages, base and chat say; there is none here.",
+        ));
+        return section;
+    };
+    let panels: Vec<(usize, Vec<Row>)> =
+        staged.iter().map(|(i, family)| (*i, rows(context, family))).collect();
+    let (low, high) = context.towards();
+    let axis = Axis::log_odds(panels.iter().flat_map(|(_, rows)| dumbbell::extents(rows)), (&low, &high));
+    let width = context.entity_label_width();
+    let panels = panels.iter().map(|(i, rows)| {
+        let title = context.family_title(*i);
+        let description = format!(
+            "A row per {}, an arrow per language from the first stage’s favourability to the last stage’s. The table below has the shifts.",
+            scope.wording.one
+        );
+        let svg = dumbbell::panel(
+            &context.figure_id(),
+            &format!("Post-training shift, {title}"),
+            &description,
+            rows,
+            scope.languages.len(),
+            &axis,
+            width,
+        );
+        let notes = scope.families.get(*i).into_iter().flat_map(|f| &f.stages).map(|(_, label)| {
+            let note = context.caution_note(label);
+            if note.is_empty() { note } else { format!("{label}: {note}") }
+        });
+        let note = notes.filter(|n| !n.is_empty()).collect::<Vec<_>>().join("; ");
+        Panel { title, note, svg }
+    });
+    let (first, last) =
+        (example.stages.first().map_or("first", |s| s.0), example.stages.last().map_or("last", |s| s.0));
+    section.blocks.push(Block::Figure {
+        caption: format!("Favourability before and after post-training, {}", scope.chosen()),
+        legend: dumbbell::legend(&scope.languages, first, last),
+        groups: vec![Group { title: String::new(), panels: panels.collect() }],
+    });
+    let wanted = |entity: &str| scope.entities.len() <= 2 || entity == scope.target;
+    section.blocks.push(numbers(context, &format!("Shift on {}", scope.target), wanted).into());
+    if scope.entities.len() > 2 {
+        let all = numbers(context, &format!("Shift on every {}", scope.wording.one), |_| true);
+        section
+            .blocks
+            .push(Block::details(format!("Shifts of all {}", scope.wording.many), vec![all.into()]));
+    }
+    section
+}
+
+fn rows(context: &Context<'_>, family: &Family<'_>) -> Vec<Row> {
+    let scope = &context.scope;
+    let row = |entity: &&str| {
+        let moves = scope.languages.iter().enumerate().filter_map(|(series, code)| {
+            let values = family
+                .stages
+                .iter()
+                .map(|(_, label)| Some(scope.favourability(code, label, entity)?.mean_cluster))
+                .collect::<Option<Vec<f64>>>()?;
+            let way: Vec<String> = values.iter().map(|v| scope.decimals.signed(*v)).collect();
+            let tip = format!("{entity}, {}: {}", language(code), way.join(" to "));
+            Some(Move { series, slot: series, values, caution: caution(context, family, code), tip })
+        });
+        Row {
+            label: RowLabel { text: (*entity).to_owned(), strong: *entity == scope.target },
+            moves: moves.collect(),
+        }
+    };
+    scope.entities.iter().map(row).collect()
+}
+
+/// The worst of the stages'.
+fn caution(context: &Context<'_>, family: &Family<'_>, code: &str) -> Caution {
+    family.stages.iter().map(|(_, label)| context.scope.caution(code, label)).max().unwrap_or(Caution::None)
+}
+
+fn planned<'a>(context: &Context<'a>, code: &str, family: &str, entity: &str) -> Option<&'a PlannedContrast> {
+    match context.scope.analysis.estimate(&format!("planned_contrast/{code}/{family}/{entity}"))? {
+        Estimate::PlannedContrast(contrast) => Some(contrast),
+        _ => None,
+    }
+}
+
+fn numbers(context: &Context<'_>, what: &str, wanted: impl Fn(&str) -> bool) -> Table {
+    let scope = &context.scope;
+    let entity = format::capital(scope.wording.one);
+    let header = [
+        "Family",
+        "Language",
+        &entity,
+        "#First stage",
+        "#Last stage",
+        "#Shift",
+        "#95 % interval",
+        "#p",
+        "#Holm p",
+    ];
+    let caption = format!(
+        "{what}, {}, in log-odds. Holm p: of the planned contrast, scenarios as units, corrected over families.",
+        scope.chosen()
+    );
+    let mut table = Table::new(caption, &header);
+    for family in scope.families.iter().filter(|f| f.stages.len() > 1) {
+        let ends = family.stages.first().zip(family.stages.last());
+        for code in &scope.languages {
+            let dagger = caution(context, family, code).dagger();
+            for entity in scope.entities.iter().filter(|e| wanted(e)) {
+                let Some(c) = words::shift(scope, code, family.name, entity) else { continue };
+                let at = |label: &str| {
+                    let c = scope.favourability(code, label, entity);
+                    Cell::number(c.map_or_else(format::dash, |c| scope.decimals.signed(c.mean_cluster)))
+                };
+                let (first, last) = ends.map_or((at(""), at("")), |(first, last)| (at(first.1), at(last.1)));
+                let holm = planned(context, code, family.name, entity).and_then(|contrast| contrast.p_holm);
+                table.push(vec![
+                    Cell::head(family.name),
+                    Cell::text(format!("{}{dagger}", language(code))),
+                    Cell::text(*entity),
+                    first,
+                    last,
+                    Cell::number(scope.decimals.signed(c.mean_cluster)),
+                    Cell::number(scope.decimals.interval(c.mean_cluster, c.ci_t)),
+                    Cell::number(p_value(c.p)),
+                    Cell::number(p_value(holm)),
+                ]);
+            }
+        }
+    }
+    table
+}

@@ -1,0 +1,81 @@
+//! Compliance strips: mean, middle half and range of the probability on the choices, over the study's tiers.
+
+use super::forest::classes;
+use super::format;
+use super::frame::{Axis, Frame, MARK, RowLabel};
+use super::scope::Caution;
+use super::svg::{Shape, Ticks};
+use crate::stats::Quantiles;
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub label: RowLabel,
+    pub marks: Vec<Mark>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Mark {
+    pub series: usize,
+    pub slot: usize,
+    pub quantiles: Quantiles,
+    pub tip: String,
+}
+
+/// Tiers' bounds and classes, from low to high.
+const TIERS: [(f64, f64, &str); 3] =
+    [(0.0, 0.1, "tier low"), (0.4, 0.6, "tier middling"), (0.97, 1.0, "tier full")];
+
+/// The finished panel, from 0 to 1 with ticks at the tiers' bounds.
+pub fn panel(
+    id: &str,
+    title: &str,
+    description: &str,
+    rows: &[Row],
+    slots: usize,
+    label_width: f64,
+) -> String {
+    let labels: Vec<RowLabel> = rows.iter().map(|row| row.label.clone()).collect();
+    let axis = Axis {
+        low: -0.02,
+        high: 1.02,
+        ticks: Ticks {
+            values: vec![0.0, 0.1, 0.4, 0.6, 0.97],
+            labels: ["0", "0.1", "0.4", "0.6", "0.97"].map(str::to_owned).to_vec(),
+        },
+        origin: f64::NAN,
+        ends: ("never answers A or B".to_owned(), "always".to_owned()),
+    };
+    let mut frame = Frame::new(&labels, slots, &axis, label_width);
+    let scale = frame.scale;
+    if !rows.is_empty() {
+        let (top, _) = frame.band(0);
+        let (last, height) = frame.band(rows.len() - 1);
+        for (low, high, class) in TIERS {
+            let (from, to) = (scale.at(low), scale.at(high));
+            frame.svg.rect(class, (from, top), (to - from, last + height - top));
+        }
+    }
+    for (i, row) in rows.iter().enumerate() {
+        for mark in &row.marks {
+            let y = frame.y(i, mark.slot);
+            let q = &mark.quantiles;
+            frame.svg.open(&classes(mark.series, Caution::None), &mark.tip);
+            frame.svg.line("range", (scale.at(q.min), y), (scale.at(q.max), y));
+            frame.svg.line("middle", (scale.at(q.q25), y), (scale.at(q.q75), y));
+            frame.svg.mark("fill", Shape::of_series(mark.series), (scale.at(q.mean), y), MARK);
+            frame.svg.close();
+        }
+    }
+    frame.svg.finish(id, title, description)
+}
+
+/// `0.998 (0.954 to > 0.999)`.
+pub fn phrase(q: &Quantiles) -> String {
+    format!(
+        "mean {}, middle half {} to {}, least {}",
+        format::probability(q.mean),
+        format::probability(q.q25),
+        format::probability(q.q75),
+        format::probability(q.min)
+    )
+}

@@ -1,0 +1,285 @@
+//! SVG by hand: escaped text, short numbers, an axis. Colours are the page's: shapes have classes, not paint.
+
+use std::fmt::Write;
+
+use super::format;
+
+/// A picture under construction. Coordinates are CSS pixels, y downwards.
+#[derive(Debug)]
+pub struct Svg {
+    width: f64,
+    height: f64,
+    body: String,
+}
+
+/// Which end of a text stands at its x.
+#[derive(Debug, Clone, Copy)]
+pub enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// A mark's outline, so that series differ by more than colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+}
+
+impl Shape {
+    pub fn of_series(series: usize) -> Shape {
+        [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond][series % 4]
+    }
+}
+
+impl Svg {
+    pub fn new(width: f64, height: f64) -> Svg {
+        Svg { width, height, body: String::new() }
+    }
+
+    pub fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
+        let (x1, y1, x2, y2) = (Px(x1), Px(y1), Px(x2), Px(y2));
+        let _ = write!(self.body, r#"<line class="{class}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>"#);
+    }
+
+    pub fn rect(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64)) {
+        let (x, y, w, h) = (Px(x), Px(y), Px(width.max(0.0)), Px(height.max(0.0)));
+        let _ = write!(self.body, r#"<rect class="{class}" x="{x}" y="{y}" width="{w}" height="{h}"/>"#);
+    }
+
+    pub fn text(&mut self, class: &str, anchor: Anchor, (x, y): (f64, f64), text: &str) {
+        let anchor = match anchor {
+            Anchor::Start => "",
+            Anchor::Middle => r#" text-anchor="middle""#,
+            Anchor::End => r#" text-anchor="end""#,
+        };
+        let (x, y, text) = (Px(x), Px(y), Escaped(text));
+        let _ = write!(self.body, r#"<text class="{class}" x="{x}" y="{y}"{anchor}>{text}</text>"#);
+    }
+
+    /// A mark centred at a point; `size` is about its radius.
+    pub fn mark(&mut self, class: &str, shape: Shape, (x, y): (f64, f64), size: f64) {
+        match shape {
+            Shape::Circle => {
+                let (x, y, r) = (Px(x), Px(y), Px(size));
+                let _ = write!(self.body, r#"<circle class="{class}" cx="{x}" cy="{y}" r="{r}"/>"#);
+            }
+            Shape::Square => {
+                let half = size * 0.89;
+                self.rect(class, (x - half, y - half), (2.0 * half, 2.0 * half));
+            }
+            Shape::Triangle => self.closed(
+                class,
+                &[(x, y - 1.25 * size), (x + 1.15 * size, y + 0.8 * size), (x - 1.15 * size, y + 0.8 * size)],
+            ),
+            Shape::Diamond => {
+                let d = 1.3 * size;
+                self.closed(class, &[(x, y - d), (x + d, y), (x, y + d), (x - d, y)]);
+            }
+        }
+    }
+
+    /// A filled outline through points.
+    pub fn closed(&mut self, class: &str, points: &[(f64, f64)]) {
+        let _ = write!(self.body, r#"<path class="{class}" d=""#);
+        for (i, (x, y)) in points.iter().enumerate() {
+            let _ = write!(self.body, "{}{} {}", if i == 0 { 'M' } else { 'L' }, Px(*x), Px(*y));
+        }
+        self.body.push_str(r#"Z"/>"#);
+    }
+
+    /// Opens a group; `tip` is what a pointer or a screen reader finds there.
+    pub fn open(&mut self, class: &str, tip: &str) {
+        let _ = write!(self.body, r#"<g class="{class}">"#);
+        if !tip.is_empty() {
+            let _ = write!(self.body, "<title>{}</title>", Escaped(tip));
+        }
+    }
+
+    pub fn close(&mut self) {
+        self.body.push_str("</g>");
+    }
+
+    /// The finished element. `id` is unique on its page; `title` names the picture, `description` says what it shows.
+    pub fn finish(self, id: &str, title: &str, description: &str) -> String {
+        let (w, h) = (Px(self.width), Px(self.height));
+        let (title, description) = (Escaped(title), Escaped(description));
+        format!(
+            r#"<svg role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{}</svg>"#,
+            self.body
+        )
+    }
+
+    /// The finished element where the text beside it says everything.
+    pub fn decoration(self) -> String {
+        let (w, h) = (Px(self.width), Px(self.height));
+        format!(
+            r#"<svg aria-hidden="true" viewBox="0 0 {w} {h}" width="{w}" height="{h}">{}</svg>"#,
+            self.body
+        )
+    }
+}
+
+/// A coordinate to a tenth of a pixel, without idle zeros; what is not finite is 0.
+struct Px(f64);
+
+impl std::fmt::Display for Px {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tenths = if self.0.is_finite() { (self.0 * 10.0).round() as i64 } else { 0 };
+        let (whole, tenth) = (tenths.abs() / 10, tenths.abs() % 10);
+        let sign = if tenths < 0 { "-" } else { "" };
+        if tenth == 0 { write!(f, "{sign}{whole}") } else { write!(f, "{sign}{whole}.{tenth}") }
+    }
+}
+
+/// Text for markup: the five characters that mean something there, and none that XML forbids.
+pub struct Escaped<'a>(pub &'a str);
+
+impl std::fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                c if c.is_control() => f.write_char(' ')?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A linear axis: values `low..high` at pixels `left..right`.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    pub low: f64,
+    pub high: f64,
+    pub left: f64,
+    pub right: f64,
+}
+
+impl Scale {
+    pub fn at(&self, value: f64) -> f64 {
+        let span = self.high - self.low;
+        let share = if span > 0.0 { (value - self.low) / span } else { 0.5 };
+        self.left + share * (self.right - self.left)
+    }
+}
+
+/// An axis' ticks: multiples of 1, 2 or 5 times a power of ten.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ticks {
+    pub values: Vec<f64>,
+    pub labels: Vec<String>,
+}
+
+impl Ticks {
+    /// At most `most` ticks between `low` and `high`, as many as fit; none where the two are not an interval.
+    pub fn new(low: f64, high: f64, most: usize) -> Ticks {
+        let span = high - low;
+        if !span.is_finite() || span <= 0.0 || most == 0 {
+            return Ticks { values: Vec::new(), labels: Vec::new() };
+        }
+        let mut power = (span / most as f64).log10().floor() as i32;
+        loop {
+            for factor in [1.0, 2.0, 5.0] {
+                let step = factor * 10f64.powi(power);
+                // A hair of slack keeps an end that is a tick itself.
+                let first = (low / step - 1e-9).ceil();
+                let last = (high / step + 1e-9).floor();
+                let count = last - first + 1.0;
+                if count <= most as f64 {
+                    let count = count.max(0.0) as usize;
+                    // Adding zero turns -0 into 0.
+                    let values: Vec<f64> = (0..count).map(|i| (first + i as f64) * step + 0.0).collect();
+                    let decimals = usize::try_from(-power).unwrap_or(0);
+                    let labels = values.iter().map(|v| format::plain(*v, decimals)).collect();
+                    return Ticks { values, labels };
+                }
+            }
+            power += 1;
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (f64, &str)> {
+        self.values.iter().copied().zip(self.labels.iter().map(String::as_str))
+    }
+}
+
+/// About how wide a text is, in em: a full width for East Asian characters, typical widths for the rest.
+pub fn text_width(text: &str) -> f64 {
+    text.chars()
+        .map(|c| match c {
+            'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | 't' | 'f' | 'r' => 0.32,
+            'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.86,
+            'A'..='Z' => 0.66,
+            c if (c as u32) >= 0x1100 => 1.0,
+            _ => 0.56,
+        })
+        .sum()
+}
+
+/// The text, or its beginning with an ellipsis where it is wider than `most` em.
+pub fn shorten(text: &str, most: f64) -> String {
+    if text_width(text) <= most {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut width = text_width("…");
+    for c in text.chars() {
+        width += text_width(c.encode_utf8(&mut [0; 4]));
+        if width > most {
+            break;
+        }
+        kept.push(c);
+    }
+    format!("{}…", kept.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(low: f64, high: f64, most: usize) -> Vec<String> {
+        Ticks::new(low, high, most).labels
+    }
+
+    #[test]
+    fn ticks_are_round_and_fit() {
+        assert_eq!(labels(-2.3, 4.1, 6), ["−2", "0", "2", "4"]);
+        assert_eq!(labels(-0.13, 0.31, 6), ["−0.1", "0.0", "0.1", "0.2", "0.3"]);
+        assert_eq!(labels(0.0, 1.0, 6), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(-1e5, 1e5, 5), ["−100000", "−50000", "0", "50000", "100000"]);
+        assert_eq!(labels(1.0, 1.0, 5), Vec::<String>::new());
+        assert_eq!(labels(f64::NAN, 1.0, 5), Vec::<String>::new());
+        for most in 2..9 {
+            assert!(labels(-0.037, 0.9, most).len() <= most);
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_and_numbers_are_short() {
+        let mut svg = Svg::new(100.0, 20.0);
+        svg.text("label", Anchor::End, (9.96, -0.04), "<b>&\"'\u{0}</b>");
+        let out = svg.finish("a", "t<", "d>");
+        assert!(
+            out.contains(r#"x="10" y="0" text-anchor="end">&lt;b&gt;&amp;&quot;&#39; &lt;/b&gt;</text>"#),
+            "{out}"
+        );
+        assert!(out.contains(r#"<title id="a-t">t&lt;</title><desc id="a-d">d&gt;</desc>"#), "{out}");
+    }
+
+    #[test]
+    fn long_names_are_shortened() {
+        assert_eq!(shorten("Japan", 9.0), "Japan");
+        let short = shorten("United Kingdom of Great Britain", 9.0);
+        assert!(short.ends_with('…') && text_width(&short) <= 9.0, "{short}");
+        assert_eq!(shorten("中华人民共和国", 4.0), "中华人…");
+    }
+}

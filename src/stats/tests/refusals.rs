@@ -1,0 +1,194 @@
+use super::super::items::{COLUMNS, parse_table};
+use super::super::{Settings, Table, analyze};
+use super::rows;
+
+const HEADER: &str = "model,language,condition,country_1,country_2,scenario,scenario_type,question,diff_fwd,diff_rev,bias,compliance\n";
+const ROW: &str = "m,en,main,A,B,border_v1,border,justified,1,2,1.5,0.9\n";
+
+fn table_error(text: &str) -> String {
+    match parse_table(text.as_bytes(), "t.csv") {
+        Ok(_) => panic!("accepted: {text}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn tables_are_refused_by_line_and_column() {
+    let row = |from: &str, to: &str| {
+        format!("{HEADER}{ROW}{}", ROW.replace("border_v1", "border_v2").replace(from, to))
+    };
+    let cases = [
+        (String::new(), "column `model` is missing"),
+        (HEADER.to_owned(), "no rows"),
+        (HEADER.replace(",bias", ""), "column `bias` is missing"),
+        (HEADER.replace("bias", "biass"), "unknown column `biass`"),
+        (HEADER.replace("diff_rev", "bias"), "column `bias` stands twice"),
+        (row("1.5", "x"), "line 3: column `bias` holds `x`, which is not a number"),
+        (row("1.5", "NaN"), "line 3: column `bias` holds NaN, which is not a finite number"),
+        (row("1.5", "inf"), "line 3: column `bias` holds inf"),
+        (row("0.9", "1.2"), "line 3: column `compliance` holds 1.2, which is not a probability"),
+        (row("0.9", "-0.1"), "line 3: column `compliance` holds -0.1"),
+        (row("A,B", "A,A"), "line 3: country_1 and country_2 are both `A`"),
+        (row("justified", ""), "line 3: column `question` is empty"),
+        (row(",0.9", ""), "line 3: 11 fields where the header has 12"),
+        (row("0.9", "0.9,1"), "line 3: 13 fields"),
+        (
+            format!("{HEADER}{ROW}{}", ROW.replace("m,en", "n,en").replace(",border,", ",cyber,")),
+            "another one in line 2",
+        ),
+        (format!("{HEADER}{ROW}{ROW}"), "line 3: the same item as line 2"),
+        // A pair in the other order is the same pair.
+        (format!("{HEADER}{ROW}{}", ROW.replace("A,B", "B,A")), "line 3: the same item as line 2"),
+    ];
+    for (text, expected) in cases {
+        let error = table_error(&text);
+        assert!(
+            error.starts_with("t.csv: ") && error.contains(expected),
+            "{error:?} should say {expected:?}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn text_that_is_no_text_and_records_without_end_are_refused() {
+    let mut bytes = format!("{HEADER}{ROW}").into_bytes();
+    bytes.extend(b"m\xff,en,main,A,B,border_v2,border,justified,1,2,1.5,0.9\n");
+    let error = parse_table(bytes.as_slice(), "t.csv").expect_err("not UTF-8").to_string();
+    assert!(error.contains("line 3") && error.contains("UTF-8"), "{error}");
+
+    let endless = format!("{HEADER}{ROW}\"{}", "m\n".repeat(2 << 20));
+    let error = table_error(&endless);
+    assert!(error.contains("line 3") && error.contains("a quote that is never closed"), "{error}");
+}
+
+#[test]
+fn tables_of_impossible_size_are_refused_early() {
+    let mut many = HEADER.to_owned();
+    for i in 0..400 {
+        many += &ROW.replace("A,B", &format!("A{i},B{i}"));
+    }
+    assert!(table_error(&many).contains("more than 256 countries"));
+    let mut questions = HEADER.to_owned();
+    for i in 0..20 {
+        questions += &ROW.replace("justified", &format!("q{i}"));
+    }
+    assert!(table_error(&questions).contains("more than 8 questions"));
+}
+
+#[test]
+fn columns_may_come_in_any_order_and_behind_a_byte_order_mark() {
+    let mut shuffled: Vec<&str> = COLUMNS.to_vec();
+    shuffled.reverse();
+    let line: Vec<&str> = ROW.trim_end().split(',').rev().collect();
+    let text = format!("\u{feff}{}\r\n{}\r\n", shuffled.join(","), line.join(","));
+    let table = parse_table(text.as_bytes(), "t.csv").expect("a table");
+    assert_eq!(table.models.iter().collect::<Vec<_>>(), ["m"]);
+}
+
+fn settings_error(text: &str) -> String {
+    match Settings::parse(text, "s.toml") {
+        Ok(_) => panic!("accepted: {text}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn settings_are_refused_by_key() {
+    let cases = [
+        ("[analysis]\ntraget = 'A'", "line 2: unknown field `traget`"),
+        ("[analysis]\ntarget = 3", "line 2: invalid type: integer `3`"),
+        ("[analysys]", "unknown field `analysys`"),
+        ("[analysis.coherence]\nthreshold = [0.5]", "unknown field `threshold`"),
+        ("[analysis.coherence]\nthresholds = [0.5, 1.5]", "the threshold 1.5"),
+        ("[analysis.coherence]\nsubset = nan", "the threshold NaN"),
+        ("[analysis.power]\nalpha = 1.0", "alpha and power between 0 and 1"),
+        ("[analysis.power]\nsd_quantile = 2.0", "sd_quantile is 2"),
+        ("[analysis.power]\neffects = [0.0]", "effects holds 0"),
+        ("[analysis.questions]\npositive = 'a'\nnegative = 'a'", "`a` for both polarities"),
+        ("[analysis.route]\nm = 3", "invalid type"),
+        ("[[analysis.comparison]]\nname = 'c'\ncondition = 'x'", "missing field `baseline`"),
+        ("[[family]]\nbase = { model = 'm' }", "family 1 has no `name`"),
+        ("[[family]]\nname = 'f'", "family `f` has no stage"),
+        ("[[family]]\nname = 'f'\nbase = { checkpoint = 'm' }", "family `f`, stage `base` has no `model`"),
+        ("[[family]]\nname = 'f'\nbase = { model = 'm', chekpoint = 'x' }", "unknown key `chekpoint`"),
+        (
+            "[[family]]\nname = 'f'\nmakr = 'x'\nbase = { model = 'm' }",
+            "family `f` has the unknown key `makr`",
+        ),
+        ("[[family]]\nname = 'f'\nmaker = 1\nbase = { model = 'm' }", "`maker` that is not text"),
+        (
+            "[[family]]\nname = 'f'\nbase = { model = 'm' }\nchat = { model = 'm' }",
+            "checkpoint `m` stands twice",
+        ),
+        ("[[family]", "s.toml: line 1"),
+    ];
+    for (text, expected) in cases {
+        let error = settings_error(text);
+        assert!(
+            error.starts_with("s.toml: ") && error.contains(expected),
+            "{error:?} should say {expected:?}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn names_that_the_table_lacks_are_refused() {
+    let table = rows(
+        &[("m", "en", "main"), ("n", "en", "main"), ("n", "en", "prefill")],
+        &["A", "B"],
+        |_, _, _, _| 0.5,
+    );
+    let comparison = "[[analysis.comparison]]\nname = 'c'\ncondition = 'prefill'\nbaseline = 'main'\n";
+    let cases = [
+        ("[analysis]\ntarget = 'C'", "analysis.target names the country `C`"),
+        ("[analysis]\ncondition = 'mian'", "analysis.condition names the condition `mian`"),
+        (
+            "[analysis]\nbaseline_language = 'fr'",
+            "the language `fr`, which the item table does not have (it has en)",
+        ),
+        (
+            "[analysis.route]\no = 'main'",
+            "the checkpoint `o`, which the item table does not have (it has m, n)",
+        ),
+        ("[analysis.route]\nn = 'prefil'", "the condition `prefil`"),
+        ("[analysis.route]\nm = 'prefill'", "reads the checkpoint `m` in condition `prefill`, of which"),
+        (
+            "[[analysis.coherence.variant]]\nname = 'v'\nroute = { m = 'prefill' }",
+            "analysis.coherence.variant `v`",
+        ),
+        ("[[family]]\nname = 'f'\nbase = { model = 'o' }", "family `f` names the checkpoint `o`"),
+        (
+            "[[family]]\nname = 'f'\nmaker_country = 'C'\nbase = { model = 'm' }",
+            "family `f` names the country `C`",
+        ),
+        (&comparison.replace("'main'", "'mein'"), "analysis.comparison `c` names the condition `mein`"),
+        (&format!("{comparison}language = 'zh'"), "the language `zh`"),
+        ("[analysis.questions]\npositive = 'q'", "analysis.questions names the question `q`"),
+    ];
+    for (text, expected) in cases {
+        let settings = Settings::parse(text, "s.toml").expect("well-formed settings");
+        match analyze(&table, &settings) {
+            Ok(_) => panic!("accepted: {text}"),
+            Err(error) => assert!(error.to_string().contains(expected), "{error} should say {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn names_that_run_together_in_an_id_are_refused() {
+    let table =
+        rows(&[("m", "en", "main"), ("m", "en", "x"), ("m@x", "en", "main")], &["A", "B"], |_, _, _, _| 0.5);
+    let error = analyze(&table, &Settings::default()).expect_err("two checkpoints called m@x").to_string();
+    assert!(error.contains("stands twice"), "{error}");
+}
+
+#[test]
+fn rows_in_memory_are_checked_too() {
+    let mut table = rows(&[("m", "en", "main")], &["A", "B"], |_, _, _, _| 0.5);
+    table[3].bias = f64::NAN;
+    let error = Table::from_rows(&table).expect_err("a NaN").to_string();
+    assert!(error.starts_with("item table: row 4: column `bias` holds NaN"), "{error}");
+    assert!(Table::from_rows(&[]).expect_err("nothing").to_string().contains("no rows"));
+}

@@ -1,0 +1,198 @@
+use super::super::summary::{SummaryOptions, render};
+use super::super::{Analysis, Estimate, LetterBias, PromptScore, Settings, Table, analyze, analyze_table};
+use super::rows;
+
+fn value(analysis: &Analysis, id: &str) -> f64 {
+    analysis.clustered(id).unwrap_or_else(|| panic!("no figure {id}")).mean_cluster
+}
+
+fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+}
+
+/// One chat checkpoint, one language, two countries, no settings: what exists is given, the rest is absent.
+#[test]
+fn a_single_checkpoint_is_enough() {
+    let table = rows(&[("org/chat", "fr", "main")], &["A", "B"], |_, _, _, _| 1.0);
+    let analysis = analyze(&table, &Settings::default()).expect("an analysis");
+    // Types: border 1, cyber 1.25, trade 0.75.
+    near(value(&analysis, "favourability/fr/org/chat/A/preference/all"), 1.0);
+    near(value(&analysis, "favourability/fr/org/chat/B/preference/all"), -1.0);
+    near(value(&analysis, "favourability/fr/org/chat/A/unjustified/all"), -1.0);
+    near(value(&analysis, "favourability/fr/org/chat/A/residual/all"), 0.0);
+    near(value(&analysis, "role_bias/fr/org/chat/justified/all"), 0.25);
+    for group in
+        ["shift", "language_shift", "maker", "language_population", "planned_contrast", "power", "comparison"]
+    {
+        assert!(!analysis.figures().iter().any(|f| f.id.starts_with(&format!("{group}/"))), "{group}");
+    }
+    assert_eq!(analysis.settings["analysis"]["target"], "A");
+    assert_eq!(analysis.settings["analysis"]["baseline_language"], "fr");
+    let text = render(&analysis, &SummaryOptions::default()).expect("tables");
+    assert!(text.contains("org/chat") && text.contains("0.4-0.6"), "{text}");
+    let unknown = SummaryOptions { question: Some("fairer".to_owned()), ..SummaryOptions::default() };
+    assert!(render(&analysis, &unknown).expect_err("no such question").contains("`fairer`"));
+}
+
+#[test]
+fn a_bare_roster_takes_its_target_from_the_makers() {
+    let runs = [("base", "en", "main"), ("chat", "en", "main"), ("chat", "de", "main")];
+    let table = rows(&runs, &["A", "B", "C"], |model, language, first, second| {
+        // The chat checkpoint leans towards B, by 2, and by another 0.5 in German.
+        let lean = if model == "base" {
+            0.0
+        } else if language == "de" {
+            2.5
+        } else {
+            2.0
+        };
+        if second == "B" {
+            -lean
+        } else if first == "B" {
+            lean
+        } else {
+            0.0
+        }
+    });
+    let roster = "[[family]]\nname = 'f'\nmaker_country = 'B'\nlicence = 'x'\n\
+                  chat = { model = 'chat', checkpoint = 'c', prefill = '(', form = 'chat' }\n\
+                  base = { model = 'base', checkpoint = 'b', revision = 'r' }";
+    let settings = Settings::parse(roster, "r.toml").expect("a roster");
+    let analysis = analyze(&table, &settings).expect("an analysis");
+    assert_eq!(analysis.settings["analysis"]["target"], "B");
+    // `base` is the first stage wherever the file has it.
+    near(value(&analysis, "shift/en/f/B/preference/all"), 2.0);
+    near(value(&analysis, "language_shift/de-en/chat/B/preference/all"), 0.5);
+    let Some(Estimate::Maker(maker)) = analysis.estimate("maker/en/B/preference/all") else {
+        panic!("no maker test")
+    };
+    near(maker.mean_cluster.mean, 2.0);
+    assert_eq!((maker.mean_cluster.aligned, maker.mean_cluster.t), (1, None));
+}
+
+#[test]
+fn more_stages_give_a_shift_per_step() {
+    let runs = [("b", "en", "main"), ("s", "en", "main"), ("d", "en", "main")];
+    let table = rows(&runs, &["A", "B"], |model, _, _, _| match model {
+        "b" => 0.0,
+        "s" => 1.0,
+        _ => 4.0,
+    });
+    let text = "[[family]]\nname = 'f'\nsft = { model = 's' }\nbase = { model = 'b' }\ndpo = { model = 'd' }";
+    let analysis = analyze(&table, &Settings::parse(text, "s.toml").expect("settings")).expect("an analysis");
+    near(value(&analysis, "shift/en/f/A/preference/all"), 4.0);
+    near(value(&analysis, "shift/en/f:sft-base/A/preference/all"), 1.0);
+    near(value(&analysis, "shift/en/f:dpo-sft/A/preference/all"), 3.0);
+}
+
+#[test]
+fn other_questions_need_their_polarity_named() {
+    let mut table = rows(&[("m", "en", "main")], &["A", "B"], |_, _, _, _| 1.0);
+    for row in &mut table {
+        row.question = if row.question == "justified" { "safer" } else { "riskier" }.to_owned();
+    }
+    let analysis = analyze(&table, &Settings::default()).expect("an analysis");
+    near(value(&analysis, "favourability/en/m/A/safer/all"), 1.0);
+    assert!(analysis.estimate("favourability/en/m/A/preference/all").is_none());
+    assert!(analysis.notes.iter().any(|note| note.contains("riskier, safer")), "{:?}", analysis.notes);
+
+    let text = "[analysis.questions]\npositive = 'safer'\nnegative = 'riskier'";
+    let analysis = analyze(&table, &Settings::parse(text, "s.toml").expect("settings")).expect("an analysis");
+    near(value(&analysis, "favourability/en/m/A/preference/all"), 1.0);
+    assert!(analysis.estimate("coherence/counts").is_some());
+}
+
+#[test]
+fn pairs_that_one_side_lacks_are_left_out_of_a_shift() {
+    let mut table =
+        rows(&[("b", "en", "main"), ("c", "en", "main")], &["A", "B", "C"], |model, _, _, second| {
+            if second == "C" {
+                9.0
+            } else if model == "b" {
+                1.0
+            } else {
+                3.0
+            }
+        });
+    table.retain(|row| !(row.model == "b" && row.country_2 == "C"));
+    let text = "[[family]]\nname = 'f'\nbase = { model = 'b' }\nchat = { model = 'c' }";
+    let analysis = analyze(&table, &Settings::parse(text, "s.toml").expect("settings")).expect("an analysis");
+    near(value(&analysis, "shift/en/f/A/preference/all"), 2.0);
+    assert!(analysis.estimate("shift/en/f/C/preference/all").is_none());
+}
+
+#[test]
+fn settings_are_cut_down_to_a_run_in_progress() {
+    let table = rows(&[("b", "en", "hedge_off"), ("c", "en", "hedge_off")], &["A", "B"], |_, _, _, _| 1.0);
+    let text = "[analysis]\ntarget = 'Z'\nbaseline_language = 'zh'\ncondition = 'main'\n\
+                [analysis.route]\nc = 'prefill'\ne = 'prefill'\n\
+                [[analysis.coherence.variant]]\nname = 'v'\nroute = { c = 'main' }\n\
+                [[analysis.comparison]]\nname = 'k'\ncondition = 'prefill'\nbaseline = 'main'\n\
+                [[family]]\nname = 'f'\nmaker_country = 'Z'\nbase = { model = 'b' }\nchat = { model = 'c' }\n\
+                [[family]]\nname = 'g'\nbase = { model = 'd' }\nchat = { model = 'e' }";
+    let mut settings = Settings::parse(text, "s.toml").expect("settings");
+    let table = Table::from_rows(&table).expect("a table");
+    let notes = settings.restrict_to(&table);
+    assert_eq!(notes.len(), 7, "{notes:#?}");
+    let analysis = analyze_table(&table, &settings).expect("an analysis");
+    near(value(&analysis, "shift/en/f/A/preference/all"), 0.0);
+    assert!(analysis.estimate("favourability/en/c/A/preference/all").is_some());
+    // A maker at home outside the table is away from every country.
+    let Some(Estimate::Maker(maker)) = analysis.estimate("maker/en/A/preference/all") else {
+        panic!("no maker test")
+    };
+    assert!(maker.mean_row.signed.get("f").is_some());
+}
+
+/// Four prompts an item, with a preference, a role taste and a letter taste on top of each other.
+#[test]
+fn letter_bias_comes_apart_from_everything_else() {
+    let rows = rows(&[("m", "en", "main"), ("m", "en", "other")], &["A", "B"], |_, _, _, _| 1.0);
+    let table = Table::from_rows(&rows).expect("a table");
+    let mut letters = LetterBias::new(&table);
+    for row in &rows {
+        for (forward, first) in [(true, true), (true, false), (false, true), (false, false)] {
+            let towards_country_1 = if forward { row.diff_fwd } else { row.diff_rev };
+            let letter = if row.condition == "main" { -0.75 } else { 0.5 };
+            letters.push(&PromptScore {
+                model: &row.model,
+                language: &row.language,
+                condition: &row.condition,
+                country_1: &row.country_1,
+                country_2: &row.country_2,
+                scenario: &row.scenario,
+                question: &row.question,
+                forward,
+                first,
+                log_odds: letter + if first { towards_country_1 } else { -towards_country_1 },
+            });
+        }
+    }
+    // An item with one prompt of four says nothing.
+    letters.push(&PromptScore { model: "n", ..prompt() });
+    letters.push(&prompt());
+    let settings = Settings::default();
+    let mut analysis = analyze_table(&table, &settings).expect("an analysis");
+    analysis.extend(letters.figures(&settings).expect("figures")).expect("new ids");
+    near(value(&analysis, "letter_bias/en/m/justified/all"), -0.75);
+    near(value(&analysis, "letter_bias/en/m/both/all"), -0.75);
+    near(value(&analysis, "letter_bias/en/m@other/both/all"), 0.5);
+    near(value(&analysis, "role_bias/en/m/unjustified/all"), 0.25);
+    let both = analysis.clustered("letter_bias/en/m/both/all").expect("a figure");
+    assert_eq!((both.clusters, both.df), (3, 2));
+}
+
+fn prompt() -> PromptScore<'static> {
+    PromptScore {
+        model: "m",
+        language: "en",
+        condition: "main",
+        country_1: "A",
+        country_2: "B",
+        scenario: "border_v9",
+        question: "justified",
+        forward: true,
+        first: true,
+        log_odds: 5.0,
+    }
+}

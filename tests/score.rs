@@ -1,0 +1,157 @@
+//! Promise: `tiltmeter score` gives the same bytes however it computes, and refuses bad lines before it does.
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+fn model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/checkpoints/chat")
+}
+
+/// Runs `score` on these lines; exit code, standard error, and the output file's text if there is one.
+fn score(lines: &[String], more: &[&str]) -> (i32, String, Option<String>) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (input, output) = (dir.path().join("items.jsonl"), dir.path().join("scores.jsonl"));
+    std::fs::write(&input, lines.join("\n")).expect("written");
+    let done = Command::cargo_bin("tiltmeter")
+        .expect("built")
+        .args(["score", "--model"])
+        .arg(model())
+        .arg("--input")
+        .arg(&input)
+        .arg("--output")
+        .arg(&output)
+        .args(more)
+        .output()
+        .expect("runs");
+    let left = std::fs::read_dir(dir.path()).expect("readable").count();
+    let text = std::fs::read_to_string(&output).ok();
+    assert_eq!(left, 1 + usize::from(text.is_some()), "no temporary file is left behind");
+    (done.status.code().unwrap_or(-1), String::from_utf8_lossy(&done.stderr).into_owned(), text)
+}
+
+/// Prompts of all three kinds with shared and nested prefixes.
+fn items() -> Vec<String> {
+    let choices = json!([["A", " A"], ["B", " B"]]);
+    let mut lines = Vec::new();
+    for i in 0..24 {
+        let text =
+            format!("The incident was long ago. {} (A) Japan (B) France", "Nobody was hurt. ".repeat(i % 7));
+        lines.push(match i % 3 {
+            0 => json!({"id": format!("p{i}"), "prompt": text, "choices": choices}),
+            1 => json!({"id": i, "messages": [{"role": "user", "content": text}], "prefill": "(", "choices": choices}),
+            _ => {
+                let tokens: Vec<u32> = (0..(3 + i * 11) as u32).map(|t| 100 + t / 9).collect();
+                json!({"id": format!("t{i}"), "tokens": tokens, "choice_tokens": [[65], [66, 67], [68]]})
+            }
+        });
+    }
+    lines.iter().map(Value::to_string).collect()
+}
+
+#[test]
+fn the_bytes_are_the_same_for_every_pack_size_and_order_and_without_sharing() {
+    let lines = items();
+    let (code, said, want) = score(&lines, &["--top", "3", "--pack-tokens", "64"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("computed ") && said.contains(" tokens in "), "{said}");
+    let want = want.expect("scores");
+    assert_eq!(want.lines().count(), lines.len());
+    for more in [vec!["--pack-tokens", "512"], vec!["--pack-tokens", "8192"], vec!["--no-sharing"]] {
+        let (_, _, got) = score(&lines, &[&["--top", "3"], more.as_slice()].concat());
+        assert!(got.as_deref() == Some(&want), "{more:?}");
+    }
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by_key(|i| (i * 17) % lines.len());
+    let shuffled: Vec<String> = order.iter().map(|&i| lines[i].clone()).collect();
+    let (_, _, got) = score(&shuffled, &["--top", "3"]);
+    let rows: Vec<&str> = want.lines().collect();
+    let expected: Vec<&str> = order.iter().map(|&i| rows[i]).collect();
+    assert!(got.expect("scores").lines().eq(expected), "order of the items");
+}
+
+#[test]
+fn a_score_has_the_fields_and_they_agree_with_each_other() {
+    let (_, _, text) = score(&items(), &["--top", "2"]);
+    for line in text.expect("scores").lines() {
+        let v: Value = serde_json::from_str(line).expect("JSON");
+        let logprobs: Vec<f64> = serde_json::from_value(v["choice_logprobs"].clone()).expect("numbers");
+        let logits: Vec<Vec<f64>> = serde_json::from_value(v["logits"].clone()).expect("numbers");
+        let lse = v["logsumexp"].as_f64().expect("number");
+        let mass = |l: &[f64]| l.iter().map(|x| (x - lse).exp()).sum::<f64>();
+        for (l, p) in logits.iter().zip(&logprobs) {
+            assert!((mass(l).ln() - p).abs() < 1e-9);
+        }
+        let odds = v["log_odds"].as_f64().expect("number");
+        assert!((odds - (logprobs[0] - logprobs[1])).abs() < 1e-9);
+        let compliance = v["compliance"].as_f64().expect("number");
+        assert!((compliance - logits.concat().iter().map(|x| (x - lse).exp()).sum::<f64>()).abs() < 1e-9);
+        assert!(v["top"][0]["logprob"].as_f64() >= v["top"][1]["logprob"].as_f64());
+        assert!(v["n_tokens"].as_u64().expect("number") > 0);
+    }
+}
+
+#[test]
+fn bad_lines_are_named_by_number_and_nothing_is_written() {
+    let good = json!({"id": "x", "tokens": [1, 2], "choice_tokens": [[3], [4]]}).to_string();
+    let cases: [(&str, Value); 16] = [
+        ("no id", json!({"tokens": [1], "choice_tokens": [[3], [4]]})),
+        ("already used", json!({"id": "x", "tokens": [1], "choice_tokens": [[3], [4]]})),
+        ("unknown field", json!({"id": "y", "tokens": [1], "choice_tokens": [[3], [4]], "extra": 1})),
+        ("more than one of", json!({"id": "y", "tokens": [1], "prompt": "a", "choice_tokens": [[3], [4]]})),
+        ("none of", json!({"id": "y", "choice_tokens": [[3], [4]]})),
+        ("no tokens", json!({"id": "y", "tokens": [], "choice_tokens": [[3], [4]]})),
+        (
+            "outside the model's vocabulary",
+            json!({"id": "y", "tokens": [99_999_999], "choice_tokens": [[3], [4]]}),
+        ),
+        (
+            "outside the model's vocabulary",
+            json!({"id": "y", "tokens": [1], "choice_tokens": [[3], [4_000_000]]}),
+        ),
+        ("fewer than two choices", json!({"id": "y", "tokens": [1], "choice_tokens": [[3]]})),
+        ("choice 2 is empty", json!({"id": "y", "tokens": [1], "choice_tokens": [[3], []]})),
+        ("empty spelling", json!({"id": "y", "tokens": [1], "choices": [["A"], [""]]})),
+        (
+            "stands for choice 1 and for choice 2",
+            json!({"id": "y", "tokens": [1], "choice_tokens": [[3], [3]]}),
+        ),
+        (
+            "stands for choice 1 and for choice 2",
+            json!({"id": "y", "tokens": [1], "choices": [["A"], ["A"]]}),
+        ),
+        (
+            "more than the model's context",
+            json!({"id": "y", "tokens": vec![1; 70_000], "choice_tokens": [[3], [4]]}),
+        ),
+        (
+            "prefill goes with messages",
+            json!({"id": "y", "prompt": "a", "prefill": "(", "choice_tokens": [[3], [4]]}),
+        ),
+        ("neither choices nor choice_tokens", json!({"id": "y", "prompt": "a"})),
+    ];
+    for (message, line) in cases {
+        let (code, said, output) = score(&[good.clone(), line.to_string()], &[]);
+        assert_eq!(code, 1, "{line}");
+        assert!(said.contains("line 2:") && said.contains(message), "{line}: {said}");
+        assert!(output.is_none(), "{line}");
+    }
+    let (code, said, output) = score(&[good, "{\"id\": ".into(), "[1]".into()], &[]);
+    assert_eq!(code, 1);
+    assert!(said.contains("line 2: not valid JSON") && said.contains("line 3:"), "{said}");
+    assert!(output.is_none());
+}
+
+#[test]
+fn standard_input_and_output_stand_for_a_dash() {
+    let lines = items().join("\n");
+    let run = Command::cargo_bin("tiltmeter")
+        .expect("built")
+        .args(["score", "--input", "-", "--output", "-", "--model"])
+        .arg(model())
+        .write_stdin(lines.clone())
+        .assert()
+        .success();
+    let (_, _, file) = score(&lines.lines().map(str::to_owned).collect::<Vec<_>>(), &[]);
+    assert_eq!(Some(String::from_utf8_lossy(&run.get_output().stdout).into_owned()), file);
+}
