@@ -35,9 +35,7 @@ fn refused(template: &str) -> String {
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok())
-        .unwrap_or(0)
-        / 1024
+    peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 /// `statement` in a loop over `times` rounds, with a namespace `n` that holds a text `s` and a list `l`.
@@ -51,9 +49,7 @@ fn grown(times: usize, statement: &str, then: &str) -> String {
 fn a_template_that_raises_is_quoted() {
     let dir = folder("{{ raise_exception('roles must\nalternate') }}");
     let template = ChatTemplate::open(dir.path()).unwrap();
-    let error = template
-        .render(&[Message::new("user", "hi")], None)
-        .unwrap_err();
+    let error = template.render(&[Message::new("user", "hi")], None).unwrap_err();
     match &error {
         TokensError::TemplateRaised { file, message } => {
             assert_eq!(*file, dir.path().join("chat_template.jinja"));
@@ -64,10 +60,7 @@ fn a_template_that_raises_is_quoted() {
     assert!(error.to_string().contains("roles must alternate"));
     // Also from inside a macro, and with something that is no text.
     let message = refused("{% macro m() %}{{ raise_exception([1, none]) }}{% endmacro %}{{ m() }}");
-    assert!(
-        message.contains("refuses these messages: [1, None]"),
-        "{message}"
-    );
+    assert!(message.contains("refuses these messages: [1, None]"), "{message}");
 }
 
 #[test]
@@ -77,10 +70,7 @@ fn endless_work_ends() {
         "{% set s = 'a' * 10000000 %}{% for i in range(99999) %}{% set x = s.find('b') %}{% endfor %}",
         "{% set s = 'a' * 10000000 %}{% for i in range(99999) %}{% set x = s.split('b') %}{% endfor %}",
     ] {
-        assert!(
-            refused(template).contains("does not come to an end"),
-            "{template}"
-        );
+        assert!(refused(template).contains("does not come to an end"), "{template}");
     }
     for template in [
         "{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}",
@@ -220,8 +210,7 @@ fn unknown_calls_and_wrong_values_are_named() {
 
 #[test]
 fn a_thinking_block_left_open_is_refused() {
-    let open =
-        "{{ messages[0].content }}<|assistant|>{% if add_generation_prompt %}<think>\n{% endif %}";
+    let open = "{{ messages[0].content }}<|assistant|>{% if add_generation_prompt %}<think>\n{% endif %}";
     let message = refused(open);
     assert!(message.contains("<think>"), "{message}");
     let closed = "{{ messages[0].content }}<|assistant|>{% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}";
@@ -257,9 +246,11 @@ fn a_missing_or_misshapen_template_is_named() {
     assert!(message(r#"{"chat_template": [1]}"#).contains("`name` or `template`"));
     assert!(message(r#"{"chat_template": "#).contains("tokenizer_config.json"));
     assert!(message(r#"{"bos_token": 5, "chat_template": "x"}"#).contains("bos_token"));
-    let tools = r#"{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "rag", "template": "y"}]}"#;
+    let tools =
+        r#"{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "rag", "template": "y"}]}"#;
     assert!(message(tools).contains("tool_use, rag"));
-    let named = r#"{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "y"}]}"#;
+    let named =
+        r#"{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "y"}]}"#;
     let (template, dir) = open(named).unwrap();
     assert_eq!(template.render(&[], None).unwrap(), "y");
     assert_eq!(template.file(), dir.path().join("tokenizer_config.json"));

@@ -9,16 +9,10 @@ impl PromptTokenizer {
     pub fn bos_rule(&self) -> String {
         let mut rule = match self.prefix() {
             [] => "the tokenizer puts nothing in front of a plain prompt".to_owned(),
-            prefix => format!(
-                "the tokenizer puts {} in front of a plain prompt",
-                self.spell(prefix)
-            ),
+            prefix => format!("the tokenizer puts {} in front of a plain prompt", self.spell(prefix)),
         };
         if !self.suffix().is_empty() {
-            rule += &format!(
-                " and {} behind it: the answer is read after that",
-                self.spell(self.suffix())
-            );
+            rule += &format!(" and {} behind it: the answer is read after that", self.spell(self.suffix()));
         }
         match self.bos() {
             Some((id, _)) if self.prefix().contains(&id) => {}
@@ -27,13 +21,8 @@ impl PromptTokenizer {
             }
             None => rule += "; it names no BOS token",
         }
-        let flag = self
-            .config()
-            .get("add_bos_token")
-            .and_then(|flag| flag.as_bool());
-        let adds_bos = self
-            .bos()
-            .is_some_and(|(id, _)| self.prefix().contains(&id));
+        let flag = self.config().get("add_bos_token").and_then(|flag| flag.as_bool());
+        let adds_bos = self.bos().is_some_and(|(id, _)| self.prefix().contains(&id));
         if let Some(flag) = flag.filter(|flag| *flag != adds_bos && self.bos().is_some()) {
             rule += &format!(
                 "; tokenizer_config.json says `add_bos_token`: {flag}, but beside a tokenizer.json its post-processor decides"

@@ -37,10 +37,7 @@ impl ChoiceTokens {
     ///
     /// Fails on fewer than two choices, a choice without strings, a string that is empty or encodes to no tokens, and
     /// a token that would count for two choices.
-    pub fn from_answers<S: AsRef<str>>(
-        tokenizer: &PromptTokenizer,
-        answers: &[Vec<S>],
-    ) -> Result<Self> {
+    pub fn from_answers<S: AsRef<str>>(tokenizer: &PromptTokenizer, answers: &[Vec<S>]) -> Result<Self> {
         if answers.len() < 2 {
             return Err(TokensError::TooFewChoices(answers.len()));
         }
@@ -62,10 +59,7 @@ impl ChoiceTokens {
                 }
                 let encoded = tokenizer.encode_piece(answer)?;
                 let Some(&last) = encoded.last() else {
-                    return Err(TokensError::NoTokens {
-                        choice,
-                        answer: answer.to_owned(),
-                    });
+                    return Err(TokensError::NoTokens { choice, answer: answer.to_owned() });
                 };
                 match owner.get(&last) {
                     Some(&(first_choice, first)) if first_choice != choice => {
@@ -84,10 +78,7 @@ impl ChoiceTokens {
                         ids.push(last);
                     }
                 }
-                spellings.push(Spelling {
-                    text: answer.to_owned(),
-                    ids: encoded,
-                });
+                spellings.push(Spelling { text: answer.to_owned(), ids: encoded });
             }
             choices.push(Choice { spellings, ids });
         }
@@ -101,10 +92,7 @@ impl ChoiceTokens {
 
     /// The ids alone, one list a choice.
     pub fn ids(&self) -> Vec<Vec<u32>> {
-        self.choices
-            .iter()
-            .map(|choice| choice.ids.clone())
-            .collect()
+        self.choices.iter().map(|choice| choice.ids.clone()).collect()
     }
 
     /// What becomes of each choice's first spelling when it follows a prompt. `rendered`: the prompt comes from a chat
@@ -135,11 +123,7 @@ impl ChoiceTokens {
             .map(|(choice, spelling)| {
                 let letter = spelling.text.clone();
                 let together = open(encode(&format!("{prompt}{letter}"))?);
-                let shared = alone
-                    .iter()
-                    .zip(&together)
-                    .take_while(|(a, b)| a == b)
-                    .count();
+                let shared = alone.iter().zip(&together).take_while(|(a, b)| a == b).count();
                 let (kept, lost) = alone.split_at(shared);
                 let answer = together[kept.len()..].to_vec();
                 Ok(InContext {
@@ -199,7 +183,5 @@ impl fmt::Display for InContext {
 }
 
 fn texts(tokenizer: &PromptTokenizer, ids: &[u32]) -> Vec<String> {
-    ids.iter()
-        .map(|&id| tokenizer.token_text(id).unwrap_or_default())
-        .collect()
+    ids.iter().map(|&id| tokenizer.token_text(id).unwrap_or_default()).collect()
 }

@@ -9,11 +9,7 @@ pub enum TokensError {
     Unreadable { path: PathBuf, reason: String },
 
     #[error("{}: larger than the {limit} bytes that such a file may have ({size} bytes)", path.display())]
-    TooLarge {
-        path: PathBuf,
-        size: u64,
-        limit: u64,
-    },
+    TooLarge { path: PathBuf, size: u64, limit: u64 },
 
     #[error("{}: {reason}", path.display())]
     Malformed { path: PathBuf, reason: String },
@@ -22,11 +18,7 @@ pub enum TokensError {
     NoTokenizer { dir: PathBuf, hint: &'static str },
 
     #[error("{}: the tokenizer cannot encode {excerpt}: {reason}", path.display())]
-    Encode {
-        path: PathBuf,
-        excerpt: String,
-        reason: String,
-    },
+    Encode { path: PathBuf, excerpt: String, reason: String },
 
     #[error(
         "the prompt {excerpt} starts twice with {prefix}: the text holds it and the tokenizer adds it; \

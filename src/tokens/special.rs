@@ -9,15 +9,8 @@ use super::error::Result;
 use super::files::{CONFIG_LIMIT, malformed, read_json};
 
 /// The names that templates may use as variables.
-pub(crate) const NAMED: [&str; 7] = [
-    "bos_token",
-    "eos_token",
-    "unk_token",
-    "sep_token",
-    "pad_token",
-    "cls_token",
-    "mask_token",
-];
+pub(crate) const NAMED: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// tokenizer_config.json, with special_tokens_map.json where the former is of the old kind that relies on it.
 #[derive(Debug, Clone, Default)]
@@ -105,18 +98,14 @@ impl TokenizerConfig {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Object(entries)) => entries,
             Some(_) => {
-                return Err(
-                    "`added_tokens_decoder` of tokenizer_config.json is not an object".into(),
-                );
+                return Err("`added_tokens_decoder` of tokenizer_config.json is not an object".into());
             }
         };
         entries
             .iter()
             .map(|(key, entry)| {
                 let wrong = |reason: String| {
-                    format!(
-                        "`added_tokens_decoder` of tokenizer_config.json, entry {key:?}: {reason}"
-                    )
+                    format!("`added_tokens_decoder` of tokenizer_config.json, entry {key:?}: {reason}")
                 };
                 let id = key.parse().map_err(|_| wrong("not a token id".into()))?;
                 let token = SpecialToken::deserialize(entry).map_err(|e| wrong(e.to_string()))?;

@@ -9,7 +9,7 @@ use tokenizers::{AddedToken, Tokenizer};
 use super::error::{Result, TokensError, excerpt};
 use super::files::{CONFIG_LIMIT, TOKENIZER_LIMIT, malformed, read_json, read_optional, sha256};
 use super::guard;
-use super::sanity;
+use super::sanity::{self, Facts};
 use super::special::{NAMED, SpecialToken, TokenizerConfig};
 
 /// A checkpoint's tokenizer. Never truncates, never pads, draws no random numbers.
@@ -32,34 +32,23 @@ impl PromptTokenizer {
         let path = dir.join("tokenizer.json");
         let Some(bytes) = read_optional(&path, TOKENIZER_LIMIT)? else {
             let hint = match dir.join("tokenizer.model").exists() {
-                true => {
-                    "; there is a SentencePiece tokenizer.model, which this version does not read"
-                }
+                true => "; there is a SentencePiece tokenizer.model, which this version does not read",
                 false => "",
             };
-            return Err(TokensError::NoTokenizer {
-                dir: dir.to_owned(),
-                hint,
-            });
+            return Err(TokensError::NoTokenizer { dir: dir.to_owned(), hint });
         };
         let config = TokenizerConfig::read(dir)?;
-        sanity::check(&path, &bytes)?;
+        let facts = sanity::check(&path, &bytes)?;
         let hashes = hashes(dir, &bytes)?;
-        let byte_level = sanity::decodes_bytes(&bytes);
-        let tokenizer = guard::catch(|| load(&bytes, &config))
+        let tokenizer = guard::catch(|| load(&bytes, &facts, &config))
             .and_then(|loaded| loaded)
-            .map_err(|reason| {
-                malformed(
-                    &path,
-                    format!("the tokenizer cannot be built from it: {reason}"),
-                )
-            })?;
+            .map_err(|reason| malformed(&path, format!("the tokenizer cannot be built from it: {reason}")))?;
         let mut this = Self {
             bos: None,
             prefix: Vec::new(),
             suffix: Vec::new(),
             hashes,
-            byte_level,
+            byte_level: facts.byte_level,
             path,
             tokenizer,
             config,
@@ -92,32 +81,19 @@ impl PromptTokenizer {
 
     /// [`encode_plain`](Self::encode_plain) of many texts on all cores, in order; the first failure in order is returned.
     pub fn encode_plain_batch<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<u32>>> {
-        texts
-            .par_iter()
-            .map(|text| self.encode_plain(text.as_ref()))
-            .collect()
+        texts.par_iter().map(|text| self.encode_plain(text.as_ref())).collect()
     }
 
     /// [`encode_rendered`](Self::encode_rendered) of many texts on all cores, in order.
-    pub fn encode_rendered_batch<S: AsRef<str> + Sync>(
-        &self,
-        texts: &[S],
-    ) -> Result<Vec<Vec<u32>>> {
-        texts
-            .par_iter()
-            .map(|text| self.encode_rendered(text.as_ref()))
-            .collect()
+    pub fn encode_rendered_batch<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<u32>>> {
+        texts.par_iter().map(|text| self.encode_rendered(text.as_ref())).collect()
     }
 
     /// A token as a person reads it: `" A"`, `"\n"`, `"<|im_end|>"`; a lone byte of a longer character as `<0xE4>` or
     /// in the vocabulary's own spelling. `None` if the tokenizer has no such id.
     pub fn token_text(&self, id: u32) -> Option<String> {
         let piece = self.tokenizer.id_to_token(id)?;
-        if self
-            .tokenizer
-            .get_added_vocabulary()
-            .is_special_token(&piece)
-        {
+        if self.tokenizer.get_added_vocabulary().is_special_token(&piece) {
             return Some(piece);
         }
         if self.byte_level {
@@ -185,11 +161,8 @@ impl PromptTokenizer {
     }
 
     fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
-        let failed = |reason: String| TokensError::Encode {
-            path: self.path.clone(),
-            excerpt: excerpt(text),
-            reason,
-        };
+        let failed =
+            |reason: String| TokensError::Encode { path: self.path.clone(), excerpt: excerpt(text), reason };
         // `encode_fast` leaves out the offsets, which nothing here reads.
         guard::catch(|| self.tokenizer.encode_fast(text, add_special_tokens))
             .map_err(failed)?
@@ -199,10 +172,7 @@ impl PromptTokenizer {
 
     fn refuse_doubled_prefix(&self, text: &str, ids: &[u32]) -> Result<()> {
         let doubled = |prefix: &[u32]| {
-            !prefix.is_empty()
-                && ids
-                    .strip_prefix(prefix)
-                    .is_some_and(|rest| rest.starts_with(prefix))
+            !prefix.is_empty() && ids.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(prefix))
         };
         let bos = self.bos.as_ref().map(|(id, _)| *id);
         let prefix = match bos.as_slice() {
@@ -210,19 +180,14 @@ impl PromptTokenizer {
             _ if doubled(&self.prefix) => &self.prefix,
             _ => return Ok(()),
         };
-        Err(TokensError::DoubledPrefix {
-            excerpt: excerpt(text),
-            prefix: self.spell(prefix),
-        })
+        Err(TokensError::DoubledPrefix { excerpt: excerpt(text), prefix: self.spell(prefix) })
     }
 
     /// tokenizer_config.json decides; only without one do the model's configurations.
     fn find_bos(&self, dir: &Path) -> Result<Option<(u32, String)>> {
         if self.config.present() {
             let text = self.config.token("bos_token");
-            return Ok(
-                text.and_then(|text| Some((self.tokenizer.token_to_id(text)?, text.to_owned())))
-            );
+            return Ok(text.and_then(|text| Some((self.tokenizer.token_to_id(text)?, text.to_owned()))));
         }
         for name in ["config.json", "generation_config.json"] {
             let fields: Option<serde_json::Value> = read_json(&dir.join(name), CONFIG_LIMIT)?;
@@ -243,51 +208,50 @@ impl PromptTokenizer {
     fn find_frame(&self) -> Result<(Vec<u32>, Vec<u32>)> {
         /// No family frames a prompt with more than a handful of tokens.
         const LONGEST: usize = 64;
-        let bare = self.encode("a", false)?;
-        let framed = self.encode("a", true)?;
+        const PROBES: [&str; 4] = ["a", "A", "1", "."];
+        let mut probes = PROBES.iter().map(|probe| Ok((probe, self.encode(probe, false)?)));
+        let (probe, bare) = probes
+            .find(|probe| probe.as_ref().map_or(true, |(_, ids)| !ids.is_empty()))
+            .unwrap_or_else(|| Err(malformed(&self.path, "plain letters encode to no tokens")))?;
+        let framed = self.encode(probe, true)?;
         if framed.len() > bare.len() + LONGEST {
             return Err(malformed(
                 &self.path,
-                format!(
-                    "`post_processor` adds {} tokens to a prompt",
-                    framed.len() - bare.len()
-                ),
+                format!("`post_processor` adds {} tokens to a prompt", framed.len() - bare.len()),
             ));
         }
         let at = (0..=framed.len().saturating_sub(bare.len()))
             .find(|&at| framed[at..].starts_with(&bare))
-            .ok_or_else(|| {
-                malformed(
-                    &self.path,
-                    "`post_processor` changes the prompt's own tokens",
-                )
-            })?;
+            .ok_or_else(|| malformed(&self.path, "`post_processor` changes the prompt's own tokens"))?;
         Ok((framed[..at].to_vec(), framed[at + bare.len()..].to_vec()))
     }
 }
 
-fn load(bytes: &[u8], config: &TokenizerConfig) -> Result<Tokenizer, String> {
+fn load(bytes: &[u8], facts: &Facts, config: &TokenizerConfig) -> Result<Tokenizer, String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+    // The crate numbers added tokens itself: those that follow the vocabulary without a gap come out as the file has them.
+    for (id, text) in &facts.added_tokens {
+        let given = tokenizer.token_to_id(text);
+        if given != Some(*id) {
+            return Err(format!(
+                "`added_tokens` says that {text:?} is {id}, but beside this vocabulary it is {}",
+                given.map_or_else(|| "nothing".to_owned(), |id| id.to_string())
+            ));
+        }
+    }
     tokenizer.with_padding(None);
-    tokenizer
-        .with_truncation(None)
-        .map_err(|error| error.to_string())?;
+    tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
     add_configured_tokens(&mut tokenizer, config)?;
     Ok(tokenizer)
 }
 
 /// Tokens that only tokenizer_config.json knows join the vocabulary, in the order and with the flags that the
 /// reference implementation gives them. In a consistent folder nothing is left to add.
-fn add_configured_tokens(
-    tokenizer: &mut Tokenizer,
-    config: &TokenizerConfig,
-) -> Result<(), String> {
+fn add_configured_tokens(tokenizer: &mut Tokenizer, config: &TokenizerConfig) -> Result<(), String> {
     let mut added = config.added_tokens()?;
     added.sort_by_key(|(id, _)| *id);
     let add = |tokenizer: &mut Tokenizer, token: AddedToken| {
-        tokenizer
-            .add_tokens([token])
-            .map_err(|error| error.to_string())
+        tokenizer.add_tokens([token]).map_err(|error| error.to_string())
     };
     let known: Vec<AddedToken> = tokenizer.get_added_tokens_decoder().into_values().collect();
     for (_, token) in added {
@@ -301,12 +265,7 @@ fn add_configured_tokens(
     let missing: Vec<String> = named
         .map(str::to_owned)
         .chain(extra)
-        .filter(|text| {
-            !tokenizer
-                .get_added_vocabulary()
-                .get_vocab()
-                .contains_key(text.as_str())
-        })
+        .filter(|text| !tokenizer.get_added_vocabulary().get_vocab().contains_key(text.as_str()))
         .collect();
     for text in missing {
         add(tokenizer, AddedToken::from(text, true))?;

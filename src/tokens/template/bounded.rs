@@ -37,22 +37,16 @@ fn copy(value: &Value, depth: usize, copied: &mut usize) -> Result<Value, Error>
         return Err(refused(format!("more than {MOST_VALUES} values")));
     }
     if depth > MOST_NESTED {
-        return Err(refused(format!(
-            "values nested more than {MOST_NESTED} deep"
-        )));
+        return Err(refused(format!("values nested more than {MOST_NESTED} deep")));
     }
     let Some(object) = value.as_object() else {
         return Ok(value.clone());
     };
     let mut copies = |values: &mut dyn Iterator<Item = Value>| {
-        values
-            .map(|item| copy(&item, depth + 1, copied))
-            .collect::<Result<Vec<Value>, Error>>()
+        values.map(|item| copy(&item, depth + 1, copied)).collect::<Result<Vec<Value>, Error>>()
     };
     Ok(match value.kind() {
-        ValueKind::Seq if value.is_tuple() => {
-            Value::from(Tuple::from(copies(&mut value.try_iter()?)?))
-        }
+        ValueKind::Seq if value.is_tuple() => Value::from(Tuple::from(copies(&mut value.try_iter()?)?)),
         ValueKind::Seq | ValueKind::Iterable => Value::from(copies(&mut value.try_iter()?)?),
         ValueKind::Map if is_namespace(value) => {
             return Err(refused("a namespace inside another value"));
@@ -71,22 +65,15 @@ fn copy(value: &Value, depth: usize, copied: &mut usize) -> Result<Value, Error>
 }
 
 fn is_namespace(value: &Value) -> bool {
-    value
-        .as_object()
-        .is_some_and(|object| object.type_name().ends_with("::Namespace"))
+    value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace"))
 }
 
 /// Whether it is made of keys and values, and not one of the engine's own objects that merely answer like it.
 fn is_dictionary(type_name: &str) -> bool {
     let outer = type_name.split('<').next().unwrap_or(type_name);
-    ["Map", "MergeDict", "KwargsValues"]
-        .iter()
-        .any(|name| outer.ends_with(name))
+    ["Map", "MergeDict", "KwargsValues"].iter().any(|name| outer.ends_with(name))
 }
 
 fn refused(what: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::InvalidOperation,
-        format!("a variable is set to {what}"),
-    )
+    Error::new(ErrorKind::InvalidOperation, format!("a variable is set to {what}"))
 }

@@ -27,24 +27,12 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 impl Default for PinnedDate {
     /// 26 Jul 2024: what Llama 3.1's template itself falls back to.
     fn default() -> Self {
-        Self {
-            year: 2024,
-            month: 7,
-            day: 26,
-        }
+        Self { year: 2024, month: 7, day: 26 }
     }
 }
 
@@ -108,11 +96,7 @@ impl PinnedDate {
                 Some('D' | 'x') => format!("{month:02}/{day:02}/{:02}", year % 100),
                 Some('T' | 'X') => "00:00:00".to_owned(),
                 Some('R') => "00:00".to_owned(),
-                Some('c') => format!(
-                    "{} {} {day:2} 00:00:00 {year}",
-                    &weekday_name[..3],
-                    &month_name[..3]
-                ),
+                Some('c') => format!("{} {} {day:2} 00:00:00 {year}", &weekday_name[..3], &month_name[..3]),
                 // The day belongs to no time zone, as a Python datetime without one.
                 Some('z' | 'Z') => String::new(),
                 Some('%') => "%".to_owned(),
@@ -141,9 +125,7 @@ impl PinnedDate {
 
     /// 1 to 366.
     fn day_of_year(self) -> u16 {
-        let before: u16 = (1..self.month)
-            .map(|month| u16::from(self.month_length(month)))
-            .sum();
+        let before: u16 = (1..self.month).map(|month| u16::from(self.month_length(month))).sum();
         before + u16::from(self.day)
     }
 
@@ -183,9 +165,9 @@ fn parse(text: &str) -> Option<PinnedDate> {
     let month = match month.parse() {
         Ok(number) => number,
         Err(_) => {
-            let index = MONTHS.iter().position(|name| {
-                name.eq_ignore_ascii_case(month) || name[..3].eq_ignore_ascii_case(month)
-            })?;
+            let index = MONTHS
+                .iter()
+                .position(|name| name.eq_ignore_ascii_case(month) || name[..3].eq_ignore_ascii_case(month))?;
             u8::try_from(index + 1).ok()?
         }
     };

@@ -32,11 +32,7 @@ impl std::error::Error for Raised {}
 pub(super) fn compile(text: &str, date: PinnedDate) -> Result<Environment<'static>, Error> {
     let mut env = Environment::new();
     env.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .keep_trailing_newline(false)
-            .build()?,
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false).build()?,
     );
     env.set_undefined_behavior(UndefinedBehavior::Lenient);
     env.set_auto_escape_callback(|_| AutoEscape::None);
@@ -60,10 +56,7 @@ pub(super) fn compile(text: &str, date: PinnedDate) -> Result<Environment<'stati
     });
     env.add_function("strftime_now", move |format: &str| {
         date.strftime(format).map_err(|directive| {
-            Error::new(
-                ErrorKind::InvalidOperation,
-                format!("strftime_now: {directive} is not a directive"),
-            )
+            Error::new(ErrorKind::InvalidOperation, format!("strftime_now: {directive} is not a directive"))
         })
     });
     env.add_template_owned(NAME, rewrite::prepare(text))?;
@@ -77,11 +70,7 @@ pub(super) fn raised(error: &Error) -> Option<String> {
     while let Some(this) = cause {
         if let Some(raised) = this.downcast_ref::<Raised>() {
             let shown = raised.0.chars().take(LONGEST);
-            return Some(
-                shown
-                    .map(|c| if c.is_control() { ' ' } else { c })
-                    .collect(),
-            );
+            return Some(shown.map(|c| if c.is_control() { ' ' } else { c }).collect());
         }
         cause = this.source();
     }
@@ -92,8 +81,7 @@ pub(super) fn raised(error: &Error) -> Option<String> {
 pub(super) fn describe(error: &Error) -> String {
     let what = match error.kind() {
         ErrorKind::OutOfFuel => {
-            "it does not come to an end within the work and memory that a rendering may take"
-                .to_owned()
+            "it does not come to an end within the work and memory that a rendering may take".to_owned()
         }
         kind => match error.detail() {
             Some(detail) => format!("{kind}: {detail}"),

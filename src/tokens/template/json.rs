@@ -79,9 +79,7 @@ impl Writer<'_> {
             ValueKind::String => self.string(value.as_str().unwrap_or_default())?,
             ValueKind::Seq | ValueKind::Iterable => {
                 let items = value.try_iter()?;
-                self.group('[', ']', items, depth, |writer, item, depth| {
-                    writer.value(&item, depth)
-                })?;
+                self.group('[', ']', items, depth, |writer, item, depth| writer.value(&item, depth))?;
             }
             ValueKind::Map => {
                 let mut keys: Vec<Value> = value.try_iter()?.collect();
@@ -228,39 +226,15 @@ mod tests {
     #[test]
     fn writes_what_python_writes() {
         for (expression, expected) in [
-            (
-                r#"{"b": [1, 2.5, none, true], "a": {}} | tojson"#,
-                r#"{"b": [1, 2.5, null, true], "a": {}}"#,
-            ),
-            (
-                r#"{"b": 1, "a": [] } | tojson(sort_keys=true)"#,
-                r#"{"a": [], "b": 1}"#,
-            ),
-            (
-                r#"[1, {"a": 2}] | tojson(separators=(",", ":"))"#,
-                r#"[1,{"a":2}]"#,
-            ),
-            (
-                r#"[1, {"a": 2}, []] | tojson(indent=2)"#,
-                "[\n  1,\n  {\n    \"a\": 2\n  },\n  []\n]",
-            ),
+            (r#"{"b": [1, 2.5, none, true], "a": {}} | tojson"#, r#"{"b": [1, 2.5, null, true], "a": {}}"#),
+            (r#"{"b": 1, "a": [] } | tojson(sort_keys=true)"#, r#"{"a": [], "b": 1}"#),
+            (r#"[1, {"a": 2}] | tojson(separators=(",", ":"))"#, r#"[1,{"a":2}]"#),
+            (r#"[1, {"a": 2}, []] | tojson(indent=2)"#, "[\n  1,\n  {\n    \"a\": 2\n  },\n  []\n]"),
             (r#"[1] | tojson(2)"#, "[\n  1\n]"),
-            (
-                r#""<a href='x'>&é😀\n" | tojson"#,
-                "\"<a href='x'>&é😀\\n\"",
-            ),
-            (
-                r#""é😀" | tojson(ensure_ascii=true)"#,
-                r#""\u00e9\ud83d\ude00""#,
-            ),
-            (
-                r#"{2: 1, none: 2, true: 3} | tojson"#,
-                r#"{"2": 1, "null": 2, "true": 3}"#,
-            ),
-            (
-                "[1.0, 1e16, 1.5e-7, 123456.75, 1e22] | tojson",
-                "[1.0, 1e+16, 1.5e-07, 123456.75, 1e+22]",
-            ),
+            (r#""<a href='x'>&é😀\n" | tojson"#, "\"<a href='x'>&é😀\\n\""),
+            (r#""é😀" | tojson(ensure_ascii=true)"#, r#""\u00e9\ud83d\ude00""#),
+            (r#"{2: 1, none: 2, true: 3} | tojson"#, r#"{"2": 1, "null": 2, "true": 3}"#),
+            ("[1.0, 1e16, 1.5e-7, 123456.75, 1e22] | tojson", "[1.0, 1e+16, 1.5e-07, 123456.75, 1e+22]"),
             ("(1, 2) | tojson", "[1, 2]"),
         ] {
             assert_eq!(dumps(expression).unwrap(), expected, "{expression}");

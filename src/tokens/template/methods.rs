@@ -11,9 +11,7 @@ pub(super) fn is_space(c: char) -> bool {
 
 /// `trim`, the filter: both ends, white space or the given characters.
 pub(super) fn trim(text: &Value, chars: Option<String>) -> String {
-    let text = text
-        .as_str()
-        .map_or_else(|| text.to_string(), str::to_owned);
+    let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
     match chars {
         Some(chars) => text.trim_matches(|c| chars.contains(c)).to_owned(),
         None => text.trim_matches(is_space).to_owned(),
@@ -78,12 +76,7 @@ pub(super) fn is_callable(value: &Value) -> bool {
 }
 
 /// Called for every method that the template engine does not know.
-pub(super) fn call(
-    state: &mut State,
-    value: &Value,
-    method: &str,
-    args: &[Value],
-) -> Result<Value, Error> {
+pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     match (value.kind(), value.as_str()) {
         (ValueKind::String, Some(text)) => match string_method(text, method, args)? {
             Some(result) => Ok(result),
@@ -96,8 +89,7 @@ pub(super) fn call(
         (ValueKind::Seq, _) if method == "index" => {
             let (what,): (&Value,) = from_args(args)?;
             let at = value.try_iter()?.position(|item| item == *what);
-            at.map(Value::from)
-                .ok_or_else(|| failed("index: the value is not in the list"))
+            at.map(Value::from).ok_or_else(|| failed("index: the value is not in the list"))
         }
         _ => pycompat::unknown_method_callback(state, value, method, args),
     }
@@ -185,10 +177,7 @@ fn refuse_unbounded_format(text: &str, args: &[Value]) -> Result<(), Error> {
         }
     }
     match args.iter().find(|arg| {
-        matches!(
-            arg.kind(),
-            ValueKind::Seq | ValueKind::Map | ValueKind::Iterable
-        ) && !arg.is_kwargs()
+        matches!(arg.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) && !arg.is_kwargs()
     }) {
         Some(arg) => Err(failed(format!("format: a {} as argument", arg.kind()))),
         None => Ok(()),
@@ -210,16 +199,11 @@ fn title(text: &str) -> String {
 }
 
 fn rsplit(text: &str, separator: Option<&str>, most: Option<i64>) -> Result<Vec<String>, Error> {
-    let most = most
-        .and_then(|most| usize::try_from(most).ok())
-        .unwrap_or(usize::MAX);
+    let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let mut parts = Vec::new();
     match separator {
         Some("") => return Err(failed("empty separator")),
-        Some(separator) => parts.extend(
-            text.rsplitn(most.saturating_add(1), separator)
-                .map(str::to_owned),
-        ),
+        Some(separator) => parts.extend(text.rsplitn(most.saturating_add(1), separator).map(str::to_owned)),
         None => {
             let mut rest = text.trim_end_matches(is_space);
             while !rest.is_empty() {

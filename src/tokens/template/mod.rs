@@ -48,17 +48,11 @@ pub struct Message {
 
 impl Message {
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            role: role.into(),
-            content: content.into(),
-        }
+        Self { role: role.into(), content: content.into() }
     }
 
     fn value(&self) -> Value {
-        Value::from_pairs([
-            ("role", self.role.as_str()),
-            ("content", self.content.as_str()),
-        ])
+        Value::from_pairs([("role", self.role.as_str()), ("content", self.content.as_str())])
     }
 }
 
@@ -102,10 +96,8 @@ impl ChatTemplate {
         let dir = dir.as_ref();
         let config = TokenizerConfig::read(dir)?;
         let source = source::find(dir, &config)?;
-        let tokens = config
-            .template_tokens()
-            .map(|(name, text)| (name.to_owned(), text.to_owned()))
-            .collect();
+        let tokens =
+            config.template_tokens().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         Self::compile(source.text, source.file, tokens, date)
     }
 
@@ -122,16 +114,8 @@ impl ChatTemplate {
             environment::compile(&text, date).map_err(|error| environment::describe(&error))
         })
         .and_then(|compiled| compiled)
-        .map_err(|reason| TokensError::TemplateSyntax {
-            file: file.clone(),
-            reason,
-        })?;
-        Ok(Self {
-            inner: Arc::new(Compiled { env, tokens, file }),
-            sha256,
-            date,
-            uses_date,
-        })
+        .map_err(|reason| TokensError::TemplateSyntax { file: file.clone(), reason })?;
+        Ok(Self { inner: Arc::new(Compiled { env, tokens, file }), sha256, date, uses_date })
     }
 
     /// The conversation with its generation prompt, and the prefill behind it.
@@ -139,19 +123,15 @@ impl ChatTemplate {
     /// Fails if the template does, if it takes more than it may, or if the answer would begin inside a thinking block.
     pub fn render(&self, messages: &[Message], prefill: Option<&str>) -> Result<String> {
         let mut rendered = self.render_share(&[Chat { messages, prefill }])?;
-        rendered
-            .pop()
-            .ok_or_else(|| self.inner.failed("it gives no text"))
+        rendered.pop().ok_or_else(|| self.inner.failed("it gives no text"))
     }
 
     /// [`render`](Self::render) of many conversations on all cores, in order. On failure the error of one of the
     /// conversations that fail.
     pub fn render_batch(&self, chats: &[Chat]) -> Result<Vec<String>> {
         let share = chats.len().div_ceil(rayon::current_num_threads()).max(1);
-        let parts: Vec<Vec<String>> = chats
-            .par_chunks(share)
-            .map(|share| self.render_share(share))
-            .collect::<Result<_>>()?;
+        let parts: Vec<Vec<String>> =
+            chats.par_chunks(share).map(|share| self.render_share(share)).collect::<Result<_>>()?;
         Ok(parts.into_iter().flatten().collect())
     }
 
@@ -197,53 +177,36 @@ impl ChatTemplate {
 
 impl Compiled {
     fn render(&self, chat: &Owned) -> Result<String> {
-        let mut text = self
-            .evaluate(&chat.messages)
-            .map_err(|error| match environment::raised(&error) {
-                Some(message) => TokensError::TemplateRaised {
-                    file: self.file.clone(),
-                    message,
-                },
-                None => self.failed(environment::describe(&error)),
-            })?;
+        let mut text = self.evaluate(&chat.messages).map_err(|error| match environment::raised(&error) {
+            Some(message) => TokensError::TemplateRaised { file: self.file.clone(), message },
+            None => self.failed(environment::describe(&error)),
+        })?;
         if text.len() > RENDERED_LIMIT {
-            return Err(self.failed(format!(
-                "its text has {} bytes; {RENDERED_LIMIT} are accepted",
-                text.len()
-            )));
+            return Err(
+                self.failed(format!("its text has {} bytes; {RENDERED_LIMIT} are accepted", text.len()))
+            );
         }
         if let Some(opener) = open_thinking(&text, &chat.messages, &chat.prefill) {
-            return Err(TokensError::ThinkingStaysOpen {
-                file: self.file.clone(),
-                opener,
-            });
+            return Err(TokensError::ThinkingStaysOpen { file: self.file.clone(), opener });
         }
         text.push_str(&chat.prefill);
         Ok(text)
     }
 
     fn evaluate(&self, messages: &[Message]) -> Result<String, Error> {
-        let mut variables: BTreeMap<&str, Value> = self
-            .tokens
-            .iter()
-            .map(|(name, text)| (name.as_str(), Value::from(text.as_str())))
-            .collect();
+        let mut variables: BTreeMap<&str, Value> =
+            self.tokens.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str()))).collect();
         let messages: Vec<Value> = messages.iter().map(Message::value).collect();
         variables.insert("messages", Value::from(messages));
         variables.insert("add_generation_prompt", Value::from(true));
         variables.insert("tools", Value::from(()));
         variables.insert("documents", Value::from(()));
         variables.insert("enable_thinking", Value::from(false));
-        self.env
-            .get_template(environment::NAME)?
-            .render(Value::from_pairs(variables))
+        self.env.get_template(environment::NAME)?.render(Value::from_pairs(variables))
     }
 
     fn failed(&self, reason: impl Into<String>) -> TokensError {
-        TokensError::TemplateFailed {
-            file: self.file.clone(),
-            reason: reason.into(),
-        }
+        TokensError::TemplateFailed { file: self.file.clone(), reason: reason.into() }
     }
 }
 

@@ -51,15 +51,12 @@ enum Kind {
 
 /// Where the next tag begins, whatever its kind.
 fn next_tag(text: &str) -> Option<(usize, Kind)> {
-    text.as_bytes()
-        .windows(2)
-        .enumerate()
-        .find_map(|(at, pair)| match pair {
-            b"{{" => Some((at, Kind::Variable)),
-            b"{%" => Some((at, Kind::Block)),
-            b"{#" => Some((at, Kind::Comment)),
-            _ => None,
-        })
+    text.as_bytes().windows(2).enumerate().find_map(|(at, pair)| match pair {
+        b"{{" => Some((at, Kind::Variable)),
+        b"{%" => Some((at, Kind::Block)),
+        b"{#" => Some((at, Kind::Comment)),
+        _ => None,
+    })
 }
 
 /// The bytes of a tag's code that stand outside strings, each with the number of brackets open before it.
@@ -98,9 +95,7 @@ fn code_end(tag: &str, close: &str) -> Option<usize> {
 
 fn first_word(code: &str) -> &str {
     let code = code.trim_start_matches(['-', '+']).trim_start();
-    let end = code
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(code.len());
+    let end = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
     &code[..end]
 }
 
@@ -151,8 +146,7 @@ mod tests {
             prepare("a{%- generation -%}b{%endgeneration%}\r\nc{% generations %}{%"),
             "a{%- with -%}b{%endwith%}\nc{% generations %}{%"
         );
-        let plain =
-            "{{ x }}{% if generation %}{{ '{% generation %}' }}{% endif %}{# {% generation %} #}";
+        let plain = "{{ x }}{% if generation %}{{ '{% generation %}' }}{% endif %}{# {% generation %} #}";
         assert_eq!(prepare(plain), plain);
     }
 
@@ -160,14 +154,8 @@ mod tests {
     fn assigned_values_are_bounded() {
         for (template, expected) in [
             ("{% set a = 1 %}", "{% set a = ( 1 ) | _bounded_variable %}"),
-            (
-                "{%-set a=b==c-%}",
-                "{%-set a= (b==c) | _bounded_variable -%}",
-            ),
-            (
-                "{% set n.a = '%}' -%}",
-                "{% set n.a = ( '%}' ) | _bounded_attribute -%}",
-            ),
+            ("{%-set a=b==c-%}", "{%-set a= (b==c) | _bounded_variable -%}"),
+            ("{% set n.a = '%}' -%}", "{% set n.a = ( '%}' ) | _bounded_attribute -%}"),
             (
                 "{% set a, b = {'x': {'y': 1}}, '=' %}",
                 "{% set a, b = ( {'x': {'y': 1}}, '=' ) | _bounded_variable %}",

@@ -24,39 +24,24 @@ pub(super) fn find(dir: &Path, config: &TokenizerConfig) -> Result<Source> {
     if let Some(bytes) = read_optional(&file, TEMPLATE_LIMIT)? {
         return match String::from_utf8(bytes) {
             Ok(text) => Ok(Source { text, file }),
-            Err(error) => Err(malformed(
-                file,
-                format!("not UTF-8: {}", error.utf8_error()),
-            )),
+            Err(error) => Err(malformed(file, format!("not UTF-8: {}", error.utf8_error()))),
         };
     }
     let file = dir.join("tokenizer_config.json");
     let text = match config.get("chat_template") {
         None | Some(Value::Null) => {
-            return Err(TokensError::NoTemplate {
-                dir: dir.to_owned(),
-            });
+            return Err(TokensError::NoTemplate { dir: dir.to_owned() });
         }
         Some(Value::String(text)) => text,
         Some(Value::Array(named)) => default_of(&file, named)?,
         Some(_) => {
-            return Err(malformed(
-                file,
-                "`chat_template` is neither a text nor a list of named templates",
-            ));
+            return Err(malformed(file, "`chat_template` is neither a text nor a list of named templates"));
         }
     };
     if text.len() as u64 > TEMPLATE_LIMIT {
-        return Err(TokensError::TooLarge {
-            path: file,
-            size: text.len() as u64,
-            limit: TEMPLATE_LIMIT,
-        });
+        return Err(TokensError::TooLarge { path: file, size: text.len() as u64, limit: TEMPLATE_LIMIT });
     }
-    Ok(Source {
-        text: text.clone(),
-        file,
-    })
+    Ok(Source { text: text.clone(), file })
 }
 
 fn default_of<'a>(file: &Path, named: &'a [Value]) -> Result<&'a String> {
@@ -64,18 +49,12 @@ fn default_of<'a>(file: &Path, named: &'a [Value]) -> Result<&'a String> {
     for entry in named {
         let name = entry.get("name").and_then(Value::as_str);
         let (Some(name), Some(Value::String(text))) = (name, entry.get("template")) else {
-            return Err(malformed(
-                file,
-                "an entry of `chat_template` lacks `name` or `template`",
-            ));
+            return Err(malformed(file, "an entry of `chat_template` lacks `name` or `template`"));
         };
         if name == "default" {
             return Ok(text);
         }
         names.push(name);
     }
-    Err(TokensError::NoDefaultTemplate {
-        file: file.to_owned(),
-        names: names.join(", "),
-    })
+    Err(TokensError::NoDefaultTemplate { file: file.to_owned(), names: names.join(", ") })
 }

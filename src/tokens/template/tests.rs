@@ -5,21 +5,12 @@ fn template(text: &str) -> ChatTemplate {
         ("bos_token".to_owned(), "<s>".to_owned()),
         ("eos_token".to_owned(), "</s>".to_owned()),
     ]);
-    ChatTemplate::compile(
-        text.to_owned(),
-        PathBuf::from("test.jinja"),
-        tokens,
-        PinnedDate::default(),
-    )
-    .unwrap()
+    ChatTemplate::compile(text.to_owned(), PathBuf::from("test.jinja"), tokens, PinnedDate::default())
+        .unwrap()
 }
 
 fn conversation() -> Vec<Message> {
-    vec![
-        Message::new("user", " Hello "),
-        Message::new("assistant", "A"),
-        Message::new("user", "<b> & \"q\""),
-    ]
+    vec![Message::new("user", " Hello "), Message::new("assistant", "A"), Message::new("user", "<b> & \"q\"")]
 }
 
 fn render(text: &str) -> String {
@@ -35,32 +26,14 @@ fn assert_renders(cases: &[(&str, &str)]) {
 #[test]
 fn knows_the_variables_and_functions_that_templates_use() {
     assert_renders(&[
-        (
-            "{{ bos_token }}{{ eos_token }}{{ pad_token }}{{ nothing }}|",
-            "<s></s>|",
-        ),
+        ("{{ bos_token }}{{ eos_token }}{{ pad_token }}{{ nothing }}|", "<s></s>|"),
         ("{{ tools is none and documents is none }}", "True"),
-        (
-            "{{ enable_thinking is defined and enable_thinking is false }}",
-            "True",
-        ),
-        (
-            "{{ add_generation_prompt }} {{ date_string is defined }}",
-            "True False",
-        ),
+        ("{{ enable_thinking is defined and enable_thinking is false }}", "True"),
+        ("{{ add_generation_prompt }} {{ date_string is defined }}", "True False"),
         ("{{ strftime_now('%d %b %Y') }}", "26 Jul 2024"),
-        (
-            "{{ messages[-1].content }}{{ messages[0]['content'] | trim }}",
-            "<b> & \"q\"Hello",
-        ),
-        (
-            "{{ messages[2] | tojson }}",
-            r#"{"role": "user", "content": "<b> & \"q\""}"#,
-        ),
-        (
-            "{{ messages[0].tool_calls is defined }}{{ 'role' in messages[0] }}",
-            "FalseTrue",
-        ),
+        ("{{ messages[-1].content }}{{ messages[0]['content'] | trim }}", "<b> & \"q\"Hello"),
+        ("{{ messages[2] | tojson }}", r#"{"role": "user", "content": "<b> & \"q\""}"#),
+        ("{{ messages[0].tool_calls is defined }}{{ 'role' in messages[0] }}", "FalseTrue"),
     ]);
 }
 
@@ -68,21 +41,12 @@ fn knows_the_variables_and_functions_that_templates_use() {
 fn strips_white_space_as_the_reference_does() {
     assert_renders(&[
         ("  {% if true %}\n  x\n  {% endif %}\n  y\n", "  x\n  y"),
-        (
-            "  {%+ if true %}\n  x\n  {%- endif %}\n  y\n\n",
-            "    x  y\n",
-        ),
+        ("  {%+ if true %}\n  x\n  {%- endif %}\n  y\n\n", "    x  y\n"),
         ("a\n  {# c #}\nb\n  {{ 1 }}\nc\n", "a\nb\n  1\nc"),
         ("{{- ' a ' -}}\n\n  b", " a b"),
         ("a\r\nb\r\n{% if 1 %}\r\nc{% endif %}\r\n", "a\nb\nc"),
-        (
-            "{% set x = 1 -%}\n\n a{%- set y = 2 %}\nb{{ x }}{{ y }}",
-            "ab12",
-        ),
-        (
-            "  {%- generation %}\n x {% set q = 1 %}\n {%- endgeneration %}{{ q }}|",
-            " x |",
-        ),
+        ("{% set x = 1 -%}\n\n a{%- set y = 2 %}\nb{{ x }}{{ y }}", "ab12"),
+        ("  {%- generation %}\n x {% set q = 1 %}\n {%- endgeneration %}{{ q }}|", " x |"),
         ("{% generation %}x\n{% endgeneration %}\ny", "x\ny"),
     ]);
 }
@@ -102,18 +66,12 @@ fn speaks_python_where_templates_do() {
             "{{ 'a=b=c'.partition('=') }}{{ 'a=b=c'.rpartition('=') }}{{ 'a'.partition('=') }}",
             "('a', '=', 'b=c')('a=b', '=', 'c')('a', '', '')",
         ),
-        (
-            "{{ 'abc'.removeprefix('a') }}{{ 'abc'.removesuffix('c') }}{{ 'abc'.index('c') }}",
-            "bcab2",
-        ),
+        ("{{ 'abc'.removeprefix('a') }}{{ 'abc'.removesuffix('c') }}{{ 'abc'.index('c') }}", "bcab2"),
         (
             "{{ '\x1c a\u{a0}'.strip() }}|{{ 'xax'.lstrip('x') }}|{{ 'xax'.rstrip('x') }}|{{ '\x1d b ' | trim }}",
             "a|ax|xa|b",
         ),
-        (
-            "{{ \"they're a-b\".title() }}{{ [1, 2].index(2) }}{{ {'a': 1}.copy() }}",
-            "They'Re A-B1{'a': 1}",
-        ),
+        ("{{ \"they're a-b\".title() }}{{ [1, 2].index(2) }}{{ {'a': 1}.copy() }}", "They'Re A-B1{'a': 1}"),
         (
             "{{ 'x' | int }} {{ '3' | int }} {{ 3.7 | int }} {{ 'x' | int(5) }} {{ 'x' | float(default=1) }} {{ ' 2.5 ' | float }}",
             "0 3 3 5 1 2.5",
@@ -136,26 +94,17 @@ fn speaks_python_where_templates_do() {
 #[test]
 fn assignments_keep_what_they_are_given() {
     assert_renders(&[
-        (
-            "{% set messages = messages[1:] %}{{ messages | length }}{{ messages[0].role }}",
-            "2assistant",
-        ),
+        ("{% set messages = messages[1:] %}{{ messages | length }}{{ messages[0].role }}", "2assistant"),
         (
             "{% set n = namespace(a=[]) %}{% for m in messages %}{% set n.a = n.a + [m.role] %}{% endfor %}{{ n.a }}",
             "['user', 'assistant', 'user']",
         ),
-        (
-            "{% set a, b = 1, {'x': {'y': 2}} %}{{ a }}{{ b.x.y }}",
-            "12",
-        ),
+        ("{% set a, b = 1, {'x': {'y': 2}} %}{{ a }}{{ b.x.y }}", "12"),
         (
             "{% set x = (1,) %}{{ x }}{% set y = nothing %}{{ y is defined }}{% set z = none %}{{ z }}",
             "(1,)FalseNone",
         ),
-        (
-            "{% set d = messages[0].items() %}{% for k, v in d %}{{ k }}{% endfor %}",
-            "rolecontent",
-        ),
+        ("{% set d = messages[0].items() %}{% for k, v in d %}{{ k }}{% endfor %}", "rolecontent"),
         (
             "{% for m in messages %}{% set l = loop %}{{ l.index }}{{ l.last }}{% endfor %}",
             "1False2False3True",
@@ -168,38 +117,25 @@ fn assignments_keep_what_they_are_given() {
             "{% set x = '%}' %}{{ x }}{% set y %}b{{ x }}{% endset %}{{ y }}{% set z | upper %}z{% endset %}{{ z }}",
             "%}b%}Z",
         ),
-        (
-            "{% set x = 1 == 1 %}{{ x }}{% set y = 'a' if x else 'b' %}{{ y }}",
-            "Truea",
-        ),
+        ("{% set x = 1 == 1 %}{{ x }}{% set y = 'a' if x else 'b' %}{{ y }}", "Truea"),
     ]);
 }
 
 #[test]
 fn a_prefill_stands_behind_the_generation_prompt_as_it_is() {
-    let template =
-        template("{{ messages[0].content }}{% if add_generation_prompt %}<|a|>{% endif %}\n");
+    let template = template("{{ messages[0].content }}{% if add_generation_prompt %}<|a|>{% endif %}\n");
     let messages = [Message::new("user", "q")];
     assert_eq!(template.render(&messages, None).unwrap(), "q<|a|>");
-    assert_eq!(
-        template.render(&messages, Some("\n( ")).unwrap(),
-        "q<|a|>\n( "
-    );
+    assert_eq!(template.render(&messages, Some("\n( ")).unwrap(), "q<|a|>\n( ");
 }
 
 #[test]
 fn a_batch_is_its_parts_in_order() {
     let template = template("{{ bos_token }}{% for m in messages %}[{{ m.content }}]{% endfor %}");
-    let conversations: Vec<Vec<Message>> = (0..97)
-        .map(|i| vec![Message::new("user", format!("number {i}"))])
-        .collect();
-    let chats: Vec<Chat> = conversations
-        .iter()
-        .map(|messages| Chat {
-            messages,
-            prefill: Some("!"),
-        })
-        .collect();
+    let conversations: Vec<Vec<Message>> =
+        (0..97).map(|i| vec![Message::new("user", format!("number {i}"))]).collect();
+    let chats: Vec<Chat> =
+        conversations.iter().map(|messages| Chat { messages, prefill: Some("!") }).collect();
     let batch = template.render_batch(&chats).unwrap();
     for (i, text) in batch.iter().enumerate() {
         assert_eq!(*text, format!("<s>[number {i}]!"));
@@ -213,10 +149,7 @@ fn says_where_it_comes_from_and_what_day_it_was_told() {
     let plain = template("x");
     assert!(!plain.uses_date());
     assert_eq!(plain.file(), Path::new("test.jinja"));
-    assert_eq!(
-        plain.sha256(),
-        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-    );
+    assert_eq!(plain.sha256(), "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
     let dated = ChatTemplate::compile(
         "{{ strftime_now('%Y-%m-%d') }}".to_owned(),
         PathBuf::new(),
