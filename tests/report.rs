@@ -243,7 +243,7 @@ fn the_headline_says_what_was_planted_and_no_more() {
         "Every run puts at least 97 % of its probability on the two answers, so preferences can be read.",
         "<strong>demo-base in English</strong> no lean found: the 95 % intervals of all four countries cover zero; none \
          reaches beyond ±",
-        "<strong>demo-chat in French</strong> leans most towards China by +2.0",
+        "<strong>demo-chat in French</strong> leans most towards China by +1.95 log-odds (95 % CI +1.89 to +2.01",
         "What post-training changed for China in demo: +2.0",
         "A direction over makers needs several families",
         "demo (Demo &amp; Sons, China)",
