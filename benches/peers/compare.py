@@ -106,7 +106,8 @@ def describe(setting):
 def tune(name, settings, prompts, runner, reference, tolerance):
     """The fastest setting that is equally accurate; all trials, fastest first.
 
-    Every setting is tried once, the best four once more: noise must not choose.
+    Every setting is tried once, the best four equally accurate ones once more: noise must not choose. Where the
+    arithmetic proves too coarse with one pack size, the other sizes are not tried.
     """
     def trial(setting):
         run = runner.peer(name, prompts, setting)
@@ -114,13 +115,18 @@ def tune(name, settings, prompts, runner, reference, tolerance):
         say(f"  tried {name} with {describe(setting)}: {len(prompts) / run.seconds:.2f} prompts/s, difference {apart:.1e}")
         return run.seconds, apart, setting
 
-    def rank(trials):  # equally accurate ones first
-        return sorted(trials, key=lambda t: (t[1] > tolerance, t[0]))
+    def arithmetic(setting):
+        return [setting.get(key) for key in ("gguf", "flash", "kv")]
 
-    trials = rank(trial(setting) for setting in settings)
-    again = [min(trial(t[2]), t, key=lambda t: t[0]) for t in trials[:4]]
-    trials = rank(again + trials[4:])
-    return trials[0][2], sorted(trials, key=lambda t: t[0])
+    good, coarse = [], []
+    for setting in settings:
+        if arithmetic(setting) not in [arithmetic(t[2]) for t in coarse]:
+            result = trial(setting)
+            (good if result[1] <= tolerance else coarse).append(result)
+    good.sort(key=lambda t: t[0])
+    again = [min(trial(t[2]), t, key=lambda t: t[0]) for t in good[:4]] if len(good) > 1 else good
+    trials = sorted(again, key=lambda t: t[0]) + good[4:] + sorted(coarse, key=lambda t: t[0])
+    return trials[0][2], trials
 
 
 def conclusion(names, rows, tolerance):
