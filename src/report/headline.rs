@@ -47,8 +47,17 @@ fn glance(scope: &Scope<'_>) -> Table {
         scope.wording.many,
         scope.tests()
     );
-    let header =
-        ["Checkpoint", "#Compliance", "Most towards", "#Log-odds", "#%", "Most away from", "#Log-odds", "#%", "#Leans"];
+    let header = [
+        "Checkpoint",
+        "#Compliance",
+        "Most towards",
+        "#Log-odds",
+        "#%",
+        "Most away from",
+        "#Log-odds",
+        "#%",
+        "#Leans",
+    ];
     let mut table = Table::new(caption, &header);
     table.class = "glance".to_owned();
     for checkpoint in &scope.checkpoints {
