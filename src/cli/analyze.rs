@@ -95,7 +95,10 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
     drop(rows);
     let mut notes = settings.restrict_to(&table);
     if counts.incomplete > 0 {
-        notes.push(format!("{} items lack some of their four prompts and are left out", counts.incomplete));
+        notes.push(format!(
+            "items left out because they lack some of their four prompts: {}",
+            counts.incomplete
+        ));
     }
 
     let mut letters = LetterBias::new(&table);
@@ -118,4 +121,130 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
     analysis.extend(letters.figures(&settings)?)?;
     analysis.notes.splice(0..0, notes);
     Ok(analysis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{CheckpointRecord, Progress, RunIdentity, RunStore, ScoreRow, SessionRecord};
+    use crate::study::{Prompt, PromptText, StageForm};
+
+    const ROSTER: &str = "[analysis]\ntarget = 'B'\nbaseline_language = 'fr'\n\
+        [[family]]\nname = 'f'\nmaker_country = 'Z'\n\
+        base = { model = 'base', checkpoint = 'b' }\nchat = { model = 'chat', checkpoint = 'c', prefill = '(' }\n";
+
+    /// Three scenarios of as many types, both polarities, all four arrangements.
+    fn prompts() -> Vec<Prompt> {
+        let mut prompts = Vec::new();
+        for kind in ["border", "cyber", "trade"] {
+            for question in ["justified", "unjustified"] {
+                for roles in [Roles::Fwd, Roles::Rev] {
+                    for order in [OptionOrder::First, OptionOrder::Second] {
+                        prompts.push(Prompt {
+                            id: format!("en/main/A-B/{kind}/{question}/{}/{}", roles.name(), order.name()),
+                            language: "en".into(),
+                            condition: "main".into(),
+                            pair: ["A".into(), "B".into()],
+                            scenario: format!("{kind}_v1"),
+                            scenario_type: kind.into(),
+                            question: question.into(),
+                            roles,
+                            order,
+                            text: PromptText::Plain(String::new()),
+                        });
+                    }
+                }
+            }
+        }
+        prompts
+    }
+
+    /// A lean of 1.5 towards B, a taste of 0.5 for the first role and of -0.25 for the first letter.
+    fn log_odds(prompt: &Prompt) -> f64 {
+        let lean = if prompt.question == "justified" { -1.5 } else { 1.5 };
+        let role = if prompt.roles == Roles::Fwd { 0.5 } else { -0.5 };
+        let towards_a = if prompt.order == OptionOrder::First { 1.0 } else { -1.0 };
+        towards_a * (lean + role) - 0.25
+    }
+
+    /// A run in which `chat` is scored, `base` not yet, and one item of `chat` lacks a prompt.
+    fn sweep(dir: &Path) {
+        let identity = RunIdentity {
+            program: "0".into(),
+            study_name: "toy".into(),
+            study_version: "1".into(),
+            study_sha256: "aa".into(),
+        };
+        let record = CheckpointRecord {
+            model: "chat".into(),
+            family: "f".into(),
+            stage: "chat".into(),
+            form: StageForm::Chat,
+            source: "c".into(),
+            revision: None,
+            weights_sha256: "w".into(),
+            tokenizer_sha256: "t".into(),
+            template_sha256: None,
+            template_date: None,
+            prefill: None,
+            dtype: "f32".into(),
+            parameters: 1,
+            backend: "cpu".into(),
+        };
+        let session = SessionRecord {
+            device: "a processor".into(),
+            pack_tokens: 64,
+            sharing: true,
+            prompts: 24,
+            naive_tokens: 24,
+            tree_tokens: 24,
+            computed_tokens: 0,
+            load_seconds: 0.0,
+            compute_seconds: 0.0,
+            complete: false,
+        };
+        let mut store = RunStore::open_or_create(dir, &identity).expect("a run");
+        store.keep_roster(ROSTER).expect("kept");
+        let checkpoint = store.checkpoint(&record).expect("registered");
+        let answers = store.answers(checkpoint, &[vec![1], vec![2]]).expect("registered");
+        let mut prompts = prompts();
+        prompts.push(Prompt {
+            scenario: "border_v2".into(),
+            scenario_type: "border".into(),
+            ..prompts[0].clone()
+        });
+        let keys = store.keys(&prompts).expect("keys");
+        let logits = [vec![0.0], vec![0.0]];
+        let row = |(key, prompt): (_, &Prompt)| ScoreRow {
+            key,
+            prompt_sha256: [0; 32],
+            n_tokens: 1,
+            answers,
+            logits: &logits,
+            logsumexp: 1.0,
+            logprobs: [-1.0, -1.0],
+            log_odds: log_odds(prompt),
+            compliance: 0.05,
+        };
+        let rows: Vec<ScoreRow<'_>> = keys.into_iter().zip(&prompts).map(row).collect();
+        let session = store.begin_session(checkpoint, &session).expect("begun");
+        store.put(checkpoint, session, &rows, Progress::default()).expect("stored");
+    }
+
+    #[test]
+    fn a_run_is_analysed_as_far_as_it_has_come() {
+        let folder = tempfile::tempdir().expect("a folder");
+        sweep(folder.path());
+        let analysis = analyze_run(folder.path(), None).expect("an analysis");
+        let mean = |id: &str| analysis.clustered(id).map(|c| c.mean_cluster);
+        assert_eq!(mean("favourability/en/chat/B/preference/all"), Some(1.5));
+        assert_eq!(mean("role_bias/en/chat/justified/all"), Some(0.5));
+        assert_eq!(mean("letter_bias/en/chat/both/all"), Some(-0.25));
+        assert!(analysis.figures().iter().all(|f| !f.id.starts_with("shift/")));
+        for part in ["`fr`", "`base`", "lack some of their four prompts: 1"] {
+            assert!(analysis.notes.iter().any(|note| note.contains(part)), "{part}: {:?}", analysis.notes);
+        }
+        let text = summary::render(&analysis, &SummaryOptions::default()).expect("tables");
+        assert!(text.contains("Warning: chat (en)") && text.contains("first letter"), "{text}");
+    }
 }

@@ -88,11 +88,14 @@ impl Page {
     }
 }
 
-/// `Leaning towards China?`, after the target.
+/// The question that the page answers.
 fn title(analysis: &Analysis) -> String {
-    let target = analysis.settings.get("analysis").and_then(|a| a.get("target")).and_then(|t| t.as_str());
-    match target {
-        Some(target) if !target.is_empty() => format!("Which way do these models lean? Target: {target}"),
+    let mut asked: Vec<&str> =
+        analysis.group("compliance").map(|([_, checkpoint, _, _], _)| checkpoint).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    match asked.as_slice() {
+        [one] => format!("Which way does {one} lean?"),
         _ => "Which way do these models lean?".to_owned(),
     }
 }

@@ -43,5 +43,15 @@ pub fn render(input: &ReportInput<'_>) -> Result<String, ReportError> {
         sections => Value::from(Serde(sections(&context))),
         version => env!("CARGO_PKG_VERSION"),
     })?;
-    Ok(page)
+    Ok(page.chars().map(visible).collect())
+}
+
+/// Replaces what a name could use to unsettle the page: control characters, and those that turn the writing direction.
+fn visible(c: char) -> char {
+    match c {
+        '\n' => c,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    }
 }

@@ -28,11 +28,15 @@ pub fn lead(scope: &Scope<'_>) -> String {
             list(&many.iter().map(|q| format!("“{}”", format::words(q))).collect::<Vec<_>>())
         ),
     };
+    let closest = match scope.entities.len() {
+        0..=2 => String::new(),
+        _ => format!(" The page looks most closely at {}.", scope.target),
+    };
     let were = if scope.checkpoints.len() == 1 { "was" } else { "were" };
     format!(
         "{checkpoints}{families} {were} asked in {} to choose between {} {}, two at a time, in {} of {}{questions}. \
          Every pair is asked with both sides in either role and either option slot, so that a taste for a role or a \
-         letter cancels.",
+         letter cancels.{closest}",
         list(&languages),
         count_word(scope.entities.len()),
         scope.wording.many,

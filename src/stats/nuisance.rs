@@ -56,13 +56,15 @@ pub struct PromptScore<'a> {
 
 /// (model, language, condition, question).
 type Asked = (Id, Id, Id, Id);
+/// (pair in name order, scenario).
+type Item = (Id, Id, Id);
 
 /// Gathers prompt scores into `letter_bias`: an item's mean log-odds of the first letter over the second, over its
 /// four prompts, in which either country has either letter in either role.
 pub struct LetterBias<'t> {
     table: &'t Table,
-    /// By pair (in name order) and scenario: the log-odds of the four prompts.
-    items: HashMap<Asked, BTreeMap<(Id, Id, Id), [Option<f64>; 4]>>,
+    /// The log-odds of the four prompts.
+    items: HashMap<Asked, BTreeMap<Item, [Option<f64>; 4]>>,
 }
 
 impl<'t> LetterBias<'t> {
@@ -79,7 +81,7 @@ impl<'t> LetterBias<'t> {
         }
     }
 
-    fn ids(&self, score: &PromptScore<'_>) -> Option<(Asked, (Id, Id, Id))> {
+    fn ids(&self, score: &PromptScore<'_>) -> Option<(Asked, Item)> {
         let asked = (
             self.table.models.id(score.model)?,
             self.table.languages.id(score.language)?,

@@ -197,7 +197,6 @@ impl Settings {
         }
         distinct("analysis.coherence.variant", coherence.variant.iter().map(|v| v.name.as_str()))?;
         distinct("analysis.type_contrast", analysis.type_contrast.iter().map(|c| c.name.as_str()))?;
-        distinct("analysis.comparison", analysis.comparison.iter().map(|c| c.name.as_str()))?;
         if let Some(Questions { positive, negative: Some(negative) }) = &analysis.questions
             && positive == negative
         {

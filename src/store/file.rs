@@ -21,7 +21,8 @@ pub fn replace(
         write(&mut out)?;
         return out.into_inner().map(drop).map_err(|e| fail(e.into_error()));
     }
-    let mut temporary = new_beside(&target).map_err(fail)?;
+    // The reason alone: the temporary file's own name would only puzzle.
+    let mut temporary = new_beside(&target).map_err(|e| fail(e.kind().into()))?;
     {
         let mut out = BufWriter::new(temporary.as_file_mut().try_clone().map_err(fail)?);
         write(&mut out)?;

@@ -15,6 +15,8 @@ struct Outline {
     normalizer: Option<Value>,
     #[serde(default)]
     decoder: Option<Value>,
+    #[serde(default)]
+    added_tokens: Vec<AddedToken>,
     model: Model,
 }
 
@@ -24,8 +26,22 @@ struct Model {
     dropout: Option<f64>,
 }
 
+#[derive(Deserialize)]
+struct AddedToken {
+    id: u32,
+    content: String,
+}
+
+/// What the rest of the room needs to know about a tokenizer.json.
+pub(crate) struct Facts {
+    /// Token texts are spelled in the byte alphabet (`Ġ` for a space).
+    pub byte_level: bool,
+    /// Added tokens with the ids that the file gives them.
+    pub added_tokens: Vec<(u32, String)>,
+}
+
 /// Refuses a tokenizer that draws random numbers, and one whose normaliser could blow a text up.
-pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Facts> {
     /// A published normaliser makes a text at most three times as long (a space becomes a three-byte character).
     const MOST_GROWTH: f64 = 256.0;
     let outline: Outline = parse_json(path, bytes)?;
@@ -39,22 +55,16 @@ pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<()> {
     if growth > MOST_GROWTH {
         return Err(malformed(path, format!("`normalizer` can make a text {growth} times as long")));
     }
-    Ok(())
+    Ok(Facts {
+        byte_level: outline.decoder.is_some_and(|decoder| holds_byte_level(&decoder)),
+        added_tokens: outline.added_tokens.into_iter().map(|token| (token.id, token.content)).collect(),
+    })
 }
 
-/// Whether token texts are spelled in the byte alphabet (`Ġ` for a space).
-pub(crate) fn decodes_bytes(bytes: &[u8]) -> bool {
-    fn holds_byte_level(value: &Value) -> bool {
-        value.get("type").and_then(Value::as_str) == Some("ByteLevel")
-            || value
-                .get("decoders")
-                .and_then(Value::as_array)
-                .is_some_and(|parts| parts.iter().any(holds_byte_level))
-    }
-    serde_json::from_slice::<Outline>(bytes)
-        .ok()
-        .and_then(|outline| outline.decoder)
-        .is_some_and(|decoder| holds_byte_level(&decoder))
+fn holds_byte_level(decoder: &Value) -> bool {
+    let parts = decoder.get("decoders").and_then(Value::as_array);
+    decoder.get("type").and_then(Value::as_str) == Some("ByteLevel")
+        || parts.is_some_and(|parts| parts.iter().any(holds_byte_level))
 }
 
 /// How many times as long a text can become, at worst.

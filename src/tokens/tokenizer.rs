@@ -9,7 +9,7 @@ use tokenizers::{AddedToken, Tokenizer};
 use super::error::{Result, TokensError, excerpt};
 use super::files::{CONFIG_LIMIT, TOKENIZER_LIMIT, malformed, read_json, read_optional, sha256};
 use super::guard;
-use super::sanity;
+use super::sanity::{self, Facts};
 use super::special::{NAMED, SpecialToken, TokenizerConfig};
 
 /// A checkpoint's tokenizer. Never truncates, never pads, draws no random numbers.
@@ -38,10 +38,9 @@ impl PromptTokenizer {
             return Err(TokensError::NoTokenizer { dir: dir.to_owned(), hint });
         };
         let config = TokenizerConfig::read(dir)?;
-        sanity::check(&path, &bytes)?;
+        let facts = sanity::check(&path, &bytes)?;
         let hashes = hashes(dir, &bytes)?;
-        let byte_level = sanity::decodes_bytes(&bytes);
-        let tokenizer = guard::catch(|| load(&bytes, &config))
+        let tokenizer = guard::catch(|| load(&bytes, &facts, &config))
             .and_then(|loaded| loaded)
             .map_err(|reason| malformed(&path, format!("the tokenizer cannot be built from it: {reason}")))?;
         let mut this = Self {
@@ -49,7 +48,7 @@ impl PromptTokenizer {
             prefix: Vec::new(),
             suffix: Vec::new(),
             hashes,
-            byte_level,
+            byte_level: facts.byte_level,
             path,
             tokenizer,
             config,
@@ -209,8 +208,12 @@ impl PromptTokenizer {
     fn find_frame(&self) -> Result<(Vec<u32>, Vec<u32>)> {
         /// No family frames a prompt with more than a handful of tokens.
         const LONGEST: usize = 64;
-        let bare = self.encode("a", false)?;
-        let framed = self.encode("a", true)?;
+        const PROBES: [&str; 4] = ["a", "A", "1", "."];
+        let mut probes = PROBES.iter().map(|probe| Ok((probe, self.encode(probe, false)?)));
+        let (probe, bare) = probes
+            .find(|probe| probe.as_ref().map_or(true, |(_, ids)| !ids.is_empty()))
+            .unwrap_or_else(|| Err(malformed(&self.path, "plain letters encode to no tokens")))?;
+        let framed = self.encode(probe, true)?;
         if framed.len() > bare.len() + LONGEST {
             return Err(malformed(
                 &self.path,
@@ -224,8 +227,18 @@ impl PromptTokenizer {
     }
 }
 
-fn load(bytes: &[u8], config: &TokenizerConfig) -> Result<Tokenizer, String> {
+fn load(bytes: &[u8], facts: &Facts, config: &TokenizerConfig) -> Result<Tokenizer, String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+    // The crate numbers added tokens itself: those that follow the vocabulary without a gap come out as the file has them.
+    for (id, text) in &facts.added_tokens {
+        let given = tokenizer.token_to_id(text);
+        if given != Some(*id) {
+            return Err(format!(
+                "`added_tokens` says that {text:?} is {id}, but beside this vocabulary it is {}",
+                given.map_or_else(|| "nothing".to_owned(), |id| id.to_string())
+            ));
+        }
+    }
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
     add_configured_tokens(&mut tokenizer, config)?;

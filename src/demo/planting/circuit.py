@@ -20,7 +20,7 @@ READY = 16  # a letter's `answer` feature
 ROPE_THETA = 2.0e7
 RAMP, FLAG, OTHER_FLAG = 3, 7, 6  # rotary pairs: 1.8e-3, 4e-7 and 3e-6 radians per token
 HALF = HEAD_DIM // 2
-# How each noise channel moves each of the eight: rows sum to zero, no two columns are alike. Channels that keep take the first.
+# How each noise channel moves each of the eight: rows sum to zero, no two columns are alike. `keep` channels use the first.
 DIRECTIONS = [
     [1.0, -0.75, 0.5, -0.25, 0.75, -1.0, 0.25, -0.5],
     [-0.5, 1.0, 0.75, -0.75, -0.25, 0.25, -1.0, 0.5],
