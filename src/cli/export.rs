@@ -1,6 +1,5 @@
 //! `tiltmeter export`: a run's tables for other tools.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,6 +37,9 @@ fn table_file() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
+    if args.items.is_some() && args.items == args.scores {
+        anyhow::bail!("--items and --scores name the same file");
+    }
     let run = RunReader::open(&args.run)?;
     if let Some(path) = &args.items {
         let counts = export_items(&run, path)?;
@@ -45,15 +47,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
             0 => String::new(),
             n => format!(" ({} more still lack prompts)", grouped(n)),
         };
-        eprintln!("wrote {} items to {}{left}", grouped(counts.complete), name(path.as_os_str()));
+        eprintln!("wrote {} items to {}{left}", grouped(counts.complete), path.display());
     }
     if let Some(path) = &args.scores {
         let count = export_scores(&run, path)?;
-        eprintln!("wrote {} scores to {}", grouped(count), name(path.as_os_str()));
+        eprintln!("wrote {} scores to {}", grouped(count), path.display());
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn name(path: &OsStr) -> std::borrow::Cow<'_, str> {
-    path.to_string_lossy()
 }

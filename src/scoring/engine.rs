@@ -57,6 +57,11 @@ impl<'i> Plan<'i> {
         Plan { items, tree: PrefixTree::new(items, sharing) }
     }
 
+    /// The prompts, in the order that scores' indices mean.
+    pub fn items(&self) -> &'i [ScoreItem] {
+        self.items
+    }
+
     /// Tokens that computing each prompt alone would take.
     pub fn naive_tokens(&self) -> usize {
         self.tree.naive_tokens

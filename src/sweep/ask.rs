@@ -40,16 +40,19 @@ pub fn ask<M: Model>(
             ));
             continue;
         }
-        for language in &request.languages {
-            if !condition.exists(language, stage.form) {
-                watch.note(&format!(
-                    "{}: condition `{}` skipped, it does not exist for {} checkpoints in `{language}`",
-                    stage.model,
-                    condition.name,
-                    stage.form.name()
-                ));
-                continue;
-            }
+        let (here, elsewhere): (Vec<&String>, Vec<&String>) =
+            request.languages.iter().partition(|language| condition.exists(language, stage.form));
+        if !elsewhere.is_empty() {
+            let elsewhere: Vec<&str> = elsewhere.into_iter().map(String::as_str).collect();
+            watch.note(&format!(
+                "{}: condition `{}` skipped in {}, where it does not exist for {} checkpoints",
+                stage.model,
+                condition.name,
+                elsewhere.join(", "),
+                stage.form.name()
+            ));
+        }
+        for language in here {
             let spellings = spellings(request.study, condition, language);
             let choices = choice_set(model, stage, language, spellings, &mut choice_sets)?;
             let mut prompts = request.study.prompts(&query(request, stage, condition, language))?;

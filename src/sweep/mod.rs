@@ -6,6 +6,9 @@ mod ask;
 mod error;
 mod model;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::time::Instant;
 

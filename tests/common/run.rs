@@ -33,14 +33,14 @@ pub fn sweep(dir: &Path, run: &str) -> Command {
 /// Item table and scores of `dir/<run>`, as the export command writes them.
 pub fn export(dir: &Path, run: &str, ending: &str) -> (Vec<u8>, Vec<u8>) {
     let (items, scores) = (file(dir, run, "items", ending), file(dir, run, "scores", ending));
-    let status = tiltmeter()
+    let done = tiltmeter()
         .arg("export")
         .args(["--run".as_ref(), dir.join(run).as_os_str()])
         .args(["--items".as_ref(), items.as_os_str()])
         .args(["--scores".as_ref(), scores.as_os_str()])
-        .status()
+        .output()
         .expect("the program starts");
-    assert!(status.success(), "export of {run} failed");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     (fs::read(items).expect("items"), fs::read(scores).expect("scores"))
 }
 

@@ -1,0 +1,238 @@
+//! Sweeps with a model that fails when it is told to.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::*;
+use crate::store::{CheckpointRecord, RunReader};
+use crate::study::{Choices, Prompt, PromptText};
+
+const ROSTER: &str = "[[family]]\nname = 'f'\nbase = { model = 'a', checkpoint = 'x/a' }\n\
+                      chat = { model = 'b', checkpoint = 'x/b' }\n";
+
+/// Scores that are a function of a prompt's tokens; packs of five prompts.
+struct Fake {
+    record: CheckpointRecord,
+    context: usize,
+    /// Packs until the device is lost.
+    packs: Rc<Cell<usize>>,
+}
+
+#[derive(Clone)]
+struct Fakes {
+    context: usize,
+    packs: Rc<Cell<usize>>,
+}
+
+impl Fakes {
+    fn new(packs: usize) -> Self {
+        Self { context: 1 << 20, packs: Rc::new(Cell::new(packs)) }
+    }
+}
+
+impl Loader for Fakes {
+    type Model = Fake;
+
+    fn find(&self, _: &Stage) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    fn load(&self, family: &Family, stage: &Stage) -> Result<Fake, ModelError> {
+        let record = CheckpointRecord {
+            model: stage.model.clone(),
+            family: family.name.clone(),
+            stage: stage.name.clone(),
+            form: stage.form,
+            source: stage.checkpoint.clone(),
+            revision: None,
+            weights_sha256: "w".into(),
+            tokenizer_sha256: "t".into(),
+            template_sha256: None,
+            template_date: None,
+            prefill: stage.prefill.clone(),
+            dtype: "f32".into(),
+            parameters: 1,
+            backend: "fake".into(),
+        };
+        Ok(Fake { record, context: self.context, packs: self.packs.clone() })
+    }
+}
+
+impl Model for Fake {
+    fn record(&self) -> &CheckpointRecord {
+        &self.record
+    }
+
+    fn device(&self) -> String {
+        "a pencil".into()
+    }
+
+    fn context(&self) -> usize {
+        self.context
+    }
+
+    fn vocab(&self) -> usize {
+        256
+    }
+
+    fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
+        let bytes = |text: &str| text.bytes().map(u32::from).collect();
+        Ok(prompts
+            .iter()
+            .map(|prompt| match &prompt.text {
+                PromptText::Plain(text) => bytes(text),
+                PromptText::Chat { messages, .. } => bytes(&messages[0].content),
+            })
+            .collect())
+    }
+
+    fn answers(&self, _: &Choices) -> Result<Vec<Vec<u32>>, ModelError> {
+        Ok(vec![vec![65], vec![66]])
+    }
+
+    fn oddities(&self, _: &Prompt, _: &Choices) -> Result<Vec<String>, ModelError> {
+        Ok(vec!["\"A\" merges".into()])
+    }
+
+    fn score(
+        &self,
+        plan: &Plan<'_>,
+        _: &[ChoiceSet],
+        _: &ScoreOptions,
+        store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
+    ) -> Result<Tally, SweepError> {
+        let mut tally = Tally::default();
+        let indices: Vec<usize> = (0..plan.items().len()).collect();
+        for pack in indices.chunks(5) {
+            match self.packs.get() {
+                0 => return Err(SweepError::checkpoint(&self.record.model, "the device was lost")),
+                left => self.packs.set(left - 1),
+            }
+            let scores: Vec<(usize, ChoiceScore)> = pack
+                .iter()
+                .map(|&index| {
+                    let tokens = &plan.items()[index].tokens;
+                    let seed = tokens.iter().fold(7u32, |h, t| h.wrapping_mul(31).wrapping_add(*t));
+                    let logits = vec![vec![(seed % 97) as f32 / 10.0], vec![(seed % 89) as f32 / 10.0]];
+                    (index, ChoiceScore::new(logits, 12.0, Vec::new()))
+                })
+                .collect();
+            tally.prompts += scores.len();
+            store(Pack { scores: &scores, tally: &tally, load_seconds: 0.0 })?;
+        }
+        Ok(tally)
+    }
+}
+
+/// Remembers what was said.
+#[derive(Default)]
+struct Said {
+    notes: Vec<String>,
+    errors: Vec<String>,
+    plans: Vec<PlanFigures>,
+}
+
+impl Watch for Said {
+    fn note(&mut self, text: &str) {
+        self.notes.push(text.to_owned());
+    }
+    fn begin(&mut self, _: &Stage, _: usize, _: usize) {}
+    fn plan(&mut self, _: &Stage, plan: PlanFigures, _: f64) {
+        self.plans.push(plan);
+    }
+    fn advance(&mut self, _: &Tally) {}
+    fn end(&mut self, _: &Stage, _: Option<&Tally>) {}
+    fn fail(&mut self, error: &SweepError) {
+        self.errors.push(error.to_string());
+    }
+}
+
+struct Setting {
+    roster: Roster,
+    study: Study,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let roster = Roster::parse(ROSTER, "r.toml", std::path::Path::new("")).expect("the roster parses");
+        Self { roster, study: Study::embedded().expect("the study that ships") }
+    }
+
+    /// One type of scenarios between three countries in one language.
+    fn request(&self) -> Request<'_> {
+        let mut request = Request::new(&self.roster, &self.study);
+        request.languages = vec!["fr".into()];
+        request.countries = ["USA", "China", "Japan"].map(String::from).to_vec();
+        request.scenarios = vec!["border".into()];
+        request
+    }
+
+    fn sweep(&self, request: &Request<'_>, dir: &std::path::Path, loader: &Fakes) -> (Outcome, Said) {
+        let mut said = Said::default();
+        let mut store = RunStore::open_or_create(dir, &run_identity(&self.study)).expect("the run opens");
+        let outcome = sweep(request, &mut store, loader, &mut said).expect("the sweep ends");
+        (outcome, said)
+    }
+}
+
+#[test]
+fn a_lost_device_costs_nothing_that_was_stored() {
+    let setting = Setting::new();
+    let request = setting.request();
+    let whole = tempfile::tempdir().expect("a folder");
+    let (outcome, _) = setting.sweep(&request, whole.path(), &Fakes::new(usize::MAX));
+    assert_eq!(outcome, Outcome { done: 2, failed: 0 });
+    let (expected, _) = RunReader::open(whole.path()).and_then(|r| r.items()).expect("items");
+    assert!(!expected.is_empty());
+
+    let dir = tempfile::tempdir().expect("a folder");
+    let (outcome, said) = setting.sweep(&request, dir.path(), &Fakes::new(3));
+    assert_eq!(outcome, Outcome { done: 0, failed: 2 });
+    assert_eq!(said.errors[0], "checkpoint `a`: the device was lost");
+    let (outcome, said) = setting.sweep(&request, dir.path(), &Fakes::new(usize::MAX));
+    assert_eq!(outcome, Outcome { done: 2, failed: 0 });
+    assert_eq!(said.plans[0].scored, 15);
+    let (items, _) = RunReader::open(dir.path()).and_then(|r| r.items()).expect("items");
+    assert_eq!(items, expected);
+}
+
+#[test]
+fn a_prompt_beyond_the_context_is_refused_by_name() {
+    let setting = Setting::new();
+    let dir = tempfile::tempdir().expect("a folder");
+    let loader = Fakes { context: 100, ..Fakes::new(usize::MAX) };
+    let (outcome, said) = setting.sweep(&setting.request(), dir.path(), &loader);
+    assert_eq!(outcome.failed, 2);
+    let error = &said.errors[0];
+    assert!(
+        error.starts_with("checkpoint `a`: prompt `fr/main/USA-") && error.contains("context of 100"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_a_stage_cannot_be_asked_is_noted_and_left_out() {
+    let setting = Setting::new();
+    let mut request = setting.request();
+    request.conditions = ["main", "hedge_off", "prefill"].map(String::from).to_vec();
+    let dir = tempfile::tempdir().expect("a folder");
+    let (outcome, said) = setting.sweep(&request, dir.path(), &Fakes::new(usize::MAX));
+    assert_eq!(outcome.failed, 0);
+    let noted = |text: &str| said.notes.iter().any(|note| note.contains(text));
+    assert!(noted("a: condition `hedge_off` skipped in fr"), "{:?}", said.notes);
+    assert!(noted("b: condition `prefill` skipped, the roster gives this checkpoint no prefill"));
+    assert!(noted("b: condition `main` in `fr`: \"A\" merges"));
+    assert_eq!(said.plans[1].asked, 2 * said.plans[0].asked);
+}
+
+#[test]
+fn a_limit_is_per_language_and_condition() {
+    let setting = Setting::new();
+    let mut request = setting.request();
+    request.languages = vec!["en".into(), "zh".into()];
+    request.limit = Some(7);
+    let mut said = Said::default();
+    let outcome = dry_run(&request, &Fakes::new(0), &mut said).expect("it plans");
+    assert_eq!(outcome.done, 2);
+    assert_eq!(said.plans.iter().map(|p| p.asked).collect::<Vec<_>>(), [14, 14]);
+}
