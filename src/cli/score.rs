@@ -5,7 +5,7 @@ use crate::checkpoint::Checkpoint;
 use crate::decoder::Decoder;
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
-use crate::scoring::{ChoiceScore, Engine, Plan, ScoreOptions, Tally};
+use crate::scoring::{ChoiceScore, Engine, Plan, ScoreOptions, Tally, Work};
 use crate::store::{StoreError, file::replace};
 use crate::tokens::{ChatTemplate, PromptTokenizer};
 use anyhow::{Context, Result};
@@ -55,12 +55,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let load_seconds = start.elapsed().as_secs_f64();
 
     let options = ScoreOptions { top: args.top, ..args.engine.options() };
-    let (scores, tally) = score_all(&engine, &items, &options)?;
+    let (scores, tally, skipped) = score_all(&engine, &items, &options)?;
     let lines = items.ids.iter().zip(&items.items).zip(&scores).map(|((id, item), score)| {
         ScoreLine::new(id, item, &items.choice_sets[item.choices], score, tokenizer.as_ref().ok())
     });
     write_lines(&args.output, lines)?;
-    eprintln!("{}", summary(&tally, load_seconds));
+    eprintln!("{}", summary(&tally, skipped, load_seconds));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -72,12 +72,12 @@ fn read_items(reader: &Reader<'_>, input: &Path) -> Result<Items> {
     Ok(reader.read(BufReader::new(file), &input.display().to_string())?)
 }
 
-/// Scores in the order of the items.
+/// Scores in the order of the items, and the share of the layers' work that nothing needed.
 fn score_all(
     engine: &Engine<'_, Cpu>,
     items: &Items,
     options: &ScoreOptions,
-) -> Result<(Vec<ChoiceScore>, Tally)> {
+) -> Result<(Vec<ChoiceScore>, Tally, f64)> {
     let plan = Plan::new(&items.items, options.sharing);
     let mut scores: Vec<Option<ChoiceScore>> = vec![None; items.items.len()];
     let tally = engine.score(&plan, &items.choice_sets, options, |batch, _| {
@@ -87,7 +87,7 @@ fn score_all(
         Ok::<_, std::convert::Infallible>(())
     })?;
     let scores = scores.into_iter().collect::<Option<Vec<_>>>().context("the engine left out a prompt")?;
-    Ok((scores, tally))
+    Ok((scores, tally, Work::of(&plan, engine.decoder().spec()).skipped()))
 }
 
 /// All lines or no file.
@@ -108,12 +108,14 @@ fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) 
 }
 
 /// The last line on standard error.
-fn summary(tally: &Tally, load_seconds: f64) -> String {
+fn summary(tally: &Tally, skipped: f64, load_seconds: f64) -> String {
     format!(
-        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load)",
+        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load), {:.1} % of the layers' \
+         work skipped",
         super::grouped(tally.prompts),
         super::grouped(tally.computed_tokens),
         super::grouped(tally.naive_tokens),
         tally.compute_seconds,
+        100.0 * skipped,
     )
 }
