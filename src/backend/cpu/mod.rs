@@ -12,6 +12,9 @@ mod rotary;
 mod rows;
 mod widen;
 
+#[cfg(test)]
+mod tests;
+
 pub use product::peak_product;
 pub use rotary::Turns;
 pub use rows::Rows;
