@@ -1,19 +1,16 @@
 //! How fast it is: the study's own prompts through a checkpoint, as shares of the machine's own peak.
 //!
-//! Every figure is a ratio to something measured in the same run: the peak of one large product of the best crate there
-//! is, and the same prompts with sharing switched off.
+//! Every figure is a ratio to something measured in the same run: multiply-adds from the first-level cache, and the same prompts
+//! with sharing switched off.
 
 use crate::backend::Backend;
-use crate::backend::cpu::peak_product;
+use crate::backend::cpu::peak;
 use crate::scoring::{ChoiceSet, Plan, ScoreItem, ScoreOptions, Work};
 use crate::store::{Roster, RosterError};
 use crate::study::{PromptQuery, Study, StudyError};
 use crate::sweep::{FromFiles, Loader, Model, ModelError, SweepError};
 use serde::Serialize;
 use std::path::Path;
-
-/// Rows and columns of the product that stands for the machine's peak.
-const PEAK_SIZE: usize = 2048;
 
 /// What to time.
 #[derive(Debug, Clone)]
@@ -71,7 +68,7 @@ pub struct Report {
     pub tree_tokens: usize,
     pub pack_tokens: usize,
     pub repeat: usize,
-    /// One f32 product of 2048 x 2048 x 2048 by the `gemm` crate on all cores; the best of all tries in this run.
+    /// f32 multiply-adds on operands in the first-level cache, all threads together; the best of all tries in this run.
     pub peak_gflop_per_second: f64,
     pub load_seconds: f64,
     pub sharing: Timing,
@@ -106,10 +103,10 @@ impl StudyBench<'_> {
 
         let shared = Plan::new(&items, true);
         let alone = Plan::new(&items, false);
-        let mut peak = 0.0f64;
+        let mut ceiling = 0.0f64;
         let mut seconds = [Vec::new(), Vec::new()];
         for _ in 0..self.repeat.max(1) {
-            peak = peak.max(peak_product(PEAK_SIZE, 3));
+            ceiling = ceiling.max(peak(3));
             for (plan, seconds) in
                 [&shared, &alone].into_iter().zip(&mut seconds).take(1 + usize::from(self.no_sharing))
             {
@@ -126,7 +123,7 @@ impl StudyBench<'_> {
                 prompts_per_second: items.len() as f64 / seconds,
                 tokens_per_second: plan.tree_tokens() as f64 / seconds,
                 gflop_per_second: rate,
-                share_of_peak: rate / peak,
+                share_of_peak: rate / ceiling,
             })
         };
         let [with, without] = &mut seconds;
@@ -142,7 +139,7 @@ impl StudyBench<'_> {
             tree_tokens: shared.tree_tokens(),
             pack_tokens: self.options.pack_tokens,
             repeat: self.repeat,
-            peak_gflop_per_second: peak,
+            peak_gflop_per_second: ceiling,
             load_seconds,
             no_sharing_over_sharing: no_sharing.as_ref().map(|t| t.seconds / sharing.seconds),
             sharing,

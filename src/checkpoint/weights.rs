@@ -60,6 +60,14 @@ pub struct Tensor<'a> {
     pub bytes: &'a [u8],
 }
 
+impl<'a> Tensor<'a> {
+    /// Some of the rows, in place.
+    pub fn row_range(&self, rows: std::ops::Range<usize>) -> Tensor<'a> {
+        let row = self.cols * self.dtype.size();
+        Tensor { rows: rows.len(), bytes: &self.bytes[rows.start * row..rows.end * row], ..*self }
+    }
+}
+
 /// Where a decoder finds its weights. Loading has already checked that every role a spec needs is there
 /// with the exact shape, so looking one up cannot fail for a spec's own roles.
 pub trait Weights: Sync {

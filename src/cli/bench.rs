@@ -74,7 +74,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 fn table(r: &Report) -> String {
     let mut text = format!(
         "device       {}\ncheckpoint   {} ({:.1} M parameters, {})\nprompts      {} ({} tokens, {} in the prefix tree), packs of {}\n\
-         peak         {:.1} GFLOP/s, one f32 product of 2048^3 in this run\nload         {:.2} s, weights hashed and checked\n",
+         peak         {:.1} GFLOP/s, f32 multiply-adds from the first-level cache, in this run\nload         {:.2} s, weights hashed and checked\n",
         r.device,
         r.checkpoint,
         r.parameters as f64 / 1e6,

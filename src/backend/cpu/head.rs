@@ -1,9 +1,10 @@
 //! The output embedding: choice logits, log-sum-exp and the likeliest tokens, without a `[n, V]` matrix.
 
 use super::math::{dot, vectorized};
-use super::product::{Scratch, Shape, even_tile, multiply};
+use super::panels::Scratch;
+use super::product::{even_tile, multiply};
 use super::rows::Rows;
-use super::widen::{rows_f32, widen_row};
+use super::widen::widen_row;
 use crate::backend::TokenLogit;
 use crate::checkpoint::weights::Tensor;
 use rayon::prelude::*;
@@ -62,11 +63,10 @@ fn by_tile<R: Send>(x: &Rows, head: &Tensor<'_>, read: impl Fn(usize, &[f32], us
     let starts: Vec<usize> = (0..head.rows).step_by(tile).collect();
     starts
         .into_par_iter()
-        .map_init(Scratch::default, |scratch, start| {
+        .map_init(<(Scratch, Vec<f32>)>::default, |(scratch, logits), start| {
             let n = tile.min(head.rows - start);
-            let weights = rows_f32(head, start..start + n, &mut scratch.weights);
-            let logits = multiply(&x.data, weights, Shape { m: x.n, n, k: x.width }, &mut scratch.product);
-            read(start, logits, n)
+            let weights = head.row_range(start..start + n);
+            read(start, multiply(x, &weights, scratch, logits), n)
         })
         .collect()
 }

@@ -1,18 +1,21 @@
 //! The CPU backend: f32 arithmetic on all cores, whatever type the weights are stored in.
 //!
-//! It is the oracle for the GPU backends and what a machine without a GPU runs. Products go through the `gemm` crate,
-//! one weight tile a task, so weights stored in 16 bits are widened tile by tile and never as a second copy.
+//! It is the oracle for the GPU backends and what a machine without a GPU runs. Weights stored in 16 bits
+//! are widened tile by tile as products need them and never as a second copy.
 
 mod attention;
 mod elementwise;
 mod head;
+mod kernel;
 mod math;
+mod panels;
+mod peak;
 mod product;
 mod rotary;
 mod rows;
 mod widen;
 
-pub use product::peak_product;
+pub use peak::peak;
 pub use rotary::Turns;
 pub use rows::Rows;
 
