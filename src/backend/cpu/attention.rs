@@ -8,7 +8,7 @@
 //! exactly zero, so no result depends on where the tree was cut into runs, packs or paths, nor on the queries beside it.
 
 use super::kernel::{self, Step, by_instruction_set};
-use super::math::{exp, sum_lanes};
+use super::math::{exp, sum_lanes, tanh};
 use super::rows::Rows;
 use crate::checkpoint::spec::LayerSpec;
 use crate::prefix::{KeyRange, QueryRun};
@@ -22,7 +22,7 @@ const LANES: usize = 16;
 
 /// q `[n, heads * d]`, keys and values `[rows, kv_heads * d]`; returns `[n, heads * d]`.
 pub fn tree_attention(q: &Rows, keys: &Rows, values: &Rows, runs: &[QueryRun], layer: &LayerSpec) -> Rows {
-    let mut out = Rows::zeros(q.n, q.width);
+    let mut out = Rows::unset(q.n, q.width);
     let stretches: Vec<Stretch<'_>> = runs
         .iter()
         .flat_map(|run| {
@@ -154,14 +154,15 @@ impl Job<'_> {
         let q = rows.map(|(_, at)| &self.q.data[at..at + d]);
         for block in (start..end).step_by(PANEL) {
             let panel = &scratch.keys[block * d..(block + PANEL) * d];
-            let sums = kernel::multiply::<S, ROWS, PANEL>(q, panel.as_chunks::<PANEL>().0);
+            let mut sums = kernel::multiply::<S, ROWS, PANEL>(q, panel.as_chunks::<PANEL>().0);
+            finish(&mut sums, self.layer);
             for ((&(depth, _), sums), scores) in
                 rows.iter().zip(&sums).zip(scratch.scores.chunks_exact_mut(depths))
             {
                 let seen = seen(depth, window);
                 for (j, (score, sum)) in scores[block..block + PANEL].iter_mut().zip(sums).enumerate() {
                     let visible = block + j >= seen.start && block + j < seen.end;
-                    *score = if visible { sum * self.layer.score_scale } else { f32::NEG_INFINITY };
+                    *score = if visible { *sum } else { f32::NEG_INFINITY };
                 }
             }
         }
@@ -182,6 +183,19 @@ impl Job<'_> {
                 let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(rows[i].1 + c), len) };
                 out.iter_mut().zip(&sums[i]).for_each(|(o, s)| *o = s * inverse[i]);
             }
+        }
+    }
+}
+
+/// From products to scores.
+#[inline(always)]
+fn finish<const ROWS: usize, const PANEL: usize>(scores: &mut [[f32; PANEL]; ROWS], layer: &LayerSpec) {
+    for score in scores.as_flattened_mut() {
+        *score *= layer.score_scale;
+    }
+    if let Some(cap) = layer.score_cap {
+        for score in scores.as_flattened_mut() {
+            *score = cap * tanh(*score / cap);
         }
     }
 }

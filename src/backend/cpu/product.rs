@@ -57,7 +57,7 @@ pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write
 }
 
 /// `x W^T` on this thread: x `[n, in]`, W `[out, in]`, result `[n, out]` in `out`.
-pub fn multiply<'o>(x: &Rows, w: &Tensor<'_>, scratch: &mut Scratch, out: &'o mut Vec<f32>) -> &'o [f32] {
+pub fn multiply<'o>(x: &Rows, w: &Tensor<'_>, scratch: &mut Scratch, out: &'o mut Vec<f32>) -> &'o mut [f32] {
     assert!(x.width == w.cols && x.data.len() == x.n * x.width);
     out.resize(x.n * w.rows, 0.0);
     let target = Target { values: out.as_mut_ptr(), width: w.rows };
