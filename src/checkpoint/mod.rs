@@ -1,7 +1,7 @@
 //! What is loaded: a checkpoint folder's config, weights and their meaning.
 //!
 //! `Checkpoint::open` reads config.json into a `DecoderSpec` (`families/`, with `fields` and `rope`), maps the weight
-//! files (`files`, `safetensors`), and binds one to the other tensor by tensor (`plan`, `bind`).
+//! files (`files`, `index`, `safetensors`, `torch`), and binds one to the other tensor by tensor (`plan`, `bind`).
 
 pub mod hub;
 pub mod spec;
@@ -14,11 +14,13 @@ mod fields;
 mod files;
 mod finite;
 mod hash;
+mod index;
 mod json;
 mod open;
 mod plan;
 mod rope;
 mod safetensors;
+mod torch;
 
 pub use error::CheckpointError;
 pub use hash::{FileHash, HashOrigin};

@@ -212,8 +212,9 @@ impl Speller {
             PromptText::Chat { messages, prefill } => Some(Chat { messages, prefill: Some(prefill) }),
             PromptText::Plain(_) => None,
         });
-        let texts = template.render_batch(&chats.collect::<Vec<_>>())?;
-        let tokens = self.tokenizer.encode_rendered_batch(&texts)?;
-        Ok(texts.into_iter().zip(tokens).collect())
+        let rendered = template.render_batch(&chats.collect::<Vec<_>>())?;
+        let tokens = self.tokenizer.encode_rendered_batch(&rendered)?;
+        let texts = rendered.iter().map(|prompt| self.tokenizer.rendered_text(prompt));
+        Ok(texts.zip(tokens).collect())
     }
 }
