@@ -8,6 +8,7 @@ pub mod spec;
 pub mod weights;
 
 mod bind;
+mod contents;
 mod error;
 mod families;
 mod fields;
@@ -22,6 +23,7 @@ mod rope;
 mod safetensors;
 mod torch;
 
+pub use contents::StoredTensor;
 pub use error::CheckpointError;
 pub use hash::{FileHash, HashOrigin};
 pub use hub::{HubError, Resolved, resolve};

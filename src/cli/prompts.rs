@@ -92,7 +92,7 @@ impl FilterArgs {
 }
 
 /// Shells make it hard to pass a newline.
-fn unescape(text: &str) -> Result<String, std::convert::Infallible> {
+pub(super) fn unescape(text: &str) -> Result<String, std::convert::Infallible> {
     Ok(text.replace("\\n", "\n"))
 }
 

@@ -165,15 +165,14 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError> {
         let choices = ChoiceTokens::from_answers(&self.tokenizer, spellings)?;
-        let found = match &prompt.text {
-            PromptText::Plain(text) => choices.in_context(&self.tokenizer, PromptInput::Plain(text))?,
+        Ok(match &prompt.text {
+            PromptText::Plain(text) => choices.oddities(&self.tokenizer, PromptInput::Plain(text))?,
             PromptText::Chat { .. } => {
                 let rendered = self.render(std::slice::from_ref(prompt))?;
                 let one = rendered.first().ok_or("the template gives no text")?;
-                choices.in_context(&self.tokenizer, PromptInput::Rendered(one))?
+                choices.oddities(&self.tokenizer, PromptInput::Rendered(one))?
             }
-        };
-        Ok(found.iter().filter(|letter| !letter.is_clean()).map(ToString::to_string).collect())
+        })
     }
 
     fn score(

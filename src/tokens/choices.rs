@@ -131,6 +131,13 @@ impl ChoiceTokens {
             })
             .collect()
     }
+
+    /// What is odd about the choices behind this prompt, as sentences: a letter that merges with the prompt's end, or
+    /// that follows it in a token that is not read off.
+    pub fn oddities(&self, tokenizer: &PromptTokenizer, prompt: PromptInput<'_>) -> Result<Vec<String>> {
+        let letters = self.in_context(tokenizer, prompt)?;
+        Ok(letters.iter().filter(|letter| !letter.is_clean()).map(ToString::to_string).collect())
+    }
 }
 
 /// A letter behind a prompt: `encode(prompt + letter)` compared with `encode(prompt)`.

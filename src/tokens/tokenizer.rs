@@ -67,7 +67,10 @@ impl PromptTokenizer {
                 Segment::Text(text) => ids.extend(self.encode_piece(text)?),
                 Segment::Id(id) if self.encoder.token(*id).is_some() => ids.push(*id),
                 Segment::Id(id) => {
-                    return Err(malformed(&self.path, format!("the chat template uses the id {id}, which it lacks")));
+                    return Err(malformed(
+                        &self.path,
+                        format!("the chat template uses the id {id}, which it lacks"),
+                    ));
                 }
             }
         }

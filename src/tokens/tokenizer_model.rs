@@ -50,10 +50,13 @@ fn frame(model: &SentencePiece, config: &TokenizerConfig) -> Result<Frame, Strin
         };
         match on {
             Some(false) => Ok(Vec::new()),
-            None => Err(format!("`{flag}` must say true or false: tokenizer.model does not say what is added")),
+            None => {
+                Err(format!("`{flag}` must say true or false: tokenizer.model does not say what is added"))
+            }
             Some(true) => {
                 let id = config.token(token).and_then(|text| model.id(text));
-                id.map(|id| vec![id]).ok_or(format!("`{flag}` is on, but `{token}` names no piece of tokenizer.model"))
+                id.map(|id| vec![id])
+                    .ok_or(format!("`{flag}` is on, but `{token}` names no piece of tokenizer.model"))
             }
         }
     };

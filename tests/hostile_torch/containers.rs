@@ -52,7 +52,9 @@ fn archives_that_cannot_be_trusted_are_refused_by_entry() {
         (&["/archive/data/0"], &|files| files[STORAGE].name = "/archive/data/0".into()),
         (&["archive/data/x"], &|files| files[STORAGE].name = "archive/data/x".into()),
         (&["archive/data/\\n"], &|files| files[STORAGE].name = "archive/data/\n".into()),
-        (&["archive/data/", "nothing that a torch file"], &|files| files.push(File::new("archive/data/", ""))),
+        (&["archive/data/", "nothing that a torch file"], &|files| {
+            files.push(File::new("archive/data/", ""))
+        }),
         (&["archive/notes.txt"], &|files| files.push(File::new("archive/notes.txt", "hello"))),
         (&["one folder"], &|files| files[PICKLE].name = "data.pkl".into()),
         (&["no archive/data.pkl"], &|files| drop(files.remove(PICKLE))),

@@ -68,7 +68,9 @@ impl Parts {
             File::new("archive/byteorder", "little"),
             File::new("archive/.format_version", "1"),
         ];
-        files.extend(self.storages.iter().map(|(key, data)| File::new(format!("archive/data/{key}"), data.clone())));
+        files.extend(
+            self.storages.iter().map(|(key, data)| File::new(format!("archive/data/{key}"), data.clone())),
+        );
         files.push(File::new("archive/version", "3\n"));
         files.push(File::new("archive/.data/serialization_id", "0123456789"));
         files

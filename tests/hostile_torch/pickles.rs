@@ -111,9 +111,15 @@ fn a_pickle_that_would_run_code_runs_none() {
     for (call, name) in [
         (system(Pickle::new(), "os"), "`os system`"),
         // behind a dictionary of sound tensors
-        (system(Pickle::new().raw(b"}").items(&Parts::sound().tensors).text("x"), "posix").raw(b"s"), "`posix system`"),
+        (
+            system(Pickle::new().raw(b"}").items(&Parts::sound().tensors).text("x"), "posix").raw(b"s"),
+            "`posix system`",
+        ),
         // as the state of an object
-        (Pickle::new().ordered_dict().raw(b"}").text("_metadata").global("os", "popen").raw(b"sb"), "`os popen`"),
+        (
+            Pickle::new().ordered_dict().raw(b"}").text("_metadata").global("os", "popen").raw(b"sb"),
+            "`os popen`",
+        ),
     ] {
         refused_pickle(name, call.stop(), &[name, "nothing is executed"]);
     }
@@ -129,12 +135,20 @@ fn calls_and_states_that_are_not_understood_are_refused() {
     refused_code("call of a text", b"X\x01\0\0\0a)R", &["REDUCE of something that is not a global"]);
     refused_code("call of a dict", b"})R", &["REDUCE of something that is not a global"]);
     refused_code("a storage class", b"ctorch\nFloatStorage\n)R", &["REDUCE of a storage class"]);
-    refused_code("too few", b"ctorch._utils\n_rebuild_tensor_v2\n)R", &["_rebuild_tensor_v2 with 0 arguments"]);
+    refused_code(
+        "too few",
+        b"ctorch._utils\n_rebuild_tensor_v2\n)R",
+        &["_rebuild_tensor_v2 with 0 arguments"],
+    );
     refused_code("parameter", b"ctorch._utils\n_rebuild_parameter\n)R", &["_rebuild_parameter"]);
     refused_code("state of a dict", b"}}X\x09\0\0\0_metadata}sb", &["BUILD on a dictionary"]);
     refused_code("state of a text", b"X\x01\0\0\0a}b", &["BUILD on a text"]);
     refused_code("another state", with(b")R}X\x08\0\0\0__dict__}sb"), &["BUILD with a state other than"]);
-    refused_code("two states", with(b")R}(X\x09\0\0\0_metadata}X\x01\0\0\0a}ub"), &["BUILD with a state other than"]);
+    refused_code(
+        "two states",
+        with(b")R}(X\x09\0\0\0_metadata}X\x01\0\0\0a}ub"),
+        &["BUILD with a state other than"],
+    );
     refused_code("state None", with(b")RNb"), &["BUILD with a state other than"]);
 }
 
@@ -216,8 +230,16 @@ fn roots_that_are_no_dictionary_of_tensors_are_refused() {
         ("nothing in it", root(), &["no tensor"]),
         ("a number", root().items(&tensors).text("step").raw(b"K\x01s"), &["`step` is a number"]),
         ("a storage", root().items(&tensors).text("raw").storage(first).raw(b"s"), &["`raw` is a storage"]),
-        ("a nested dictionary", root().items(&tensors).text("inner").raw(b"}s"), &["`inner` is a dictionary"]),
-        ("a number as a name", root().items(&tensors).raw(b"K\x01").tensor(first).raw(b"s"), &["name is a number"]),
+        (
+            "a nested dictionary",
+            root().items(&tensors).text("inner").raw(b"}s"),
+            &["`inner` is a dictionary"],
+        ),
+        (
+            "a number as a name",
+            root().items(&tensors).raw(b"K\x01").tensor(first).raw(b"s"),
+            &["name is a number"],
+        ),
         ("a name twice", root().items(&tensors).items(&tensors[..1]), &[first.name.as_str(), "twice"]),
         (
             "an optimizer",

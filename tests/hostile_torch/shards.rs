@@ -37,7 +37,8 @@ fn sharded(change: impl FnOnce(&mut Value)) -> TempDir {
 fn shards_are_read_by_their_index() {
     let dir = sharded(|_| {});
     let checkpoint = Checkpoint::open(dir.path()).expect("it is sound");
-    let files: std::collections::BTreeSet<_> = checkpoint.used().iter().map(|tensor| tensor.file.to_owned()).collect();
+    let files: std::collections::BTreeSet<_> =
+        checkpoint.used().iter().map(|tensor| tensor.file.to_owned()).collect();
     assert_eq!(files.into_iter().collect::<Vec<_>>(), [shard(1), shard(2)]);
     assert_eq!(checkpoint.weight_hashes().len(), 2);
 }
@@ -50,7 +51,9 @@ fn an_index_that_disagrees_is_refused() {
         (&["-00002.bin", NORM, "does not list it"], |i| {
             i["weight_map"].as_object_mut().and_then(|map| map.remove(NORM)).expect("it is there");
         }),
-        (&[INDEX, "pytorch_model-00007-of-00002.bin", "missing"], |i| i["weight_map"][NORM] = json!(shard(7))),
+        (&[INDEX, "pytorch_model-00007-of-00002.bin", "missing"], |i| {
+            i["weight_map"][NORM] = json!(shard(7))
+        }),
         (&[INDEX, "model.safetensors", "plain name of a .bin"], |i| {
             i["weight_map"][NORM] = json!("model.safetensors")
         }),
@@ -68,7 +71,11 @@ fn stray_and_orphaned_shards_are_refused() {
     refusal(dir.path(), "stray", &[INDEX, "does not name pytorch_model.bin"]);
     let dir = sharded(|_| {});
     fs::remove_file(dir.path().join(INDEX)).expect("it was there");
-    refusal(dir.path(), "no index", &["pytorch_model.bin.index.json, which says what belongs to them, is missing"]);
+    refusal(
+        dir.path(),
+        "no index",
+        &["pytorch_model.bin.index.json, which says what belongs to them, is missing"],
+    );
     let dir = sharded(|_| {});
     fs::copy(dir.path().join(shard(1)), dir.path().join(shard(2))).expect("a copy");
     refusal(dir.path(), "a tensor in both", &[&shard(2), "is also in"]);

@@ -104,7 +104,12 @@ fn views_of_one_storage_and_sizes_of_one_are_read() {
     let [gate, up] = ["gate", "up"].map(|part| format!("model.layers.0.mlp.{part}_proj.weight"));
     let keys = [&gate, &up].map(|name| parts.tensor(name).key.clone());
     let bytes = |parts: &Parts, key: &str| {
-        parts.storages.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes.clone()).expect("a storage")
+        parts
+            .storages
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, bytes)| bytes.clone())
+            .expect("a storage")
     };
     let both = [bytes(&parts, &keys[0]), bytes(&parts, &keys[1])].concat();
     parts.storages.retain(|(key, _)| !keys.contains(key));

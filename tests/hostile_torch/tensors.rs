@@ -66,7 +66,8 @@ fn storages_that_lie_are_refused_by_key() {
     }
     // A storage that was mentioned before, with another class of the same width and with another count.
     let first = Parts::sound().tensors[0].clone();
-    for spare in [Tensor { class: "IntStorage", ..first.clone() }, Tensor { count: first.count - 1, ..first }] {
+    for spare in [Tensor { class: "IntStorage", ..first.clone() }, Tensor { count: first.count - 1, ..first }]
+    {
         let mut parts = Parts::sound();
         parts.tensors.push(Tensor { name: "spare".into(), ..spare });
         refused("two claims", &parts.bytes(), &["storage 0 is", "here and 20 of F32 before"]);
@@ -75,7 +76,8 @@ fn storages_that_lie_are_refused_by_key() {
 
 #[test]
 fn persistent_ids_of_another_kind_are_refused() {
-    let no_class = Pickle::default().raw(b"(").text("storage").ordered_dict().text("0").text("cpu").raw(b"K\x14t");
+    let no_class =
+        Pickle::default().raw(b"(").text("storage").ordered_dict().text("0").text("cpu").raw(b"K\x14t");
     for (label, id, why) in [
         ("no tuple", Pickle::default().raw(b"N"), "five-part id"),
         ("four parts", Pickle::default().raw(b"(NNNNt"), "five-part id"),
@@ -111,7 +113,10 @@ fn arguments_of_another_kind_are_refused() {
         ("a number as its requires_grad", shape(start().int(0)).int(1).ordered_dict()),
         ("hooks, which would be code", shape(start().int(0)).raw([0x89]).ordered_dict().text("a").raw(b"Ns")),
         ("hooks, which would be code", shape(start().int(0)).raw([0x89]).raw(b"}")),
-        ("metadata", shape(start().int(0)).raw([0x89]).ordered_dict().raw(b"}").text("conj").raw([0x88]).raw(b"s")),
+        (
+            "metadata",
+            shape(start().int(0)).raw([0x89]).ordered_dict().raw(b"}").text("conj").raw([0x88]).raw(b"s"),
+        ),
         ("with 8 arguments", shape(start().int(0)).raw([0x89]).ordered_dict().raw(b"NN")),
         ("with 5 arguments", shape(start().int(0)).raw([0x89])),
     ] {

@@ -71,7 +71,11 @@ fn recognise(bytes: &[u8]) -> Result<(), String> {
     if bytes.get(257..262) == Some(b"ustar") {
         return Err("is a tar archive, the oldest form of a torch file, which is not read".into());
     }
-    if bytes.starts_with(b"PK\x03\x04") { Ok(()) } else { Err("is not a torch file: no zip archive begins here".into()) }
+    if bytes.starts_with(b"PK\x03\x04") {
+        Ok(())
+    } else {
+        Err("is not a torch file: no zip archive begins here".into())
+    }
 }
 
 /// One file of the archive.
@@ -117,7 +121,8 @@ fn member(zip: &ZipSliceArchive<&[u8]>, entry: &ZipFileHeaderRecord<'_>) -> Resu
     if packed != size {
         return Err(fail(format!("is stored, yet {size} bytes take {packed}")));
     }
-    let place = zip.get_entry(entry.wayfinder()).map_err(|error| fail(format!("is not in the file: {error}")))?;
+    let place =
+        zip.get_entry(entry.wayfinder()).map_err(|error| fail(format!("is not in the file: {error}")))?;
     let local = place.local_header();
     if entry.flags().is_encrypted() || local.flags().is_encrypted() {
         return Err(fail("is encrypted".into()));

@@ -272,7 +272,9 @@ impl<'a> Machine<'a, '_> {
                 tensor::add(claim, &mut self.objects)
             }
             Global::RebuildParameter => match *arguments {
-                [tensor @ Value::Tensor(_), Value::Bool(_), hooks] if tensor::no_hooks(hooks, &self.objects) => {
+                [tensor @ Value::Tensor(_), Value::Bool(_), hooks]
+                    if tensor::no_hooks(hooks, &self.objects) =>
+                {
                     Ok(tensor)
                 }
                 _ => Err("torch._utils _rebuild_parameter takes (tensor, bool, no hooks)".into()),
@@ -287,7 +289,9 @@ impl<'a> Machine<'a, '_> {
         let target = self.pop("BUILD")?;
         let ordered = matches!(target, Value::Dict(dict) if self.objects.dicts[dict].ordered);
         let metadata = match state {
-            Value::Dict(dict) => matches!(self.objects.dicts[dict].entries[..], [(Value::Str("_metadata"), _)]),
+            Value::Dict(dict) => {
+                matches!(self.objects.dicts[dict].entries[..], [(Value::Str("_metadata"), _)])
+            }
             _ => false,
         };
         match (ordered, metadata) {

@@ -9,10 +9,7 @@ use super::objects::{Objects, Value};
 const WRAPPERS: [&str; 2] = ["state_dict", "model"];
 
 /// The root's tensors in its order: names and indices into the table of tensors.
-pub(super) fn tensors<'a>(
-    root: Value<'a>,
-    objects: &Objects<'a>,
-) -> Result<Vec<(&'a str, usize)>, String> {
+pub(super) fn tensors<'a>(root: Value<'a>, objects: &Objects<'a>) -> Result<Vec<(&'a str, usize)>, String> {
     let Value::Dict(root) = root else {
         return Err(format!("it holds {}, expected a dictionary of tensors", root.kind()));
     };

@@ -4,9 +4,9 @@ use safetensors::Dtype;
 
 use super::super::error::shown;
 use super::super::safetensors::Entry;
+use super::MOST_TENSORS;
 use super::container::{Archive, is_key};
 use super::objects::{Global, Objects, Storage, TensorClaim, Value};
-use super::MOST_TENSORS;
 
 const MOST_DIMENSIONS: usize = 4;
 
@@ -32,7 +32,9 @@ pub(super) fn storage<'a>(
         other => return Err(format!("a storage's key is {}", other.kind())),
     };
     let count = match count {
-        Value::Int(count) => usize::try_from(count).map_err(|_| format!("storage {key} has {count} elements"))?,
+        Value::Int(count) => {
+            usize::try_from(count).map_err(|_| format!("storage {key} has {count} elements"))?
+        }
         other => return Err(format!("storage {key} has {} as its element count", other.kind())),
     };
     if let Some(&known) = objects.by_key.get(key) {
@@ -124,7 +126,9 @@ pub(super) fn entry(name: &str, claim: &TensorClaim, objects: &Objects<'_>) -> R
     let too_large = || format!("has sizes {sizes:?}, more elements than can be counted");
     let count = shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size)).ok_or_else(too_large)?;
     if count > 0 && !is_row_major(&shape, strides) {
-        return Err(format!("of sizes {sizes:?} has strides {strides:?}: only dense, row-major tensors are read"));
+        return Err(format!(
+            "of sizes {sizes:?} has strides {strides:?}: only dense, row-major tensors are read"
+        ));
     }
     let begin = usize::try_from(*offset).map_err(|_| format!("has a negative offset: {offset}"))?;
     let end = begin.checked_add(count).filter(|end| *end <= storage.count).ok_or_else(|| {

@@ -98,7 +98,9 @@ fn piece(bytes: &[u8]) -> Result<Piece, String> {
                     4 => Kind::UserDefined,
                     5 => {
                         let text = &piece.text;
-                        return Err(format!("{text:?} is an UNUSED piece; such vocabularies are not covered"));
+                        return Err(format!(
+                            "{text:?} is an UNUSED piece; such vocabularies are not covered"
+                        ));
                     }
                     6 => Kind::Byte,
                     other => return Err(format!("`type` is {other}, which is not known")),

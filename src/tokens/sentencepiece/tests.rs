@@ -139,9 +139,13 @@ fn broken_files_are_refused() {
     assert!(refusal(&[0xff; 12]).contains("more than ten bytes"));
     assert!(refusal(&[0, 0]).contains("number 0"));
     assert!(refusal(&number(1, 1)).contains("`pieces` is not a message"));
-    assert!(refusal(&model(&bytes(3, b"x"), &[], &[])).contains("`trainer_spec.model_type` is not a whole number"));
+    assert!(
+        refusal(&model(&bytes(3, b"x"), &[], &[]))
+            .contains("`trainer_spec.model_type` is not a whole number")
+    );
     let map = |map: &[u8]| refusal(&model(&[], &bytes(2, map), &[]));
-    for broken in [&b"x"[..], &[4, 0, 0, 0], &[0; 4], &[3, 0, 0, 0, 1, 2, 3], &[4, 0, 0, 0, 0, 0, 0, 0, 0xff]] {
+    for broken in [&b"x"[..], &[4, 0, 0, 0], &[0; 4], &[3, 0, 0, 0, 1, 2, 3], &[4, 0, 0, 0, 0, 0, 0, 0, 0xff]]
+    {
         assert!(map(broken).contains("precompiled_charsmap"), "{broken:?}");
     }
 }
@@ -157,7 +161,8 @@ fn a_wild_map_of_replacements_does_no_harm() {
     for _ in 0..200 {
         let units: Vec<u8> = (0..300).flat_map(|_| random().to_le_bytes()).collect();
         let map = [&1200u32.to_le_bytes(), &units[..], b"ab\0c\0\xe4\xb8\xad\0"].concat();
-        let read = SentencePiece::from_bytes(&model(&[], &bytes(2, &map), &[piece("a", -1.0, NORMAL)])).unwrap();
+        let read =
+            SentencePiece::from_bytes(&model(&[], &bytes(2, &map), &[piece("a", -1.0, NORMAL)])).unwrap();
         for text in ["", " ", "hello world", "中文 abc", "\u{2581}\u{2581}"] {
             read.encode(text);
         }

@@ -59,7 +59,8 @@ impl ChatTemplate {
         let dir = dir.as_ref();
         let config = TokenizerConfig::read(dir)?;
         let Some(source) = source::find(dir, &config)? else {
-            let segments = Segments::find(dir)?.ok_or_else(|| TokensError::NoTemplate { dir: dir.to_owned() })?;
+            let segments =
+                Segments::find(dir)?.ok_or_else(|| TokensError::NoTemplate { dir: dir.to_owned() })?;
             return Ok(Self {
                 file: segments.file().to_owned(),
                 sha256: sha256(segments.description().as_bytes()),

@@ -50,7 +50,9 @@ impl Segments {
                 "system" => return Err(raised("a system message stands behind another message".into())),
                 "user" => segments.push(Segment::Id(self.user)),
                 "assistant" => segments.push(Segment::Id(self.assistant)),
-                role => return Err(raised(format!("the role {role:?} is none of system, user and assistant"))),
+                role => {
+                    return Err(raised(format!("the role {role:?} is none of system, user and assistant")));
+                }
             }
             segments.push(Segment::Text(message.content.clone()));
         }
