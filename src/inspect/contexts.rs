@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::study::{Condition, PromptQuery, PromptText, StageForm, Study, StudyError};
+use crate::study::{Prompt, PromptQuery, PromptText, StageForm, Study, StudyError};
 use crate::tokens::{ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, TokensError};
 
 /// One prompt for each condition, language and form that the checkpoint can be asked.
@@ -24,7 +24,7 @@ pub struct Oddity {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ContextError {
+pub enum ContextError {
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]
@@ -51,7 +51,12 @@ pub(super) fn of(
                     }
                     continue;
                 }
-                let findings = look(study, condition, (language, form), (tokenizer, template), prefill)?;
+                let query = PromptQuery {
+                    prefill: prefill.map(str::to_owned),
+                    ..PromptQuery::new(language, &condition.name, form)
+                };
+                let Some(prompt) = study.prompts(&query)?.next() else { continue };
+                let findings = oddities(study, &prompt, tokenizer, template)?;
                 found.looked_at += 1;
                 let context = format!("{language} {} ({})", condition.name, form.name());
                 findings.into_iter().for_each(|finding| found.add(finding, &context));
@@ -61,27 +66,21 @@ pub(super) fn of(
     Ok(found)
 }
 
-/// The condition's first prompt.
-fn look(
+/// What is odd about the study's answers behind one prompt, as sentences; a chat prompt without a `template` is not
+/// looked at.
+pub fn oddities(
     study: &Study,
-    condition: &Condition,
-    (language, form): (&str, StageForm),
-    (tokenizer, template): (&PromptTokenizer, Option<&ChatTemplate>),
-    prefill: Option<&str>,
+    prompt: &Prompt,
+    tokenizer: &PromptTokenizer,
+    template: Option<&ChatTemplate>,
 ) -> Result<Vec<String>, ContextError> {
-    let query = PromptQuery {
-        prefill: prefill.map(str::to_owned),
-        ..PromptQuery::new(language, &condition.name, form)
-    };
-    let Some(prompt) = study.prompts(&query)?.next() else {
-        return Ok(Vec::new());
-    };
-    let choices = ChoiceTokens::from_answers(tokenizer, study.answers(condition.text_language(language)))?;
+    let condition = study.condition(&prompt.condition)?;
+    let answers = study.answers(condition.text_language(&prompt.language));
+    let choices = ChoiceTokens::from_answers(tokenizer, answers)?;
     Ok(match (&prompt.text, template) {
         (PromptText::Plain(text), _) => choices.oddities(tokenizer, PromptInput::Plain(text))?,
         (PromptText::Chat { messages, prefill }, Some(template)) => {
-            let rendered = template
-                .render(messages, Some(prefill).filter(|text| !text.is_empty()).map(String::as_str))?;
+            let rendered = template.render(messages, Some(prefill))?;
             choices.oddities(tokenizer, PromptInput::Rendered(&rendered))?
         }
         (PromptText::Chat { .. }, None) => Vec::new(),

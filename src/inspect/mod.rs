@@ -15,8 +15,8 @@ use crate::checkpoint::Checkpoint;
 use crate::study::Study;
 use crate::tokens::{ChatTemplate, ChoiceTokens, PromptTokenizer, TokensError};
 
-pub use answer::{Answer, answer};
-pub use contexts::Contexts;
+pub use answer::{Answer, AnswerError, Likely, answer};
+pub use contexts::{ContextError, Contexts, Oddity, oddities};
 pub use cost::Cost;
 pub use decoder::{DecoderFacts, LayerGroup};
 pub use spelling::{AnswerTokens, ChatFacts, TokenizerFacts};

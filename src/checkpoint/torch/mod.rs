@@ -45,3 +45,6 @@ pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
