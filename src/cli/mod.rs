@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod engine;
 mod export;
+mod inspect;
 mod progress;
 mod prompts;
 mod report;
@@ -28,6 +29,7 @@ enum Command {
     Demo(demo::Args),
     Study(study::Args),
     Prompts(prompts::Args),
+    Inspect(inspect::Args),
     Score(score::Args),
     Sweep(sweep::Args),
     Export(export::Args),
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),
         Command::Prompts(args) => prompts::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Score(args) => score::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Export(args) => export::run(args),

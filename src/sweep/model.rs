@@ -8,7 +8,7 @@ use crate::decoder::Decoder;
 use crate::scoring::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreError, ScoreOptions, Tally};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
-use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptTokenizer};
+use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
 use sha2::{Digest, Sha256};
 
 use super::error::{ModelError, SweepError};
@@ -165,14 +165,14 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError> {
         let choices = ChoiceTokens::from_answers(&self.tokenizer, spellings)?;
-        let found = match &prompt.text {
-            PromptText::Plain(text) => choices.in_context(&self.tokenizer, text, false)?,
+        Ok(match &prompt.text {
+            PromptText::Plain(text) => choices.oddities(&self.tokenizer, PromptInput::Plain(text))?,
             PromptText::Chat { .. } => {
-                let rendered = self.render(std::slice::from_ref(prompt))?.concat();
-                choices.in_context(&self.tokenizer, &rendered, true)?
+                let rendered = self.render(std::slice::from_ref(prompt))?;
+                let one = rendered.first().ok_or("the template gives no text")?;
+                choices.oddities(&self.tokenizer, PromptInput::Rendered(one))?
             }
-        };
-        Ok(found.iter().filter(|letter| !letter.is_clean()).map(ToString::to_string).collect())
+        })
     }
 
     fn score(
@@ -203,7 +203,7 @@ impl<B> FileModel<'_, B> {
     }
 
     /// Chat prompts through the template; plain ones as they are.
-    fn render(&self, prompts: &[Prompt]) -> Result<Vec<String>, ModelError> {
+    fn render(&self, prompts: &[Prompt]) -> Result<Vec<Rendered>, ModelError> {
         let Some(template) = &self.template else {
             return Err("a chat prompt for a checkpoint that is asked in plain text".into());
         };
