@@ -81,7 +81,6 @@ impl Memory {
 
     /// A buffer for activations of at least `size` bytes; its contents are anything.
     pub fn activation(&self, device: &Device, what: &str, size: u64) -> Result<Pooled, WgpuError> {
-        let size = size_class(size);
         let limit = device.binding_limit();
         if size > limit {
             return Err(WgpuError::TooLarge {
@@ -91,6 +90,7 @@ impl Memory {
                 advice: "use a smaller --pack-tokens",
             });
         }
+        let size = size_class(size).min(limit);
         let free = self.lock_shelves().get_mut(&size).and_then(Vec::pop);
         let buffer = match free {
             Some(buffer) => buffer,

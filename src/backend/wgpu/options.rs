@@ -1,6 +1,8 @@
 //! How a device is opened.
 
 use super::memory::{Allocate, DeviceMemory};
+use super::tune::default_cache;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,16 @@ pub enum LimitChoice {
     Binding(u64),
 }
 
+/// Which tile shape products with wide weights take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TileChoice {
+    /// The quickest on this device, measured once and kept in this file (in no file: measured each time). Software
+    /// devices take the smallest.
+    Measured { cache: Option<PathBuf> },
+    /// This one of those that fit the device.
+    Fixed(usize),
+}
+
 /// What runs just before each submit; tests use it to lose a device in the middle of a run.
 pub type SubmitHook = Arc<dyn Fn(&wgpu::Device) + Send + Sync>;
 
@@ -39,6 +51,7 @@ pub struct WgpuOptions {
     pub submit_timeout: Duration,
     /// Aimed at for one submit; work is cut so that none runs much longer.
     pub submit_target: Duration,
+    pub tiles: TileChoice,
     /// Who makes buffers.
     pub memory: Arc<dyn Allocate>,
     pub before_submit: Option<SubmitHook>,
@@ -52,6 +65,7 @@ impl Default for WgpuOptions {
             trusted: !cfg!(debug_assertions),
             submit_timeout: Duration::from_secs(60),
             submit_target: Duration::from_millis(100),
+            tiles: TileChoice::Measured { cache: default_cache() },
             memory: Arc::new(DeviceMemory),
             before_submit: None,
         }
