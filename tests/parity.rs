@@ -72,9 +72,9 @@ fn final_logits_agree_with_transformers() {
             let mut state = decoder.path_state(&tree, pack_tokens).expect("state");
             let mut seen = 0;
             for pack in tree.packs(pack_tokens) {
-                let hidden = decoder.forward(&tree, &pack, &mut state, &mut |_, _| Ok(())).expect("forward");
-                let logits = Cpu.choice_logits(&hidden, decoder.head(), &all).expect("logits");
-                let sums = Cpu.log_sum_exp(&hidden, decoder.head()).expect("log-sum-exp");
+                let hidden = decoder.forward(&tree, &pack, &mut state).expect("forward");
+                let logits = Cpu.choice_logits(&hidden, &decoder.head(), &all).expect("logits");
+                let sums = Cpu.log_sum_exp(&hidden, &decoder.head()).expect("log-sum-exp");
                 for ((got, sum), &(branch, _)) in logits.iter().zip(sums).zip(&pack.ends) {
                     for &prompt in &tree.branches[branch].prompts {
                         let want = &want[prompt * vocab..(prompt + 1) * vocab];
@@ -110,9 +110,11 @@ fn every_layer_agrees_with_the_stored_trace() {
         for pack in tree.packs(tree.len()) {
             let mut stages = 0;
             decoder
-                .forward(&tree, &pack, &mut state, &mut |stage, rows| {
+                .trace(&tree, &pack, &mut state, &mut |stage, rows| {
                     let (name, final_only) = match stage {
                         Stage::Embed => ("trace.embed".to_string(), false),
+                        Stage::Attention(i) => (format!("trace.layer.{i}.attn"), i == last),
+                        Stage::Mlp(i) => (format!("trace.layer.{i}.mlp"), i == last),
                         Stage::Layer(i) => (format!("trace.layer.{i}"), i == last),
                         Stage::FinalNorm => ("trace.final_norm".to_string(), true),
                     };
@@ -124,7 +126,7 @@ fn every_layer_agrees_with_the_stored_trace() {
                     Ok(())
                 })
                 .expect("forward");
-            assert_eq!(stages, last + 3);
+            assert_eq!(stages, 3 * last + 5);
         }
     }
 }

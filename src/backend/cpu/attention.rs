@@ -5,7 +5,7 @@
 //! scores, maximum, sum and output always run over its own keys by depth from the first visible one's block on: no
 //! result depends on where the tree was cut into runs, packs or paths.
 
-use super::math::{exp, sum_lanes, vectorized};
+use super::math::{exp, sum_lanes, tanh, vectorized};
 use super::rows::Rows;
 use crate::checkpoint::spec::LayerSpec;
 use crate::prefix::{KeyRange, QueryRun};
@@ -44,7 +44,7 @@ pub fn tree_attention(q: &Rows, keys: &Rows, values: &Rows, runs: &[QueryRun], l
                 // SAFETY: each (row, head) belongs to one task only and lies inside `out`.
                 let out = unsafe { std::slice::from_raw_parts_mut(target.at(at), d) };
                 let seen = first_visible(depth, layer.window)..depth + 1;
-                one_query(&q.data[at..at + d], scratch, first, seen, layer.score_scale, out);
+                one_query(&q.data[at..at + d], scratch, first, seen, layer.score_scale, layer.score_cap, out);
             }
         }
     });
@@ -120,6 +120,7 @@ fn one_query(
     first: usize,
     seen: Range<usize>,
     scale: f32,
+    cap: Option<f32>,
     out: &mut [f32],
 ) {
     let d = q.len();
@@ -138,9 +139,13 @@ fn one_query(
                 sums[i] = q.mul_add(column[i], sums[i]);
             }
         }
+        sums.iter_mut().for_each(|s| *s *= scale);
+        if let Some(cap) = cap {
+            sums.iter_mut().for_each(|s| *s = cap * tanh(*s / cap));
+        }
         for i in 0..BLOCK {
             let visible = depth + i >= seen.start && depth + i < seen.end;
-            scores[i] = if visible { sums[i] * scale } else { f32::NEG_INFINITY };
+            scores[i] = if visible { sums[i] } else { f32::NEG_INFINITY };
             max[i] = max[i].max(scores[i]);
         }
     }

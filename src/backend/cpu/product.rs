@@ -90,7 +90,7 @@ pub struct Shape {
 }
 
 /// `a b^T` `[m, n]` in `out`, on this thread, with bits that do not depend on `m`.
-pub fn multiply<'o>(a: &[f32], b: &[f32], s: Shape, out: &'o mut Vec<f32>) -> &'o [f32] {
+pub fn multiply<'o>(a: &[f32], b: &[f32], s: Shape, out: &'o mut Vec<f32>) -> &'o mut [f32] {
     let least = (DOT_RESULTS / s.n + 1).max(if s.n <= SMALL && s.k > SMALL_DEPTH { SMALL + 1 } else { 2 });
     out.clear();
     if s.m >= least {

@@ -21,8 +21,13 @@ pub fn rows_f32<'a>(t: &Tensor<'a>, rows: Range<usize>, buffer: &'a mut Vec<f32>
 
 /// One row of `t`.
 pub fn widen_row(t: &Tensor<'_>, row: usize, out: &mut [f32]) {
-    let bytes = t.cols * t.dtype.size();
-    widen(t.dtype, &t.bytes[row * bytes..(row + 1) * bytes], out);
+    widen_columns(t, row, 0..t.cols, out);
+}
+
+/// These columns of one row of `t`.
+pub fn widen_columns(t: &Tensor<'_>, row: usize, columns: Range<usize>, out: &mut [f32]) {
+    let (first, size) = (row * t.cols, t.dtype.size());
+    widen(t.dtype, &t.bytes[(first + columns.start) * size..(first + columns.end) * size], out);
 }
 
 /// All of `t`; meant for vectors.

@@ -68,5 +68,8 @@ const NAMES: &[&str] = &[
 
 /// Token ids are read by the tokens room.
 pub(super) fn is_inert(field: &str) -> bool {
-    NAMES.contains(&field) || field.starts_with("output_") || field.ends_with("_token_id")
+    NAMES.contains(&field)
+        || field.starts_with("output_")
+        || field.ends_with("_token_id")
+        || field.ends_with("_token_index")
 }
