@@ -50,7 +50,7 @@ fn heads_agree_with_plain_sums() {
     check(&gpu, Dtype::Bf16, false, None);
     check(&gpu, Dtype::F32, true, None);
     check(&gpu, Dtype::F16, false, Some(10.0));
-    check(&gpu, Dtype::F32, true, Some(0.5));
+    check(&gpu, Dtype::F32, true, Some(4.0));
 }
 
 #[test]
