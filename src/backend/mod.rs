@@ -7,6 +7,7 @@
 //! - Matrices are `[out, in]` row-major, as checkpoints store them: `linear` computes `x W^T`.
 
 pub mod cpu;
+pub mod wgpu;
 
 use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
