@@ -32,6 +32,10 @@ impl Weight {
         Tensor { dtype: self.dtype, rows: self.rows, cols: self.cols, bytes: &self.bytes }
     }
 
+    pub fn for_products<B: Backend>(&self, backend: &B) -> B::Matrix<'_> {
+        backend.upload(self.tensor(), Purpose::Product).expect("uploads")
+    }
+
     /// This weight's values as rows of activations.
     pub fn on<B: Backend>(&self, backend: &B) -> B::Rows {
         let table = backend.upload(self.tensor(), Purpose::Gather).expect("uploads");

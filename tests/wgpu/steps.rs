@@ -31,8 +31,7 @@ impl Step for Product {
         let x = rows(n, k, 1.0, 1).on(b);
         let (w, up) = (Weight::new(dtype, out, k, 0.3, 2), Weight::new(dtype, out, k, 0.3, 3));
         let bias = Weight::new(dtype, 1, out, 1.0, 4);
-        let upload = |w: &'_ Weight| b.upload(w.tensor(), Purpose::Product).map_err(|e| e.to_string());
-        let (w, up, bias) = (upload(&w).unwrap(), upload(&up).unwrap(), upload(&bias).unwrap());
+        let (w, up, bias) = (w.for_products(b), up.for_products(b), bias.for_products(b));
         let plain = Projection { weight: &w, bias: None };
         let biased = Projection { weight: &up, bias: Some(&bias) };
         let mut all = Vec::new();
@@ -69,7 +68,7 @@ impl Step for RowWise {
         let mut all = Vec::new();
         for group in [96, 24, 1] {
             let weight = weight(group);
-            let weight = b.upload(weight.tensor(), Purpose::Product).unwrap();
+            let weight = weight.for_products(b);
             all.extend(b.read(&b.norm(&x.on(b), Some(&weight), group, 1e-6).unwrap()).unwrap());
             all.extend(b.read(&b.norm(&x.on(b), None, group, 1e-5).unwrap()).unwrap());
         }

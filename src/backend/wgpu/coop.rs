@@ -8,8 +8,7 @@ use super::options::Precision;
 use super::product::Finish;
 use super::record::Dispatch;
 use super::rows::{Rows, TOUCH};
-use super::weights::Matrix;
-use crate::backend::{Backend, Purpose};
+use crate::backend::Purpose;
 use crate::checkpoint::{Dtype, Tensor};
 
 /// Largest difference from the plain path that f16 products explain, in parts of the largest result.
