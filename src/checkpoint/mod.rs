@@ -16,6 +16,7 @@ mod finite;
 mod hash;
 mod json;
 mod open;
+mod outline;
 mod plan;
 mod rope;
 mod safetensors;
@@ -24,6 +25,7 @@ pub use error::CheckpointError;
 pub use hash::{FileHash, HashOrigin};
 pub use hub::{HubError, Resolved, resolve};
 pub use open::{Checkpoint, UsedTensor};
+pub use outline::{Outline, OutlineTensor};
 pub use spec::DecoderSpec;
 pub use weights::{Dtype, Role, Tensor, Weights};
 

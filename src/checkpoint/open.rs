@@ -90,6 +90,12 @@ impl Checkpoint {
         self.binding.roles.values().map(count).sum()
     }
 
+    /// Bytes of the tensors that play a role: what a device that holds them all has to hold.
+    pub fn device_bytes(&self) -> u64 {
+        let bytes = |bound: &Bound| bound.rows as u64 * bound.cols as u64 * bound.dtype.size() as u64;
+        self.binding.roles.values().map(bytes).sum()
+    }
+
     /// Bytes of all mapped weight files.
     pub fn mapped_bytes(&self) -> u64 {
         self.files.files.iter().map(|f| f.map.len() as u64).sum()

@@ -1,8 +1,9 @@
 //! `tiltmeter bench`: how fast this machine is, as ratios.
 
-use super::engine::{EngineArgs, ModelArgs};
+use super::engine::{Chosen, EngineArgs, Work};
 use super::grouped;
-use crate::bench::{Report, StudyBench, Timing};
+use crate::backend::measure::Measured;
+use crate::bench::{Report, ShapeBench, StudyBench, Timing, shape};
 use crate::study::Study;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -19,11 +20,17 @@ enum What {
     Study(StudyArgs),
 }
 
-/// The study's prompts through a checkpoint, with and without sharing, against the machine's f32 peak.
+/// The study's prompts through a checkpoint, with and without sharing, against the device's own peak.
 #[derive(Debug, clap::Args)]
 struct StudyArgs {
     #[command(flatten)]
-    model: ModelArgs,
+    what: Weights,
+    /// Revision of a hub id
+    #[arg(long, value_name = "REV", requires = "model")]
+    revision: Option<String>,
+    /// With --shape: only the first N layers
+    #[arg(long, value_name = "N", requires = "shape")]
+    layers: Option<usize>,
     #[command(flatten)]
     engine: EngineArgs,
     /// Study: a folder, or `default`
@@ -47,22 +54,21 @@ struct StudyArgs {
     json: bool,
 }
 
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Weights {
+    /// Checkpoint folder, or a hub id (`org/name`) that is in the local Hugging Face cache
+    #[arg(long, value_name = "DIR|ID")]
+    model: Option<String>,
+    /// Random weights of a family's size, qwen2.5-7b say; nothing is loaded
+    #[arg(long, value_name = "NAME")]
+    shape: Option<String>,
+}
+
 pub fn run(args: Args) -> Result<ExitCode> {
     let What::Study(args) = args.what;
     let study = Study::open(&args.study)?;
-    let dir = args.model.resolve()?;
-    let bench = StudyBench {
-        study: &study,
-        checkpoint: &dir.to_string_lossy(),
-        stage: &args.stage,
-        language: &args.language,
-        condition: &args.condition,
-        prompts: args.prompts,
-        repeat: args.repeat,
-        options: args.engine.options(),
-        no_sharing: !args.engine.no_sharing,
-    };
-    let report = bench.run(&args.engine.backend()?)?;
+    let report = args.engine.device.run(true, Measuring { args: &args, study: &study })?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -71,10 +77,44 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The measurement on the device that was chosen.
+struct Measuring<'a> {
+    args: &'a StudyArgs,
+    study: &'a Study,
+}
+
+impl Work for Measuring<'_> {
+    type Output = Report;
+
+    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Report> {
+        let args = self.args;
+        let prompts = StudyBench {
+            study: self.study,
+            stage: &args.stage,
+            language: &args.language,
+            condition: &args.condition,
+            prompts: args.prompts,
+            repeat: args.repeat,
+            pack: args.engine.pack(chosen),
+            no_sharing: args.engine.sharing(),
+        };
+        match (&args.what.model, &args.what.shape) {
+            (Some(model), _) => {
+                let dir = crate::checkpoint::hub::resolve(model, args.revision.as_deref())?.dir;
+                Ok(prompts.run(backend, &dir.to_string_lossy())?)
+            }
+            (None, name) => {
+                let shape = shape(name.as_deref().unwrap_or_default(), args.layers)?;
+                Ok(ShapeBench { prompts, shape }.run(backend)?)
+            }
+        }
+    }
+}
+
 fn table(r: &Report) -> String {
     let mut text = format!(
         "device       {}\ncheckpoint   {} ({:.1} M parameters, {})\nprompts      {} ({} tokens, {} in the prefix tree), packs of {}\n\
-         peak         {:.1} GFLOP/s, one f32 product of 2048^3 in this run\nload         {:.2} s, weights hashed and checked\n",
+         peak         {:.1} GFLOP/s, {}\nload         {:.2} s\n",
         r.device,
         r.checkpoint,
         r.parameters as f64 / 1e6,
@@ -84,6 +124,7 @@ fn table(r: &Report) -> String {
         grouped(r.tree_tokens),
         r.pack_tokens,
         r.peak_gflop_per_second,
+        r.peak_is,
         r.load_seconds,
     );
     text += &line("sharing", &r.sharing);
@@ -93,6 +134,9 @@ fn table(r: &Report) -> String {
     }
     if let Some(mb) = r.peak_memory_mb {
         text += &format!("memory       {mb:.0} MB at most, mapped weights included\n");
+    }
+    if let Some(mb) = r.peak_device_memory_mb {
+        text += &format!("on device    {mb:.0} MB at most\n");
     }
     text
 }
