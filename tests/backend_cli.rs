@@ -127,8 +127,8 @@ fn without_a_driver_wgpu_says_what_to_install_and_auto_takes_the_processor() {
 /// Prompts that are scored in `dir/<run>`.
 fn scored(dir: &Path, run: &str) -> usize {
     let reader = RunReader::open(&dir.join(run)).expect("the run opens");
-    let summary = reader.scores().expect("scores");
-    summary.len()
+    let checkpoints = reader.checkpoints().expect("checkpoints");
+    checkpoints.iter().map(|c| c.prompts as usize).sum()
 }
 
 /// A sweep on the GPU that `fault` ends, then the same without it: what it said, and the tables.

@@ -21,6 +21,6 @@ pub trait Measured: Backend {
     /// Returns when everything asked of the device so far is done.
     fn finish(&self) -> Result<(), BackendError>;
 
-    /// Most bytes of the device's memory that were in use at a time, where the device has its own.
-    fn peak_memory(&self) -> Option<u64>;
+    /// Bytes that are taken now on a device that has its own memory and tells.
+    fn memory_in_use(&self) -> Option<u64>;
 }

@@ -8,10 +8,10 @@ use super::{BenchError, RandomWeights, Shape};
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
 use crate::decoder::Decoder;
-use crate::scoring::{ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreItem, ScoreOptions};
+use crate::scoring::{ChoiceSet, Engine, PackSize, ScoreError, ScoreItem, ScoreOptions};
 use crate::store::{Roster, RosterError};
 use crate::study::{PromptQuery, Study};
-use crate::sweep::{FileModel, FromFiles, Loader, Model, SweepError};
+use crate::sweep::{FileModel, FromFiles, Loader, Model, Pack, SweepError};
 
 /// Which prompts, and how often.
 #[derive(Debug, Clone)]
@@ -55,8 +55,12 @@ impl StudyBench<'_> {
             repeat: self.repeat,
             load_seconds,
         };
-        plans.time(backend, model.spec(), setting, |plan| {
-            Ok(model.score(plan, &sets, &options, &mut |_| Ok(()))?.compute_seconds)
+        plans.time(backend, model.spec(), setting, |plan, pack_ended| {
+            let mut each = |_: Pack<'_>| {
+                pack_ended();
+                Ok(())
+            };
+            Ok(model.score(plan, &sets, &options, &mut each)?.compute_seconds)
         })
     }
 
@@ -135,8 +139,11 @@ impl ShapeBench<'_> {
             load_seconds: start.elapsed().as_secs_f64(),
         };
         let engine = Engine::new(decoder);
-        plans.time(backend, spec, setting, |plan: &Plan<'_>| {
-            let scored = engine.score(plan, &sets, &options, |_, _| Ok::<_, std::convert::Infallible>(()));
+        plans.time(backend, spec, setting, |plan, pack_ended| {
+            let scored = engine.score(plan, &sets, &options, |_, _| {
+                pack_ended();
+                Ok::<_, std::convert::Infallible>(())
+            });
             let tally = scored.map_err(|ScoreError::Decoder(e)| SweepError::checkpoint(&name, e))?;
             Ok(tally.compute_seconds)
         })

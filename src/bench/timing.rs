@@ -72,21 +72,24 @@ impl<'i> Plans<'i> {
         &self.shared
     }
 
-    /// Runs each plan `setting.repeat` times, in turn, with `score`, which returns the seconds it took.
+    /// Runs each plan `setting.repeat` times, in turn, with `score`, which returns the seconds it took and calls the
+    /// function it is given at the end of each pack.
     pub fn time<B: Measured>(
         &self,
         backend: &B,
         spec: &DecoderSpec,
         setting: Setting,
-        mut score: impl FnMut(&Plan<'_>) -> Result<f64, BenchError>,
+        mut score: impl FnMut(&Plan<'_>, &mut dyn FnMut()) -> Result<f64, BenchError>,
     ) -> Result<Report, BenchError> {
         let mut peak = 0.0f64;
         let (mut with, mut without) = (Vec::new(), Vec::new());
+        let mut device_bytes = None;
+        let mut pack_ended = || device_bytes = device_bytes.max(backend.memory_in_use());
         for _ in 0..setting.repeat.max(1) {
             peak = peak.max(backend.peak()?.gflop_per_second);
-            with.push(score(&self.shared)?);
+            with.push(score(&self.shared, &mut pack_ended)?);
             if let Some(alone) = &self.alone {
-                without.push(score(alone)?);
+                without.push(score(alone, &mut pack_ended)?);
             }
         }
         let timing = |plan: &Plan<'_>, seconds: &mut [f64]| {
@@ -122,7 +125,7 @@ impl<'i> Plans<'i> {
             sharing,
             no_sharing,
             peak_memory_mb: peak_memory_mb(),
-            peak_device_memory_mb: backend.peak_memory().map(|bytes| bytes as f64 / 1e6),
+            peak_device_memory_mb: device_bytes.map(|bytes| bytes as f64 / 1e6),
         })
     }
 }

@@ -24,7 +24,7 @@ impl Measured for Cpu {
         Ok(())
     }
 
-    fn peak_memory(&self) -> Option<u64> {
+    fn memory_in_use(&self) -> Option<u64> {
         None
     }
 }

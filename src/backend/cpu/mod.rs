@@ -7,6 +7,7 @@ mod attention;
 mod elementwise;
 mod head;
 mod math;
+mod measure;
 mod product;
 mod rotary;
 mod rows;

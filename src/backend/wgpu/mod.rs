@@ -4,6 +4,10 @@
 //! stored type on the device. A kernel's result for a row is one fixed sequence of operations, so it does not depend on
 //! the rows beside it.
 
+pub mod adapter;
+pub mod capacity;
+pub mod faults;
+
 mod attention;
 mod coop;
 mod device;
@@ -14,6 +18,7 @@ mod kernels;
 mod kv;
 mod memory;
 mod options;
+mod peak;
 mod pipelines;
 mod product;
 mod record;
