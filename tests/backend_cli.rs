@@ -16,7 +16,10 @@ use tiltmeter::store::RunReader;
 fn has_device() -> bool {
     let found = !adapter::list().is_empty();
     if !found {
-        assert!(std::env::var_os("TILTMETER_TEST_NEEDS_ADAPTER").is_none(), "no Vulkan, Metal or DX12 device");
+        assert!(
+            std::env::var_os("TILTMETER_TEST_NEEDS_ADAPTER").is_none(),
+            "no Vulkan, Metal or DX12 device"
+        );
         eprintln!("skipped: no Vulkan, Metal or DX12 device here");
     }
     found

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{BenchError, RandomWeights, Shape, timing::median};
 use crate::backend::measure::Measured;
 use crate::backend::{BackendError, HeadUse, Projection, Purpose};
-use crate::checkpoint::spec::LayerSpec;
+use crate::checkpoint::spec::{Kv, LayerSpec};
 use crate::checkpoint::{Role, Tensor, Weights};
 use crate::prefix::{Pack, PrefixTree};
 
@@ -61,11 +61,7 @@ pub struct KernelReport {
 ///
 /// # Errors
 /// Whatever the device refuses, too little memory for one matrix first of all.
-pub fn kernels<B: Measured>(
-    backend: &B,
-    shapes: &[Shape],
-    rows: usize,
-) -> Result<KernelReport, BenchError> {
+pub fn kernels<B: Measured>(backend: &B, shapes: &[Shape], rows: usize) -> Result<KernelReport, BenchError> {
     let peak = backend.peak()?;
     let mut bench = Bench { backend, rows, done: HashSet::new(), peak, kernels: Vec::new() };
     for shape in shapes {
@@ -99,7 +95,7 @@ enum Cost {
 
 impl<B: Measured> Bench<'_, B> {
     fn shape(&mut self, shape: &Shape) -> Result<(), BenchError> {
-        let weights = RandomWeights::new(shape);
+        let weights = RandomWeights::new(shape).map_err(BenchError::Scratch)?;
         let mut kinds: Vec<&LayerSpec> = Vec::new();
         for (i, layer) in shape.spec.layers.iter().enumerate() {
             if !kinds.contains(&layer) {
@@ -119,7 +115,10 @@ impl<B: Measured> Bench<'_, B> {
     ) -> Result<(), BenchError> {
         let (backend, n, hidden) = (self.backend, self.rows, shape.spec.hidden);
         let x = self.activations(weights, n, hidden)?;
-        let norm = weights.get(Role::AttnInNorm, Some(i)).map(|t| backend.upload(t, Purpose::Product)).transpose()?;
+        let norm = weights
+            .get(Role::AttnInNorm, Some(i))
+            .map(|t| backend.upload(t, Purpose::Product))
+            .transpose()?;
         let group = if norm.is_some() { hidden } else { layer.head_dim };
         self.time(shape, "norm", format!("{n} x {hidden}"), Cost::Bytes(8.0 * (n * hidden) as f64), || {
             backend.norm(&x, norm.as_ref(), group, 1e-6).map(drop)
@@ -182,7 +181,9 @@ impl<B: Measured> Bench<'_, B> {
             let turns = backend.turns(rotary, positions)?;
             let size = format!("{n} x {} heads of {}", layer.heads, layer.head_dim);
             let bytes = 8.0 * (n * layer.q_width()) as f64;
-            self.time(shape, "rope", size, Cost::Bytes(bytes), || backend.rope(&mut q, layer.head_dim, &turns))?;
+            self.time(shape, "rope", size, Cost::Bytes(bytes), || {
+                backend.rope(&mut q, layer.head_dim, &turns)
+            })?;
         }
         let size = format!(
             "{n} x {} heads of {} on {}{}",
@@ -196,7 +197,7 @@ impl<B: Measured> Bench<'_, B> {
         }
         // Rows that are turned again and again stay what they are in length, but fresh ones cost nothing.
         let q = self.activations(weights, n, layer.q_width())?;
-        let own = LayerSpec { kv: crate::checkpoint::spec::Kv::Own, ..layer.clone() };
+        let own = LayerSpec { kv: Kv::Own, ..layer.clone() };
         let mut kv = backend.new_kv(std::slice::from_ref(&own), n, 1)?;
         let [k, v] = [(); 2].map(|()| self.activations(weights, n, layer.kv_width()));
         backend.write_kv(&mut kv, 0, 0, k?, v?)?;
@@ -286,7 +287,9 @@ fn prompts(n: usize) -> (PrefixTree, Pack) {
     let family = |i: usize| i / 8;
     let items: Vec<Vec<u32>> = (0..n.div_ceil(PROMPT - SHARED) + 8)
         .map(|i| {
-            let token = |place: usize| if place < SHARED { family(i) * PROMPT + place } else { 1 << 20 | i * PROMPT + place };
+            let token = |place: usize| {
+                if place < SHARED { family(i) * PROMPT + place } else { 1 << 20 | i * PROMPT + place }
+            };
             (0..PROMPT).map(|place| token(place) as u32).collect()
         })
         .collect();

@@ -3,11 +3,13 @@
 //! Every figure is a ratio to something measured in the same run: the best that the device does in a plain product and
 //! a plain copy, and the same prompts with sharing switched off.
 
+mod kernels;
 mod random;
 mod shapes;
 mod study;
 mod timing;
 
+pub use kernels::{Bound, KernelReport, KernelTiming, kernels};
 pub use random::RandomWeights;
 pub use shapes::{Shape, shape, shapes};
 pub use study::{ShapeBench, StudyBench};
@@ -15,6 +17,7 @@ pub use timing::{Report, Timing};
 
 use crate::backend::BackendError;
 use crate::checkpoint::CheckpointError;
+use crate::decoder::DecoderError;
 use crate::scoring::TooLittleMemory;
 use crate::store::{RosterError, StoreError};
 use crate::study::StudyError;
@@ -37,11 +40,13 @@ pub enum BenchError {
     #[error(transparent)]
     Memory(#[from] TooLittleMemory),
     #[error(transparent)]
+    Decoder(#[from] DecoderError),
+    #[error(transparent)]
     Backend(#[from] BackendError),
     #[error("the study asks nothing of {0}")]
     Nothing(String),
     #[error("there is no shape `{name}`; there are {known}")]
     Shape { name: String, known: String },
-    #[error("no temporary folder can be made: {0}")]
+    #[error("no temporary files or memory can be had: {0}")]
     Scratch(std::io::Error),
 }

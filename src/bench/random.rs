@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use half::bf16;
+use memmap2::{Mmap, MmapMut};
 
 use super::Shape;
 use crate::checkpoint::{Dtype, Role, Tensor, Weights};
@@ -10,20 +11,32 @@ use crate::checkpoint::{Dtype, Role, Tensor, Weights};
 /// Values before the pattern repeats; odd, so that the rows of a matrix differ.
 const PERIOD: usize = (1 << 20) + 7;
 
-/// Every matrix is the same random bf16 values from the start on, as long as it needs them; vectors are ones.
+/// Every matrix is the same random bf16 values from the start on, as long as it needs them; vectors are ones. A table
+/// beside the embedding, of which only rows are gathered, is zeros that take no memory.
 pub struct RandomWeights {
     /// Role and layer to rows and columns.
     tensors: HashMap<(Role, Option<usize>), (usize, usize)>,
     matrix: Vec<u8>,
     vector: Vec<u8>,
+    side_table: Option<Mmap>,
+    /// As a device holds them.
+    device_bytes: u64,
 }
 
 impl RandomWeights {
-    pub fn new(shape: &Shape) -> RandomWeights {
+    /// # Errors
+    /// No room in the address space.
+    pub fn new(shape: &Shape) -> std::io::Result<RandomWeights> {
         let longest = |vectors: bool| {
-            let sizes = shape.tensors.iter().filter(|t| (t.rows == 1) == vectors);
+            let sizes =
+                shape.tensors.iter().filter(|t| (t.rows == 1) == vectors && t.role != Role::SideTable);
             sizes.map(|t| t.rows * t.cols).max().unwrap_or(0)
         };
+        let side_table = shape.tensors.iter().find(|t| t.role == Role::SideTable);
+        let side_table =
+            side_table.map(|t| MmapMut::map_anon(2 * t.rows * t.cols)?.make_read_only()).transpose()?;
+        let on_device = shape.tensors.iter().filter(|t| !t.role.is_only_gathered(shape.spec.head.tied));
+        let device_bytes = on_device.map(|t| 2 * t.rows as u64 * t.cols as u64).sum();
         let hidden = shape.spec.hidden as f32;
         let mut state = 1u64;
         let pattern: Vec<u8> = (0..PERIOD.min(longest(false)))
@@ -39,11 +52,13 @@ impl RandomWeights {
             let left = 2 * longest(false) - matrix.len();
             matrix.extend_from_slice(&pattern[..left.min(pattern.len())]);
         }
-        RandomWeights {
+        Ok(RandomWeights {
             tensors: shape.tensors.iter().map(|t| ((t.role, t.layer), (t.rows, t.cols))).collect(),
             matrix,
             vector: bf16::ONE.to_le_bytes().repeat(longest(true)),
-        }
+            side_table,
+            device_bytes,
+        })
     }
 
     /// The first `rows * cols` random values as a table; the shape has a matrix at least as large.
@@ -56,16 +71,19 @@ impl RandomWeights {
         self.tensors.values().map(|&(rows, cols)| rows as u64 * cols as u64).sum()
     }
 
-    /// As a device holds them.
-    pub fn bytes(&self) -> u64 {
-        2 * self.parameters()
+    pub fn device_bytes(&self) -> u64 {
+        self.device_bytes
     }
 }
 
 impl Weights for RandomWeights {
     fn get(&self, role: Role, layer: Option<usize>) -> Option<Tensor<'_>> {
         let &(rows, cols) = self.tensors.get(&(role, layer))?;
-        let values = if rows == 1 { &self.vector } else { &self.matrix };
+        let values: &[u8] = match (role, rows) {
+            (Role::SideTable, _) => self.side_table.as_ref()?,
+            (_, 1) => &self.vector,
+            _ => &self.matrix,
+        };
         Some(Tensor { dtype: Dtype::Bf16, rows, cols, bytes: values.get(..2 * rows * cols)? })
     }
 }
@@ -78,7 +96,7 @@ mod tests {
     #[test]
     fn every_tensor_of_a_shape_is_there_and_finite_and_differs_from_row_to_row() {
         let shape = shape("mistral-7b", Some(1)).expect("a shape");
-        let weights = RandomWeights::new(&shape);
+        let weights = RandomWeights::new(&shape).expect("room");
         for wanted in &shape.tensors {
             let tensor = weights.get(wanted.role, wanted.layer).expect("there");
             assert_eq!((tensor.rows, tensor.cols), (wanted.rows, wanted.cols));

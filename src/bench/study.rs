@@ -11,7 +11,7 @@ use crate::decoder::Decoder;
 use crate::scoring::{ChoiceSet, Engine, PackSize, ScoreError, ScoreItem, ScoreOptions};
 use crate::store::{Roster, RosterError};
 use crate::study::{PromptQuery, Study};
-use crate::sweep::{FileModel, FromFiles, Loader, Model, Pack, SweepError};
+use crate::sweep::{FileModel, FromFiles, Loader, Model, Pack};
 
 /// Which prompts, and how often.
 #[derive(Debug, Clone)]
@@ -123,12 +123,12 @@ impl ShapeBench<'_> {
         let (items, sets) = prompts.items(&prompts.load(&Cpu, &demo.to_string_lossy(), true)?)?;
         let plans = Plans::new(&items, prompts.no_sharing);
 
-        let weights = RandomWeights::new(&self.shape);
+        let weights = RandomWeights::new(&self.shape).map_err(BenchError::Scratch)?;
         let (spec, name) = (&self.shape.spec, self.shape.title());
-        let pack_tokens = prompts.pack.tokens(spec, weights.bytes(), plans.shared())?;
+        let pack_tokens = prompts.pack.tokens(spec, weights.device_bytes(), plans.shared())?;
         let options = ScoreOptions { pack_tokens, ..ScoreOptions::default() };
         let start = Instant::now();
-        let decoder = Decoder::new(backend, spec, &weights).map_err(|e| SweepError::checkpoint(&name, e))?;
+        let decoder = Decoder::new(backend, spec, &weights)?;
         backend.finish()?;
         let setting = Setting {
             checkpoint: name.clone(),
@@ -144,8 +144,7 @@ impl ShapeBench<'_> {
                 pack_ended();
                 Ok::<_, std::convert::Infallible>(())
             });
-            let tally = scored.map_err(|ScoreError::Decoder(e)| SweepError::checkpoint(&name, e))?;
-            Ok(tally.compute_seconds)
+            Ok(scored.map_err(|ScoreError::Decoder(e)| e)?.compute_seconds)
         })
     }
 }

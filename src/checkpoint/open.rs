@@ -90,10 +90,11 @@ impl Checkpoint {
         self.binding.roles.values().map(count).sum()
     }
 
-    /// Bytes of the tensors that play a role: what a device that holds them all has to hold.
+    /// Bytes of the tensors that a device has to hold: all but tables of which only rows are gathered.
     pub fn device_bytes(&self) -> u64 {
-        let bytes = |bound: &Bound| bound.rows as u64 * bound.cols as u64 * bound.dtype.size() as u64;
-        self.binding.roles.values().map(bytes).sum()
+        let held =
+            self.binding.roles.iter().filter(|((role, _), _)| !role.is_only_gathered(self.spec.head.tied));
+        held.map(|(_, b)| b.rows as u64 * b.cols as u64 * b.dtype.size() as u64).sum()
     }
 
     /// Bytes of all mapped weight files.

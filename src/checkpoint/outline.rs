@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::error::{CheckpointError, Result};
 use super::families::Family;
 use super::fields::Fields;
+use super::plan::TensorPlan;
 use super::spec::DecoderSpec;
 use super::weights::Role;
 
@@ -31,21 +32,25 @@ pub struct OutlineTensor {
 }
 
 impl Outline {
-    /// Reads `config`, an object as config.json holds it; `name` stands for the file in errors.
+    /// Reads `config`, an object as config.json holds it; `name` stands for the file in errors. Layers after the first
+    /// `layers` are left out.
     ///
     /// # Errors
     /// As for a checkpoint's config: fields that are missing, contradictory or not understood.
-    pub fn of(config: &Value, name: &str) -> Result<Outline> {
+    pub fn of(config: &Value, name: &str, layers: usize) -> Result<Outline> {
         let file = Path::new(name);
         let Some(map) = config.as_object() else {
             return Err(CheckpointError::file(file, "is not a JSON object"));
         };
         let family = Family::of(&mut Fields::new(file, map, 0), file)?;
-        let spec = family.spec(Fields::new(file, map, MOST_LAYERS))?;
-        let tensors = (family.tensors)(&spec)
+        let mut spec = family.spec(Fields::new(file, map, MOST_LAYERS))?;
+        spec.layers.truncate(layers);
+        let tensors = TensorPlan::new(&spec, &family.names, |_| false)
+            .uses
             .into_iter()
             .map(|used| {
                 let (rows, cols) = used.shape.rows_cols();
+                let rows = used.rows.map_or(rows, |part| part.len());
                 OutlineTensor { role: used.role, layer: used.layer, rows, cols }
             })
             .collect();

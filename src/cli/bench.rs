@@ -1,11 +1,14 @@
 //! `tiltmeter bench`: how fast this machine is, as ratios.
 
-use super::engine::{Chosen, EngineArgs, Work};
+use super::engine::{Chosen, DeviceArgs, EngineArgs, Work};
 use super::grouped;
 use crate::backend::measure::Measured;
-use crate::bench::{Report, ShapeBench, StudyBench, Timing, shape};
+use crate::bench::{
+    Bound, KernelReport, Report, Shape, ShapeBench, StudyBench, Timing, kernels, shape, shapes,
+};
 use crate::study::Study;
 use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
 use std::process::ExitCode;
 
 /// Measure speed: every figure beside a yardstick from the same run.
@@ -18,6 +21,23 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Study(StudyArgs),
+    Kernels(KernelsArgs),
+}
+
+/// Each kernel at the sizes of the seven families, against the device's own peak.
+#[derive(Debug, clap::Args)]
+struct KernelsArgs {
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Only these families' sizes, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    shapes: Vec<String>,
+    /// Rows of activations: tokens of a pack
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(64..=65_536))]
+    rows: u32,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    json: bool,
 }
 
 /// The study's prompts through a checkpoint, with and without sharing, against the device's own peak.
@@ -66,7 +86,38 @@ struct Weights {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let What::Study(args) = args.what;
+    match args.what {
+        What::Study(args) => run_study(args),
+        What::Kernels(args) => run_kernels(args),
+    }
+}
+
+fn run_kernels(args: KernelsArgs) -> Result<ExitCode> {
+    let names = if args.shapes.is_empty() { shapes() } else { args.shapes };
+    let shapes = names.iter().map(|name| shape(name, None)).collect::<Result<Vec<Shape>, _>>()?;
+    let report = args.device.run(true, Kernels { shapes: &shapes, rows: args.rows as usize })?;
+    match args.json {
+        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        false => print!("{}", kernel_table(&report)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All kernels on the device that was chosen.
+struct Kernels<'a> {
+    shapes: &'a [Shape],
+    rows: usize,
+}
+
+impl Work for Kernels<'_> {
+    type Output = KernelReport;
+
+    fn run<B: Measured>(self, backend: &B, _: &Chosen) -> Result<KernelReport> {
+        Ok(kernels(backend, self.shapes, self.rows)?)
+    }
+}
+
+fn run_study(args: StudyArgs) -> Result<ExitCode> {
     let study = Study::open(&args.study)?;
     let report = args.engine.device.run(true, Measuring { args: &args, study: &study })?;
     if args.json {
@@ -109,6 +160,35 @@ impl Work for Measuring<'_> {
             }
         }
     }
+}
+
+fn kernel_table(r: &KernelReport) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["kernel", "size", "first of", "ms", "rate", "of peak"]);
+    for column in 3..6 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for k in &r.kernels {
+        let unit = match k.unit {
+            Bound::Arithmetic => "GFLOP/s",
+            Bound::Memory => "GB/s",
+        };
+        table.add_row([
+            k.kernel.to_owned(),
+            k.size.clone(),
+            k.shape.clone(),
+            format!("{:.3}", 1e3 * k.seconds),
+            format!("{:.1} {unit}", k.rate),
+            format!("{:.0} %", 100.0 * k.share_of_peak),
+        ]);
+    }
+    format!(
+        "device  {}\npeak    {:.1} GFLOP/s, {}; {:.1} GB/s read and written by a copy\n{table}\n",
+        r.device, r.peak_gflop_per_second, r.peak_is, r.peak_gb_per_second
+    )
 }
 
 fn table(r: &Report) -> String {

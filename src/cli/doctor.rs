@@ -135,7 +135,13 @@ fn gpu(candidate: &Candidate, precision: Precision, sample: &Sample) -> DeviceRe
         Ok((wgpu, chosen)) => {
             report.device = wgpu.describe();
             report.path = wgpu.path();
-            report.why = wgpu.why();
+            report.why = match (wgpu.note(), precision) {
+                (Some(note), _) => note.to_owned(),
+                (None, Precision::F32) => {
+                    "as asked for; --precision fast takes matrix units where they fit".to_owned()
+                }
+                (None, Precision::Fast) => "its matrix units fit, and agree with plain products".to_owned(),
+            };
             report.room = chosen.room;
             (report.check, report.error) = apart(sample.check(&wgpu).map_err(anyhow::Error::from));
             report.passes = report.check.is_some_and(|c| c.passes(&bounds));

@@ -1,5 +1,6 @@
 //! Arguments that every command with a forward pass shares, and the one place where the backend is chosen.
 
+use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
 use crate::backend::wgpu::adapter::{self, Candidate, DeviceKind};
@@ -121,7 +122,7 @@ impl DeviceArgs {
         };
         match self.candidate()? {
             None => {
-                say(&crate::backend::Backend::describe(&Cpu));
+                say(&Cpu.describe());
                 work.run(&Cpu, &Chosen { arithmetic: "cpu f32".to_owned(), room: None })
             }
             Some(candidate) => {
@@ -129,7 +130,10 @@ impl DeviceArgs {
                     eprintln!("note: {} is no GPU; `--backend cpu` is faster", candidate.facts.name);
                 }
                 let (wgpu, chosen) = open(&candidate, self.precision.into())?;
-                say(&crate::backend::Backend::describe(&wgpu));
+                say(&wgpu.describe());
+                if let Some(note) = wgpu.note().filter(|_| !quiet) {
+                    eprintln!("note: {note}");
+                }
                 work.run(&wgpu, &chosen)
             }
         }
@@ -159,7 +163,7 @@ pub fn open(candidate: &Candidate, precision: Precision) -> Result<(Wgpu, Chosen
     let wgpu =
         Wgpu::open(&candidate.adapter, &options).with_context(|| format!("cannot use {}", facts.title()))?;
     let chosen = Chosen {
-        arithmetic: format!("wgpu {}, {} ({})", wgpu.path(), facts.name, facts.api),
+        arithmetic: format!("{}, {} ({})", wgpu.arithmetic(), facts.name, facts.api),
         room: Some(Room {
             free_bytes: facts.capacity.map(|c| c.free),
             binding_bytes: wgpu.device().binding_limit(),

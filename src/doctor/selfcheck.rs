@@ -150,7 +150,10 @@ mod tests {
     #[test]
     fn the_processor_agrees_with_itself_to_the_bit() {
         let check = Sample::new().expect("a sample").check(&Cpu).expect("scores");
-        assert_eq!(check, SelfCheck { prompts: PROMPTS, tree_equals_flat: true, logit_error: 0.0, log_odds_error: 0.0 });
+        assert_eq!(
+            check,
+            SelfCheck { prompts: PROMPTS, tree_equals_flat: true, logit_error: 0.0, log_odds_error: 0.0 }
+        );
         assert!(check.passes(&Bounds::F32));
     }
 

@@ -1,7 +1,8 @@
 //! How many tokens a pack may have on a device of bounded memory. Scores do not depend on it.
 
 use super::{Plan, ScoreOptions};
-use crate::checkpoint::spec::DecoderSpec;
+use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
+use std::collections::BTreeSet;
 
 /// How large packs are to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,58 +93,60 @@ impl Room {
     }
 }
 
-/// Elements of the widest row of a pass.
-fn widest_row(spec: &DecoderSpec) -> u64 {
-    let widest = spec.layers.iter().map(|l| l.mlp.width.max(l.q_width())).max().unwrap_or(0);
-    widest.max(spec.hidden) as u64
+/// Elements of all layers' second embeddings of one token.
+fn side_width(spec: &DecoderSpec) -> usize {
+    spec.side.as_ref().map_or(0, |side| side.width * spec.layers.len())
 }
 
-/// Activations of one token at the widest layer, all f32: the stream and its normed copies, queries before and after
-/// attention, keys and values before and in their place, and both halves of the gated MLP. Half as much again, because
-/// a buffer lives until the work that reads it is done.
+/// Elements of the widest row of a pass.
+fn widest_row(spec: &DecoderSpec) -> u64 {
+    let widest =
+        spec.layers.iter().map(|l| l.mlp.width.max(l.q_width()).max(l.kv_width())).max().unwrap_or(0);
+    widest.max(spec.hidden).max(side_width(spec)) as u64
+}
+
+/// Activations of one token where they are most, all f32: the stream and what is added to it, queries before and after
+/// attention, the MLP's inner rows, second embeddings, and all keys and values that some layer still reads. Half as
+/// much again, because buffers are rounded up and used again only when their size fits.
 fn token_bytes(spec: &DecoderSpec) -> u64 {
-    let layer = spec.layers.iter().map(|l| 2 * l.mlp.width + 3 * l.q_width() + 4 * l.kv_width()).max();
-    (4 * (4 * spec.hidden + layer.unwrap_or(0)) as u64) * 3 / 2
+    let layer = spec.layers.iter().map(|l| 2 * l.q_width() + l.mlp.width).max().unwrap_or(0);
+    let kv = spec.layers.iter().map(LayerSpec::kv_width).max().unwrap_or(0);
+    let donors: BTreeSet<usize> = (0..spec.layers.len()).map(|i| spec.kv_layer(i)).collect();
+    let lent = donors.iter().filter(|donor| spec.layers.iter().any(|l| l.kv == Kv::Of(**donor))).count();
+    let elements = 3 * spec.hidden + layer + 2 * kv * (1 + lent) + 2 * side_width(spec);
+    (4 * elements as u64) * 3 / 2
 }
 
 /// Keys and values that all layers carry from pass to pass.
 fn path_bytes(spec: &DecoderSpec, path: usize) -> u64 {
-    spec.layers.iter().map(|l| 8 * (l.kv_width() * path) as u64).sum()
+    let makers = spec.layers.iter().filter(|l| l.kv == Kv::Own);
+    makers.map(|l| 8 * (l.kv_width() * path) as u64).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::spec::{Act, Head, LayerSpec, Mlp};
+    use crate::checkpoint::spec::Head;
 
     fn spec() -> DecoderSpec {
-        let layer = LayerSpec {
-            heads: 4,
-            kv_heads: 2,
-            head_dim: 8,
-            qkv_bias: false,
-            out_bias: false,
-            rotary: 0,
-            score_scale: 1.0,
-            window: None,
-            mlp: Mlp { width: 100, act: Act::Silu, bias: false },
-        };
+        let layer = LayerSpec::plain(4, 2, 8, 100);
         DecoderSpec {
             hidden: 32,
             vocab: 10,
             context: 8,
             eps: 1e-6,
             embed_scale: 1.0,
+            side: None,
             rotaries: Vec::new(),
             layers: vec![layer.clone(), layer],
-            head: Head { tied: true },
+            head: Head::plain(true),
         }
     }
 
     #[test]
     fn the_pack_is_what_memory_the_binding_and_the_device_allow() {
-        // One token: 4 * (4 * 32 + 200 + 96 + 64) * 3 / 2 bytes; a path of 10: 2 * 8 * 16 * 10.
-        let (token, path) = (2928, 2560);
+        // One token: 4 * (3 * 32 + 64 + 100 + 32) * 3 / 2 bytes; a path of 10: 2 * 8 * 16 * 10.
+        let (token, path) = (1752, 2560);
         let room = |free, binding| Room { free_bytes: free, binding_bytes: binding, most_tokens: 1000 };
         let tokens = |room: Room| room.pack_tokens(&spec(), 5000, 10);
         assert_eq!(tokens(room(None, 1 << 30)), Ok(960), "as many as are of use");

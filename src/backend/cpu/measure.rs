@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use std::time::Instant;
 
 use super::{Cpu, peak_product};
-use crate::backend::measure::{Measured, Peak};
 use crate::backend::BackendError;
+use crate::backend::measure::{Measured, Peak};
 
 /// Rows and columns of the product that stands for the peak.
 const PRODUCT: usize = 2048;

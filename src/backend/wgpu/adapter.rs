@@ -315,7 +315,10 @@ mod tests {
     #[test]
     fn a_name_that_fits_none_or_several_lists_what_there_is() {
         let none = pick_from(&machine(), Some("GeForce")).expect_err("no such card");
-        assert!(none.contains("`GeForce`") && none.contains("2: Radeon 8060S (Vulkan, integrated)"), "{none}");
+        assert!(
+            none.contains("`GeForce`") && none.contains("2: Radeon 8060S (Vulkan, integrated)"),
+            "{none}"
+        );
         let several = pick_from(&machine(), Some("radeon")).expect_err("two cards");
         assert!(several.contains("fits several") && !several.contains("llvmpipe"), "{several}");
     }

@@ -105,6 +105,14 @@ impl Wgpu {
         self.note.as_deref()
     }
 
+    /// What decides a result's bits on one device, as a run records it. Tiles do not.
+    pub fn arithmetic(&self) -> String {
+        match self.units {
+            Some(units) => format!("wgpu f16 on {0}x{0} matrix units", units.side),
+            None => "wgpu f32".to_owned(),
+        }
+    }
+
     /// The path that products take.
     pub fn path(&self) -> String {
         match self.units {

@@ -40,11 +40,8 @@ impl Measured for Wgpu {
 
 impl Wgpu {
     fn multiply_adds(&self) -> Result<f64, WgpuError> {
-        let kernel = || Kernel {
-            file: "bench_fma.wgsl",
-            buffers: "w",
-            values: vec![("ROUNDS", ROUNDS.to_string())],
-        };
+        let kernel =
+            || Kernel { file: "bench_fma.wgsl", buffers: "w", values: vec![("ROUNDS", ROUNDS.to_string())] };
         let flop_of = |parts: u64| parts * u64::from(ELEMENTS) * ROUNDS * ROUND;
         let out = |parts: u64| self.new_rows("sums of the peak", parts as usize, ELEMENTS as usize);
         self.best(16, 1 << 16, |parts| {
