@@ -8,6 +8,7 @@ mod elementwise;
 mod head;
 mod kernel;
 mod math;
+mod measure;
 mod panels;
 mod peak;
 mod product;
@@ -15,7 +16,6 @@ mod rotary;
 mod rows;
 mod widen;
 
-pub use peak::peak;
 pub use rotary::Turns;
 pub use rows::Rows;
 
