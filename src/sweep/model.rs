@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, hub};
 use crate::decoder::{Decoder, DecoderError};
-use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally};
+use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
 use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
@@ -36,6 +36,9 @@ pub trait Model {
 
     /// Rows of the embedding.
     fn vocab(&self) -> usize;
+
+    /// The arithmetic that scoring `plan` takes.
+    fn work(&self, plan: &Plan<'_>) -> Work;
 
     /// Token ids of each prompt, in order.
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError>;
@@ -148,6 +151,10 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn vocab(&self) -> usize {
         self.checkpoint.spec.vocab
+    }
+
+    fn work(&self, plan: &Plan<'_>) -> Work {
+        Work::of(plan, &self.checkpoint.spec)
     }
 
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
