@@ -99,6 +99,10 @@ impl Model for Fake {
         Ok(vec!["\"A\" merges".into()])
     }
 
+    fn pack_tokens(&self, _: &Plan<'_>) -> Result<usize, ModelError> {
+        Ok(5)
+    }
+
     fn score(
         &self,
         plan: &Plan<'_>,
