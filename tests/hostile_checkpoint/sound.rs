@@ -181,3 +181,71 @@ fn the_fingerprint_follows_weights_and_config_and_not_the_place() {
     parts.tensors[5].bytes[0] ^= 1;
     assert_ne!(print(&parts), other_config);
 }
+
+/// The same config as transformers 5 writes it.
+fn newer_spelling(tiny: &TinyConfig, parts: &mut Parts) {
+    if tiny.family.is_gemma() {
+        parts.remove_text("global_head_dim");
+        parts.remove_text("num_global_key_value_heads");
+        let global = (0..tiny.layers).filter(|&layer| tiny.global[layer]);
+        parts.text()["per_layer_config"] =
+            global.map(|layer| (layer.to_string(), json!({"head_dim": tiny.global_head_dim}))).collect();
+        return;
+    }
+    let config = parts.config.as_object_mut().expect("an object");
+    let mut rope = json!({"rope_type": "default"});
+    if let Some(Value::Object(scaling)) = config.remove("rope_scaling") {
+        rope = Value::Object(scaling);
+    }
+    for field in ["rope_theta", "partial_rotary_factor"] {
+        if let Some(value) = config.remove(field) {
+            rope[field] = value;
+        }
+    }
+    let dtype = config.remove("torch_dtype").expect("a type");
+    config.extend([("rope_parameters".to_owned(), rope), ("dtype".to_owned(), dtype)]);
+    if matches!(tiny.family, TinyFamily::Qwen2 | TinyFamily::Qwen3) {
+        config.insert("layer_types".into(), json!(vec!["full_attention"; tiny.layers]));
+    }
+}
+
+#[test]
+fn both_spellings_of_every_family_mean_the_same() {
+    for family in FAMILIES {
+        if family == TinyFamily::Baichuan {
+            continue; // has no class there
+        }
+        let tiny = TinyConfig { llama3_rope: true, ..TinyConfig::new(family) };
+        let mut parts = Parts::of(&tiny);
+        let makers = opened(&parts, 1).spec;
+        newer_spelling(&tiny, &mut parts);
+        assert_eq!(opened(&parts, 1).spec, makers, "{family:?}");
+    }
+}
+
+/// The makers' own files hold them, re-saved ones do not.
+#[test]
+fn keys_and_values_that_nothing_reads_may_hold_anything_or_be_absent() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Gemma4));
+    let unread = ["layers.3.self_attn.k_proj.weight", "layers.4.self_attn.v_proj.weight"];
+    for name in unread {
+        parts.tensor(name).bytes.fill(0xff); // NaN
+    }
+    let checkpoint = opened(&parts, 2);
+    for name in unread {
+        assert!(checkpoint.ignored().iter().any(|ignored| ignored.ends_with(name)), "{name}");
+    }
+    assert!(checkpoint.get(Role::Key, Some(2)).is_some());
+    assert!(checkpoint.get(Role::Key, Some(3)).is_none());
+    unread.iter().for_each(|name| parts.remove_tensor(name));
+    assert_eq!(opened(&parts, 2).spec, checkpoint.spec);
+}
+
+#[test]
+fn what_glm_files_leave_out_is_half() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Glm));
+    let stated = opened(&parts, 1).spec;
+    assert_eq!(stated.rotaries[0].freq.len(), 2);
+    parts.remove_field("partial_rotary_factor");
+    assert_eq!(opened(&parts, 1).spec, stated);
+}
