@@ -1,8 +1,8 @@
 //! Promise: choice logits, log-sum-exp and likeliest tokens agree with plain f64 sums, caps and row scales included.
 
 use crate::data::{Weight, rows};
-use crate::device::open;
-use tiltmeter::backend::wgpu::{Wgpu, WgpuOptions};
+use crate::device::{checked, open};
+use tiltmeter::backend::wgpu::Wgpu;
 use tiltmeter::backend::{Backend, HeadUse, Purpose};
 use tiltmeter::checkpoint::Dtype;
 
@@ -12,7 +12,8 @@ const N: usize = 6;
 
 fn check(gpu: &Wgpu, dtype: Dtype, unit_rows: bool, cap: Option<f32>) {
     let (x, table) = (rows(N, H, 3.0, 1), Weight::new(dtype, V, H, 1.5, 2));
-    let element = |w: &Weight, i: usize| f64::from(w.tensor().dtype.value(w.tensor().bytes, i).expect("inside"));
+    let element =
+        |w: &Weight, i: usize| f64::from(w.tensor().dtype.value(w.tensor().bytes, i).expect("inside"));
     let logit = |row: usize, token: usize| {
         let w: Vec<f64> = (0..H).map(|e| element(&table, token * H + e)).collect();
         let mut dot: f64 = w.iter().enumerate().map(|(e, w)| w * element(&x, row * H + e)).sum();
@@ -46,7 +47,7 @@ fn check(gpu: &Wgpu, dtype: Dtype, unit_rows: bool, cap: Option<f32>) {
 
 #[test]
 fn heads_agree_with_plain_sums() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     check(&gpu, Dtype::Bf16, false, None);
     check(&gpu, Dtype::F32, true, None);
     check(&gpu, Dtype::F16, false, Some(10.0));
@@ -55,7 +56,7 @@ fn heads_agree_with_plain_sums() {
 
 #[test]
 fn equal_logits_are_listed_by_token() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     let (x, table) = (rows(2, 4, 1.0, 1), rows(300, 4, 0.0, 1));
     let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
     let head = HeadUse { table: &table, row_scale: None, cap: None };

@@ -1,9 +1,12 @@
 //! Promise: every step gives what the cpu backend gives, to f32 rounding.
 
 use crate::data::{Weight, assert_close, rows};
-use crate::device::open;
+use crate::device::{checked, downlevel, open};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tiltmeter::backend::cpu::Cpu;
-use tiltmeter::backend::wgpu::{Wgpu, WgpuOptions};
+use tiltmeter::backend::wgpu::{SubmitHook, TileChoice, Wgpu, WgpuOptions};
 use tiltmeter::backend::{Backend, Projection, Purpose};
 use tiltmeter::checkpoint::Dtype;
 use tiltmeter::checkpoint::spec::{Act, LayerSpec, Pairs, Rotary};
@@ -50,7 +53,7 @@ impl Step for Product {
 
 #[test]
 fn products_agree_for_every_stored_type_and_any_shape() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     for (n, k, out) in [(1, 8, 4), (33, 20, 7), (5, 64, 200), (70, 30, 40), (3, 7, 3)] {
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
             compare(&gpu, &format!("{n} x {k} x {out} {dtype:?}"), &Product { n, k, out, dtype });
@@ -102,9 +105,11 @@ impl Step for RowWise {
 }
 
 #[test]
-fn row_wise_steps_agree() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
-    compare(&gpu, "row-wise steps", &RowWise);
+fn row_wise_steps_agree_with_and_without_subgroup_operations() {
+    for options in [checked(), downlevel()] {
+        let Some(gpu) = open(options) else { return };
+        compare(&gpu, "row-wise steps", &RowWise);
+    }
 }
 
 /// Two passes over a small tree, the second with a carried path.
@@ -122,7 +127,11 @@ impl Step for Attention {
         let runs = [
             QueryRun { rows: 0..130, first_depth: 0, keys: vec![range(0, 130)] },
             QueryRun { rows: 130..135, first_depth: 70, keys: vec![range(0, 70), range(130, 5)] },
-            QueryRun { rows: 135..150, first_depth: 72, keys: vec![range(0, 70), range(130, 2), range(135, 15)] },
+            QueryRun {
+                rows: 135..150,
+                first_depth: 72,
+                keys: vec![range(0, 70), range(130, 2), range(135, 15)],
+            },
         ];
         let make = |n, seed| rows(n, kv_width, 1.0, seed).on(b);
         b.write_kv(&mut kv, 0, 0, make(150, 1), make(150, 2)).unwrap();
@@ -147,7 +156,7 @@ impl Step for Attention {
 
 #[test]
 fn attention_agrees_for_windows_caps_groups_and_long_heads() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     for (heads, kv_heads, head_dim, window, score_cap) in [
         (4, 2, 24, None, None),
         (7, 1, 16, Some(16), None),
@@ -162,7 +171,7 @@ fn attention_agrees_for_windows_caps_groups_and_long_heads() {
 
 #[test]
 fn values_that_are_not_finite_are_noticed_at_their_first_place() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     let mut watch = gpu.new_watch().unwrap();
     let sound = rows(40, 300, 3e38, 1).on(&gpu);
     gpu.watch(&mut watch, &sound, 3).unwrap();
@@ -178,4 +187,43 @@ fn values_that_are_not_finite_are_noticed_at_their_first_place() {
         assert_eq!(gpu.noticed(&mut watch).unwrap(), Some(5));
         assert_eq!(gpu.noticed(&mut watch).unwrap(), None);
     }
+}
+
+#[test]
+fn every_tile_shape_gives_the_same_bits() {
+    let step = Product { n: 150, k: 20, out: 300, dtype: Dtype::Bf16 };
+    let mut first: Option<Vec<f32>> = None;
+    for tile in 0..5 {
+        let Some(gpu) = open(WgpuOptions { tiles: TileChoice::Fixed(tile), ..checked() }) else { return };
+        let got = step.run(&gpu);
+        let same = first
+            .get_or_insert_with(|| got.clone())
+            .iter()
+            .zip(&got)
+            .all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "{}", gpu.path());
+    }
+}
+
+#[test]
+fn long_work_is_cut_without_changing_a_bit() {
+    let step = Product { n: 100, k: 400, out: 500, dtype: Dtype::F32 };
+    let run = |submit_target| {
+        let submits = Arc::new(AtomicUsize::new(0));
+        let count = submits.clone();
+        let hook: SubmitHook = Arc::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let gpu = open(WgpuOptions { submit_target, before_submit: Some(hook), ..checked() })?;
+        // Once for the lengths to settle.
+        step.run(&gpu);
+        let before = submits.load(Ordering::Relaxed);
+        let got: Vec<u32> = step.run(&gpu).into_iter().map(f32::to_bits).collect();
+        Some((got, submits.load(Ordering::Relaxed) - before))
+    };
+    let (Some(whole), Some(cut)) = (run(Duration::from_secs(10)), run(Duration::from_micros(1))) else {
+        return;
+    };
+    assert!(whole.0 == cut.0, "other bits");
+    assert!(cut.1 > 2 * whole.1, "{} submits, and {} where they should be short", whole.1, cut.1);
 }

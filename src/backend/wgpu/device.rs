@@ -18,7 +18,10 @@ pub struct Device {
 
 /// Features used where the adapter has them.
 fn features(adapter: &wgpu::Adapter, options: &WgpuOptions) -> wgpu::Features {
-    let mut wanted = wgpu::Features::SUBGROUP;
+    let mut wanted = match options.limits {
+        LimitChoice::Downlevel => wgpu::Features::empty(),
+        LimitChoice::Adapter | LimitChoice::Binding(_) => wgpu::Features::SUBGROUP,
+    };
     if options.precision == Precision::Fast {
         wanted |= wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
     }

@@ -8,7 +8,6 @@ mod attention;
 mod coop;
 mod device;
 mod error;
-mod fit;
 mod head;
 mod kernels;
 mod kv;

@@ -22,7 +22,8 @@ pub enum LimitChoice {
     /// All that the adapter has.
     #[default]
     Adapter,
-    /// The WebGPU defaults, which every adapter has: bindings of 128 MiB, 8 storage buffers, 16 KiB of workgroup memory.
+    /// The WebGPU defaults, which every adapter has: bindings of 128 MiB, 8 storage buffers, 16 KiB of workgroup memory;
+    /// no subgroup operations.
     Downlevel,
     /// The adapter's, but bindings of at most this many bytes. For tests of what happens on small devices.
     Binding(u64),
@@ -63,7 +64,7 @@ impl Default for WgpuOptions {
             precision: Precision::F32,
             limits: LimitChoice::Adapter,
             trusted: !cfg!(debug_assertions),
-            submit_timeout: Duration::from_secs(60),
+            submit_timeout: Duration::from_secs(120),
             submit_target: Duration::from_millis(100),
             tiles: TileChoice::Measured { cache: default_cache() },
             memory: Arc::new(DeviceMemory),
