@@ -113,7 +113,7 @@ impl Device {
         let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.raw.push_error_scope(wgpu::ErrorFilter::Internal);
         let made = make(&self.raw);
-        let errors = [internal.pop(), validation.pop(), memory.pop()].map(|e| pollster::block_on(e));
+        let errors = [internal.pop(), validation.pop(), memory.pop()].map(pollster::block_on);
         match errors.into_iter().flatten().next() {
             Some(error) => Err(error),
             None => Ok(made),

@@ -19,6 +19,7 @@ mod record;
 mod rows;
 mod source;
 mod steps;
+mod transfer;
 mod tune;
 mod watch;
 mod weights;
@@ -51,6 +52,7 @@ pub struct Wgpu {
     memory: Memory,
     pipelines: Pipelines,
     recorder: Mutex<Recorder>,
+    staged: Mutex<transfer::Staged>,
     /// The attention plans used last.
     plans: Mutex<Vec<attention::Plan>>,
     tiles: Tiles,
@@ -78,6 +80,7 @@ impl Wgpu {
         let mut gpu = Wgpu {
             pipelines: Pipelines::new(options.trusted),
             recorder: Mutex::new(recorder),
+            staged: Mutex::default(),
             plans: Mutex::default(),
             tiles: Tiles::new(tune::TILES[0]),
             units: None,
