@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tiltmeter::backend::cpu::Cpu;
-use tiltmeter::backend::wgpu::{SubmitHook, TileChoice, Wgpu, WgpuOptions};
+use tiltmeter::backend::wgpu::{Precision, SubmitHook, TileChoice, Wgpu, WgpuOptions};
 use tiltmeter::backend::{Backend, Projection, Purpose};
 use tiltmeter::checkpoint::Dtype;
 use tiltmeter::checkpoint::spec::{Act, LayerSpec, Pairs, Rotary};
@@ -57,6 +57,22 @@ fn products_agree_for_every_stored_type_and_any_shape() {
     for (n, k, out) in [(1, 8, 4), (33, 20, 7), (5, 64, 200), (70, 30, 40), (3, 7, 3)] {
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
             compare(&gpu, &format!("{n} x {k} x {out} {dtype:?}"), &Product { n, k, out, dtype });
+        }
+    }
+}
+
+#[test]
+fn products_on_matrix_units_agree_to_f16_rounding() {
+    let options = WgpuOptions { precision: Precision::Fast, ..checked() };
+    let Some(gpu) = open(options) else { return };
+    if let Some(note) = gpu.note() {
+        println!("skipped: {note}");
+        return;
+    }
+    for (n, k, out) in [(1, 8, 4), (70, 30, 40), (33, 100, 65), (3, 7, 3)] {
+        for dtype in [Dtype::F32, Dtype::Bf16] {
+            let step = Product { n, k, out, dtype };
+            assert_close(&format!("{n} x {k} x {out} {dtype:?}"), &step.run(&gpu), &step.run(&Cpu), 3e-3);
         }
     }
 }

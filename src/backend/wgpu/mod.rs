@@ -149,6 +149,8 @@ impl Backend for Wgpu {
     }
 
     fn new_kv(&self, layers: &[LayerSpec], _pack: usize, path: usize) -> Result<Kv, BackendError> {
+        // Buffers of the sizes of an earlier run would only be in the way.
+        self.memory.give_back(&self.device);
         Ok(Kv::new(layers.len(), path))
     }
 
