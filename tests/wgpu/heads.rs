@@ -65,3 +65,23 @@ fn equal_logits_are_listed_by_token() {
     let sums = gpu.log_sum_exp(&x.on(&gpu), &head).expect("sums");
     assert!((sums[0] - 300f64.ln()).abs() < 1e-6);
 }
+
+#[test]
+fn many_rows_give_what_each_gives_alone() {
+    let Some(gpu) = open(checked()) else { return };
+    let (x, table) = (rows(N, H, 3.0, 1), Weight::new(Dtype::Bf16, V, H, 1.5, 2));
+    let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
+    let head = HeadUse { table: &table, row_scale: None, cap: None };
+    let few = x.on(&gpu);
+    let (sums, top) =
+        (gpu.log_sum_exp(&few, &head).expect("sums"), gpu.top_tokens(&few, &head, 3).expect("top"));
+    // More than meet a strip of the vocabulary at a time.
+    let indices: Vec<usize> = (0..1030).map(|i| i * 5 % N).collect();
+    let many = gpu.gather_rows(&few, &indices).expect("gathers");
+    let many_sums = gpu.log_sum_exp(&many, &head).expect("sums");
+    let many_top = gpu.top_tokens(&many, &head, 3).expect("top");
+    for (row, &index) in indices.iter().enumerate() {
+        assert_eq!(many_sums[row].to_bits(), sums[index].to_bits(), "row {row}");
+        assert_eq!(many_top[row], top[index], "row {row}");
+    }
+}

@@ -54,7 +54,7 @@ impl Step for Product {
 #[test]
 fn products_agree_for_every_stored_type_and_any_shape() {
     let Some(gpu) = open(checked()) else { return };
-    for (n, k, out) in [(1, 8, 4), (33, 20, 7), (5, 64, 200), (70, 30, 40), (3, 7, 3)] {
+    for (n, k, out) in [(1, 8, 4), (33, 20, 7), (5, 64, 200), (70, 30, 40), (3, 7, 3), (550, 8, 70)] {
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
             compare(&gpu, &format!("{n} x {k} x {out} {dtype:?}"), &Product { n, k, out, dtype });
         }

@@ -28,7 +28,7 @@ pub use device::Device;
 pub use error::WgpuError;
 pub use kv::Kv;
 pub use memory::{Allocate, DeviceMemory, Memory};
-pub use options::{LimitChoice, Precision, SubmitHook, TileChoice, WgpuOptions};
+pub use options::{CHECKED, LimitChoice, Precision, SubmitHook, TileChoice, WgpuOptions};
 pub use rows::Rows;
 pub use steps::Turns;
 pub use watch::Watch;
