@@ -7,6 +7,7 @@
 //! - Matrices are `[out, in]` row-major, as checkpoints store them: `linear` computes `x W^T`.
 
 pub mod cpu;
+pub mod measure;
 pub mod wgpu;
 
 use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
@@ -19,6 +20,16 @@ use std::ops::Range;
 pub enum BackendError {
     #[error("{0}")]
     Device(String),
+    /// The device computes no more, whatever it is asked.
+    #[error("{0}")]
+    Lost(String),
+}
+
+impl BackendError {
+    /// Nothing more can be had of the device.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, BackendError::Lost(_))
+    }
 }
 
 /// A weight `[out, in]` and its bias `[out]`.

@@ -90,6 +90,13 @@ impl Checkpoint {
         self.binding.roles.values().map(count).sum()
     }
 
+    /// Bytes of the tensors that a device has to hold: all but tables of which only rows are gathered.
+    pub fn device_bytes(&self) -> u64 {
+        let held =
+            self.binding.roles.iter().filter(|((role, _), _)| !role.is_only_gathered(self.spec.head.tied));
+        held.map(|(_, b)| b.rows as u64 * b.cols as u64 * b.dtype.size() as u64).sum()
+    }
+
     /// Bytes of all mapped weight files.
     pub fn mapped_bytes(&self) -> u64 {
         self.files.files.iter().map(|f| f.map.len() as u64).sum()

@@ -81,6 +81,18 @@ pub enum Role {
     OutScale,
 }
 
+impl Role {
+    /// A table of which nothing but rows is ever read, so that it can stay in its file. `tied`: the embedding is also
+    /// the output embedding.
+    pub fn is_only_gathered(self, tied: bool) -> bool {
+        match self {
+            Role::SideTable => true,
+            Role::Embedding => !tied,
+            _ => false,
+        }
+    }
+}
+
 /// One tensor (or a row range of one) in a mapped file. A vector has `rows == 1`.
 #[derive(Debug, Clone, Copy)]
 pub struct Tensor<'a> {

@@ -3,8 +3,10 @@
 pub(crate) mod analyze;
 mod bench;
 mod demo;
+mod doctor;
 mod engine;
 mod export;
+mod inspect;
 mod progress;
 mod prompts;
 mod report;
@@ -28,12 +30,14 @@ enum Command {
     Demo(demo::Args),
     Study(study::Args),
     Prompts(prompts::Args),
+    Inspect(inspect::Args),
     Score(score::Args),
     Sweep(sweep::Args),
     Export(export::Args),
     Analyze(analyze::Args),
     Report(report::Args),
     Bench(bench::Args),
+    Doctor(doctor::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
@@ -42,12 +46,14 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),
         Command::Prompts(args) => prompts::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Score(args) => score::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Export(args) => export::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Doctor(args) => doctor::run(args),
     };
     match result {
         Ok(code) => code,

@@ -79,6 +79,11 @@ impl Plan<'_> {
         self.tree.branches.len()
     }
 
+    /// Tokens of the longest prompt.
+    pub fn longest(&self) -> usize {
+        self.tree.depth.iter().max().map_or(0, |depth| *depth as usize + 1)
+    }
+
     /// Sum over all tokens of the keys that each sees (no window).
     pub(super) fn keys_seen(&self) -> f64 {
         self.tree.depth.iter().map(|&d| f64::from(d) + 1.0).sum()

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, hub};
-use crate::decoder::Decoder;
-use crate::scoring::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreError, ScoreOptions, Tally};
+use crate::decoder::{Decoder, DecoderError};
+use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
-use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptTokenizer};
+use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
 use sha2::{Digest, Sha256};
 
 use super::error::{ModelError, SweepError};
@@ -37,6 +37,9 @@ pub trait Model {
     /// Rows of the embedding.
     fn vocab(&self) -> usize;
 
+    /// The arithmetic that scoring `plan` takes.
+    fn work(&self, plan: &Plan<'_>) -> Work;
+
     /// Token ids of each prompt, in order.
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError>;
 
@@ -45,6 +48,9 @@ pub trait Model {
 
     /// What is odd about the answers behind this prompt (a letter that merges with the cue), as sentences.
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError>;
+
+    /// Tokens of a pack of `plan`, at most.
+    fn pack_tokens(&self, plan: &Plan<'_>) -> Result<usize, ModelError>;
 
     /// Scores all items of `plan`; `store` is given each pack as it ends, and its error ends the work.
     fn score(
@@ -72,6 +78,7 @@ pub struct FromFiles<'b, B> {
     pub backend: &'b B,
     /// Backend and arithmetic, as recorded: scores of different ones are not mixed within a checkpoint.
     pub arithmetic: String,
+    pub pack: PackSize,
     /// Plans only: weights are neither hashed nor checked.
     pub plan_only: bool,
 }
@@ -79,6 +86,7 @@ pub struct FromFiles<'b, B> {
 /// One of them, open.
 pub struct FileModel<'b, B> {
     backend: &'b B,
+    pack: PackSize,
     checkpoint: Checkpoint,
     tokenizer: PromptTokenizer,
     /// For checkpoints that are asked as chats.
@@ -124,7 +132,7 @@ impl<'b, B: Backend> Loader for FromFiles<'b, B> {
             parameters: checkpoint.parameters(),
             backend: self.arithmetic.clone(),
         };
-        Ok(FileModel { backend: self.backend, checkpoint, tokenizer, template, record })
+        Ok(FileModel { backend: self.backend, pack: self.pack, checkpoint, tokenizer, template, record })
     }
 }
 
@@ -143,6 +151,10 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn vocab(&self) -> usize {
         self.checkpoint.spec.vocab
+    }
+
+    fn work(&self, plan: &Plan<'_>) -> Work {
+        Work::of(plan, &self.checkpoint.spec)
     }
 
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
@@ -165,14 +177,18 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError> {
         let choices = ChoiceTokens::from_answers(&self.tokenizer, spellings)?;
-        let found = match &prompt.text {
-            PromptText::Plain(text) => choices.in_context(&self.tokenizer, text, false)?,
+        Ok(match &prompt.text {
+            PromptText::Plain(text) => choices.oddities(&self.tokenizer, PromptInput::Plain(text))?,
             PromptText::Chat { .. } => {
-                let rendered = self.render(std::slice::from_ref(prompt))?.concat();
-                choices.in_context(&self.tokenizer, &rendered, true)?
+                let rendered = self.render(std::slice::from_ref(prompt))?;
+                let one = rendered.first().ok_or("the template gives no text")?;
+                choices.oddities(&self.tokenizer, PromptInput::Rendered(one))?
             }
-        };
-        Ok(found.iter().filter(|letter| !letter.is_clean()).map(ToString::to_string).collect())
+        })
+    }
+
+    fn pack_tokens(&self, plan: &Plan<'_>) -> Result<usize, ModelError> {
+        Ok(self.pack.tokens(&self.checkpoint.spec, self.checkpoint.device_bytes(), plan)?)
     }
 
     fn score(
@@ -185,13 +201,13 @@ impl<B: Backend> Model for FileModel<'_, B> {
         let model = &self.record.model;
         let start = Instant::now();
         let decoder = Decoder::new(self.backend, &self.checkpoint.spec, &self.checkpoint)
-            .map_err(|e| SweepError::checkpoint(model, e))?;
+            .map_err(|e| decoder_error(model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         Engine::new(decoder)
             .score(plan, choice_sets, options, |scores, tally| store(Pack { scores, tally, load_seconds }))
             .map_err(|e| match e {
                 ScoreError::Sink(error) => error.into(),
-                ScoreError::Decoder(error) => SweepError::checkpoint(model, error),
+                ScoreError::Decoder(error) => decoder_error(model, error),
             })
     }
 }
@@ -203,7 +219,7 @@ impl<B> FileModel<'_, B> {
     }
 
     /// Chat prompts through the template; plain ones as they are.
-    fn render(&self, prompts: &[Prompt]) -> Result<Vec<String>, ModelError> {
+    fn render(&self, prompts: &[Prompt]) -> Result<Vec<Rendered>, ModelError> {
         let Some(template) = &self.template else {
             return Err("a chat prompt for a checkpoint that is asked in plain text".into());
         };
@@ -220,6 +236,16 @@ impl<B> FileModel<'_, B> {
             return Err("a plain prompt among chat prompts".into());
         }
         Ok(template.render_batch(&chats)?)
+    }
+}
+
+/// A device that is gone takes the other checkpoints with it; anything else is this one's.
+fn decoder_error(model: &str, error: DecoderError) -> SweepError {
+    match &error {
+        DecoderError::Backend(inner) if inner.is_fatal() => {
+            SweepError::Device { model: model.to_owned(), source: error.into() }
+        }
+        _ => SweepError::checkpoint(model, error),
     }
 }
 

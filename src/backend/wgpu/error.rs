@@ -28,6 +28,9 @@ pub enum WgpuError {
 
 impl From<WgpuError> for BackendError {
     fn from(error: WgpuError) -> Self {
-        BackendError::Device(error.to_string())
+        match error {
+            WgpuError::Lost { .. } | WgpuError::Timeout { .. } => BackendError::Lost(error.to_string()),
+            error => BackendError::Device(error.to_string()),
+        }
     }
 }

@@ -4,6 +4,10 @@
 //! stored type on the device. A kernel's result for a row is one fixed sequence of operations, so it does not depend on
 //! the rows beside it.
 
+pub mod adapter;
+pub mod capacity;
+pub mod faults;
+
 mod attention;
 mod coop;
 mod device;
@@ -13,6 +17,7 @@ mod kernels;
 mod kv;
 mod memory;
 mod options;
+mod peak;
 mod pipelines;
 mod product;
 mod record;
@@ -100,6 +105,14 @@ impl Wgpu {
     /// What a person should know about how this device computes: why `Precision::Fast` has no effect, if it has none.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
+    }
+
+    /// What decides a result's bits on one device, as a run records it. Tiles do not.
+    pub fn arithmetic(&self) -> String {
+        match self.units {
+            Some(units) => format!("wgpu f16 on {0}x{0} matrix units", units.side),
+            None => "wgpu f32".to_owned(),
+        }
     }
 
     /// The path that products take.

@@ -18,6 +18,8 @@ macro_rules! files {
 files![
     "add.wgsl",
     "attention.wgsl",
+    "bench_copy.wgsl",
+    "bench_fma.wgsl",
     "embed.wgsl",
     "gather.wgsl",
     "log_sum_exp.wgsl",
