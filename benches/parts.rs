@@ -33,8 +33,27 @@ fn products(c: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(format!("{PACK}x{out}x{input}")), |b| {
             b.iter(|| Cpu.linear(black_box(&x), &Projection { weight: &weight, bias: None }))
         });
+        // The peer: a general product of the same shape, weights already widened.
+        let wide: Vec<f32> =
+            bytes.as_chunks::<2>().0.iter().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect();
+        let mut product = vec![0.0f32; PACK * out];
+        group.bench_function(BenchmarkId::new("gemm crate", format!("{PACK}x{out}x{input}")), |b| {
+            b.iter(|| by_gemm(black_box(&x.data), &wide, &mut product, [PACK, out, input]))
+        });
     }
     group.finish();
+}
+
+/// `a b^T` in `out` on all cores; a `[m, k]`, b `[n, k]`.
+fn by_gemm(a: &[f32], b: &[f32], out: &mut [f32], [m, n, k]: [usize; 3]) {
+    assert!(a.len() == m * k && b.len() == n * k && out.len() == m * n);
+    let (ns, ks) = (n as isize, k as isize);
+    let threads = gemm::Parallelism::Rayon(0);
+    let (a, b, out) = (a.as_ptr(), b.as_ptr(), out.as_mut_ptr());
+    // SAFETY: the strides span the three slices (asserted above).
+    unsafe {
+        gemm::gemm(m, n, k, out, 1, ns, false, a, 1, ks, b, ks, 1, 0.0, 1.0, false, false, false, threads);
+    }
 }
 
 fn attention(c: &mut Criterion) {

@@ -26,6 +26,9 @@ pub mod scoring;
 /// What is kept: `RunStore`, rosters, provenance, exports.
 pub mod store;
 
+/// What was understood of a checkpoint: `Inspection`.
+pub mod inspect;
+
 /// The whole way, checkpoint by checkpoint: `Request`, `sweep`.
 pub mod sweep;
 

@@ -2,6 +2,7 @@
 
 mod tiny;
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -167,7 +168,7 @@ fn a_missing_tokenizer_is_named() {
     assert!(matches!(error, TokensError::NoTokenizer { .. }), "{error}");
     std::fs::write(dir.path().join("tokenizer.model"), b"x").unwrap();
     let error = PromptTokenizer::open(dir.path()).err().unwrap().to_string();
-    assert!(error.contains("tokenizer.model"), "{error}");
+    assert!(error.contains("tokenizer.model") && error.contains("cut off"), "{error}");
     std::fs::create_dir(dir.path().join("tokenizer.json")).unwrap();
     assert!(PromptTokenizer::open(dir.path()).is_err());
 }
@@ -203,4 +204,43 @@ fn a_thousand_random_changes_do_no_harm() {
         }
     }
     assert!(opened > 10 && opened < 990, "{opened}");
+}
+
+/// As above for a tokenizer.model: whatever it holds, it is read or refused.
+#[test]
+fn spoiled_and_cut_models_do_no_harm() {
+    let packed = include_bytes!("fixtures/sentencepiece/bpe_rules_user.model.gz");
+    let mut whole = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut whole).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tokenizer.model");
+    let try_bytes = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        match attempt(&dir) {
+            Ok(_) => true,
+            Err(error) => {
+                assert!(error.to_string().contains("tokenizer.model"), "{error}");
+                false
+            }
+        }
+    };
+    assert!(try_bytes(&whole));
+    for length in (0..whole.len()).step_by(97) {
+        try_bytes(&whole[..length]);
+    }
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) as usize) % below
+    };
+    for round in 0..1000 {
+        let mut bytes = whole.clone();
+        // The specifications stand at the end, behind the pieces.
+        let from = if round % 2 == 0 { 0 } else { whole.len() - 400 };
+        for _ in 0..=random(3) {
+            let at = from + random(bytes.len() - from);
+            bytes[at] = random(256) as u8;
+        }
+        try_bytes(&bytes);
+    }
 }

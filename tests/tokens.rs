@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::json;
-use tiltmeter::tokens::{Chat, ChatTemplate, ChoiceTokens, Message, PromptTokenizer, TokensError};
+use tiltmeter::tokens::{
+    Chat, ChatTemplate, ChoiceTokens, Message, PromptInput, PromptTokenizer, Rendered, Segment, TokensError,
+};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -34,7 +36,7 @@ struct Rendered {
     ids: Vec<u32>,
 }
 
-/// Reference folders that hold a tokenizer.json; none in a fresh clone.
+/// Reference folders that hold a tokenizer; none in a fresh clone.
 fn reference_folders() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference");
     let Ok(entries) = std::fs::read_dir(&root) else {
@@ -43,7 +45,7 @@ fn reference_folders() -> Vec<PathBuf> {
     };
     let mut folders: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("tokenizer.json").exists())
+        .filter(|path| path.join("tokenizer.json").exists() || path.join("tokenizer.model").exists())
         .collect();
     folders.sort();
     folders
@@ -82,11 +84,12 @@ fn conversations_become_the_reference_text_and_ids() {
         let tokenizer = PromptTokenizer::open(&dir).unwrap();
         let template = ChatTemplate::open(&dir).unwrap();
         let reference = reference(&dir);
-        assert_eq!(Some(template.uses_date()), reference.chat_prints_todays_date, "{}", dir.display());
+        let dated = reference.chat_prints_todays_date.unwrap_or_default();
+        assert_eq!(template.uses_date(), dated, "{}", dir.display());
         let mut compared = 0;
         for chat in reference.chat.iter().filter(|chat| chat.add_generation_prompt) {
             let rendered = template.render(&chat.messages, None).unwrap();
-            assert_eq!(Some(&rendered), chat.rendered.as_ref(), "{}", dir.display());
+            assert_eq!(rendered.as_text(), chat.rendered.as_deref(), "{}", dir.display());
             assert_eq!(tokenizer.encode_rendered(&rendered).unwrap(), chat.ids, "{}", dir.display());
             compared += 1;
         }
@@ -153,7 +156,7 @@ fn a_prompt_is_neither_cut_nor_padded_and_begins_with_bos() {
     let ids = tokenizer.encode_plain("the A B the").unwrap();
     assert_eq!(ids, [tiny::BOS, 260, tiny::SPACE_A, tiny::SPACE_B, 261]);
     assert_eq!(tokenizer.encode_plain("").unwrap(), [tiny::BOS]);
-    assert_eq!(tokenizer.encode_rendered("<s>(A").unwrap(), [tiny::BOS, tiny::PAREN, tiny::A]);
+    assert_eq!(tokenizer.encode_rendered(&"<s>(A".into()).unwrap(), [tiny::BOS, tiny::PAREN, tiny::A]);
     assert_eq!(tokenizer.size(), 265);
     assert_eq!(tokenizer.bos(), Some((tiny::BOS, "<s>".to_owned())));
     assert_eq!((tokenizer.prefix(), tokenizer.suffix()), (&[tiny::BOS][..], &[][..]));
@@ -165,14 +168,14 @@ fn bos_stands_once() {
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
     let template = ChatTemplate::open(dir.path()).unwrap();
     let rendered = template.render(&[Message::new("user", "A")], None).unwrap();
-    assert_eq!(rendered, "<s><|im_start|>user\nA</s><|im_start|>assistant\n");
+    assert_eq!(rendered.as_text().unwrap(), "<s><|im_start|>user\nA</s><|im_start|>assistant\n");
     let ids = tokenizer.encode_rendered(&rendered).unwrap();
     assert_eq!(ids[..2], [tiny::BOS, tiny::IM_START]);
     // A text that holds it already, put through the tokenizer that adds it.
-    let error = tokenizer.encode_plain(&rendered).unwrap_err();
+    let error = tokenizer.encode_plain(rendered.as_text().unwrap()).unwrap_err();
     assert!(matches!(error, TokensError::DoubledPrefix { .. }), "{error}");
     assert!(error.to_string().contains("<s> (262)"), "{error}");
-    assert!(tokenizer.encode_rendered("<s><s>A").is_err());
+    assert!(tokenizer.encode_rendered(&"<s><s>A".into()).is_err());
     assert!(tokenizer.encode_plain("A<s><s>").is_ok());
 }
 
@@ -244,7 +247,8 @@ fn a_batch_is_its_parts_in_order_and_hashes_name_the_files() {
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
     let texts: Vec<String> = (0..500).map(|i| format!("the {i} A é 中")).collect();
     let batch = tokenizer.encode_plain_batch(&texts).unwrap();
-    let bare = tokenizer.encode_rendered_batch(&texts).unwrap();
+    let rendered: Vec<Rendered> = texts.iter().map(|text| text.as_str().into()).collect();
+    let bare = tokenizer.encode_rendered_batch(&rendered).unwrap();
     for (i, text) in texts.iter().enumerate() {
         assert_eq!(batch[i], tokenizer.encode_plain(text).unwrap());
         assert_eq!(batch[i][1..], bare[i]);
@@ -308,8 +312,9 @@ fn a_letter_that_merges_with_the_cue_is_found() {
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
     let answers = strings(&[&["A", " A"], &["B", " B"]]);
     let choices = ChoiceTokens::from_answers(&tokenizer, &answers).unwrap();
-    for rendered in [false, true] {
-        let found = choices.in_context(&tokenizer, "the answer: (", rendered).unwrap();
+    let rendered = Rendered::from("the answer: (");
+    for prompt in [PromptInput::Plain("the answer: ("), PromptInput::Rendered(&rendered)] {
+        let found = choices.in_context(&tokenizer, prompt).unwrap();
         assert!(found[0].is_clean(), "{}", found[0]);
         assert_eq!(found[0].answer, [tiny::A]);
         // "(B" is a token of its own: after this cue a B is never read as one.
@@ -321,7 +326,7 @@ fn a_letter_that_merges_with_the_cue_is_found() {
     }
     // Without a merge, but spelled in a way that is not read off.
     let choices = ChoiceTokens::from_answers(&tokenizer, &strings(&[&["A A"], &["B"]])).unwrap();
-    let found = choices.in_context(&tokenizer, "the:", false).unwrap();
+    let found = choices.in_context(&tokenizer, PromptInput::Plain("the:")).unwrap();
     assert!(found[0].merged.is_empty() && !found[0].listed && !found[0].is_clean());
     assert!(found[0].to_string().contains("not among the tokens read off"), "{}", found[0]);
 }
@@ -338,4 +343,32 @@ fn a_chat_and_its_prefill_are_encoded_together() {
     let ids = tokenizer.encode_rendered_batch(&texts).unwrap();
     assert_eq!(ids[1][..ids[0].len()], ids[0]);
     assert_eq!(ids[1][ids[0].len()..], [tiny::PAREN_B]);
+}
+
+#[test]
+fn turns_opened_by_ids_are_encoded_piece_by_piece() {
+    let dir = tiny::changed(|_| {}, |config| config["chat_template"] = json!(null));
+    let turns = json!({"user_token_id": tiny::IM_START, "assistant_token_id": tiny::EOS});
+    std::fs::write(dir.path().join("generation_config.json"), turns.to_string()).unwrap();
+    let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+    let template = ChatTemplate::open(dir.path()).unwrap();
+    // "(B" is one token, but not across the end of a text.
+    let messages = [Message::new("system", "("), Message::new("user", "B(")];
+    let rendered = template.render(&messages, None).unwrap();
+    let ids = tokenizer.encode_rendered(&rendered).unwrap();
+    assert_eq!(ids, [tiny::PAREN, tiny::IM_START, tiny::B, tiny::PAREN, tiny::EOS]);
+    assert_eq!(tokenizer.rendered_text(&rendered), "(<|im_start|>B(</s>");
+    let prefilled = template.render(&messages, Some("(")).unwrap();
+    assert_eq!(prefilled.segments().last(), Some(&Segment::Text("(".to_owned())));
+    let answers = strings(&[&["A", " A"], &["B", " B"]]);
+    let choices = ChoiceTokens::from_answers(&tokenizer, &answers).unwrap();
+    let odd = choices.oddities(&tokenizer, PromptInput::Rendered(&prefilled)).unwrap();
+    assert!(odd.len() == 1 && odd[0].contains("\"B\" merges with the end of the prompt"), "{odd:?}");
+    assert!(choices.oddities(&tokenizer, PromptInput::Rendered(&rendered)).unwrap().is_empty());
+
+    let turns = json!({"user_token_id": 9999, "assistant_token_id": tiny::EOS});
+    std::fs::write(dir.path().join("generation_config.json"), turns.to_string()).unwrap();
+    let template = ChatTemplate::open(dir.path()).unwrap();
+    let error = tokenizer.encode_rendered(&template.render(&messages, None).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("9999"), "{error}");
 }

@@ -1,21 +1,71 @@
 //! Finding and mapping the files that hold the weights.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::error::{CheckpointError, Result, shown};
-use super::json;
+use super::index::Index;
 use super::safetensors::{self, Entry};
+use super::torch;
 
-pub(super) const SINGLE: &str = "model.safetensors";
-pub(super) const INDEX: &str = "model.safetensors.index.json";
-const LARGEST_INDEX: u64 = 64 << 20;
-const MOST_SHARDS: usize = 10_000;
+/// What the weight files are written in. A folder that holds both is read as safetensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Safetensors,
+    Torch,
+}
+
+const FORMATS: [Format; 2] = [Format::Safetensors, Format::Torch];
+
+impl Format {
+    /// The file that holds all weights where one does.
+    pub fn single(self) -> &'static str {
+        match self {
+            Format::Safetensors => "model.safetensors",
+            Format::Torch => "pytorch_model.bin",
+        }
+    }
+
+    /// The file that says which shard holds what.
+    fn index(self) -> &'static str {
+        match self {
+            Format::Safetensors => "model.safetensors.index.json",
+            Format::Torch => "pytorch_model.bin.index.json",
+        }
+    }
+
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Safetensors => ".safetensors",
+            Format::Torch => ".bin",
+        }
+    }
+
+    /// `model-00001-of-00004.safetensors`, `pytorch_model-00001-of-00002.bin`
+    pub fn is_shard(self, name: &str) -> bool {
+        let digits = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+        let stem = self.single().strip_suffix(self.extension()).unwrap_or_default();
+        name.strip_prefix(stem)
+            .and_then(|rest| rest.strip_prefix('-')?.strip_suffix(self.extension()))
+            .and_then(|numbers| numbers.split_once("-of-"))
+            .is_some_and(|(part, parts)| digits(part) && digits(parts))
+    }
+
+    fn is_in(self, dir: &Path) -> bool {
+        dir.join(self.index()).exists() || dir.join(self.single()).exists()
+    }
+
+    /// The tensors of one mapped file.
+    fn read_header(self, file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
+        match self {
+            Format::Safetensors => safetensors::read_header(file, bytes),
+            Format::Torch => torch::read_header(file, bytes),
+        }
+    }
+}
 
 /// A mapped weight file.
 pub(super) struct WeightFile {
@@ -33,9 +83,12 @@ pub(super) struct WeightFiles {
 }
 
 impl WeightFiles {
-    /// Maps `model.safetensors`, or the shards that the index names; never any other file of the folder.
+    /// Maps the one weight file, or the shards that the index names; never any other file of the folder.
     pub fn open(dir: &Path) -> Result<WeightFiles> {
-        let index_file = dir.join(INDEX);
+        let Some(format) = FORMATS.into_iter().find(|format| format.is_in(dir)) else {
+            return Err(no_weights(dir));
+        };
+        let index_file = dir.join(format.index());
         let index = if index_file.exists() {
             let index = Index::read(&index_file)?;
             Some((index_file, index))
@@ -43,9 +96,8 @@ impl WeightFiles {
             None
         };
         let names = match &index {
-            Some((file, index)) => index.shards(dir, file)?,
-            None if dir.join(SINGLE).exists() => vec![SINGLE.to_owned()],
-            None => return Err(no_weights(dir)),
+            Some((file, index)) => index.shards(format, dir, file)?,
+            None => vec![format.single().to_owned()],
         };
 
         let mut files = Vec::with_capacity(names.len());
@@ -53,7 +105,7 @@ impl WeightFiles {
         for name in names {
             let path = dir.join(&name);
             let map = map(&path)?;
-            for entry in safetensors::read_header(&path, &map)? {
+            for entry in format.read_header(&path, &map)? {
                 if let Some((first, _)) = tensors.get(&entry.name) {
                     let first: &WeightFile = &files[*first];
                     return Err(CheckpointError::tensor(
@@ -128,112 +180,26 @@ fn map(path: &Path) -> Result<Mmap> {
 }
 
 fn no_weights(dir: &Path) -> CheckpointError {
-    let why = if has_file_like(dir, is_shard_name) {
-        format!("holds shards of the weights, but {INDEX}, which says what belongs to them, is missing")
-    } else if has_file_like(dir, |name| {
-        name.starts_with("pytorch_model") && (name.ends_with(".bin") || name.ends_with(".json"))
-    }) {
-        format!("holds its weights as pytorch_model.bin only; this program reads {SINGLE}")
-    } else {
-        format!("holds neither {SINGLE} nor {INDEX}")
+    let [first, second] = FORMATS;
+    let stray = FORMATS.iter().find(|format| file_names(dir).any(|name| format.is_shard(&name)));
+    let why = match stray {
+        Some(format) => format!(
+            "holds shards of the weights, but {}, which says what belongs to them, is missing",
+            format.index()
+        ),
+        None => format!(
+            "holds neither {} nor {}, nor the same as {}",
+            first.single(),
+            first.index(),
+            second.single()
+        ),
     };
     CheckpointError::Folder { dir: dir.to_owned(), why }
 }
 
-fn has_file_like(dir: &Path, wanted: impl Fn(&str) -> bool) -> bool {
-    file_names(dir).any(|name| wanted(&name))
-}
-
-fn file_names(dir: &Path) -> impl Iterator<Item = String> {
+pub(super) fn file_names(dir: &Path) -> impl Iterator<Item = String> {
     std::fs::read_dir(dir)
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-}
-
-/// `model-00001-of-00004.safetensors`
-fn is_shard_name(name: &str) -> bool {
-    let digits = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
-    name.strip_prefix("model-")
-        .and_then(|rest| rest.strip_suffix(".safetensors"))
-        .and_then(|numbers| numbers.split_once("-of-"))
-        .is_some_and(|(part, parts)| digits(part) && digits(parts))
-}
-
-/// `model.safetensors.index.json`: which shard holds which tensor.
-#[derive(serde::Deserialize)]
-struct Index {
-    #[serde(rename = "metadata", default)]
-    _metadata: IgnoredAny,
-    #[serde(deserialize_with = "unique_names")]
-    weight_map: BTreeMap<String, String>,
-}
-
-impl Index {
-    fn read(file: &Path) -> Result<Index> {
-        let bytes = json::read_bounded(file, LARGEST_INDEX)?;
-        json::parse(file, &bytes)
-    }
-
-    /// The shards in order of name. Refuses names that lead out of the folder, and shards of the folder that the
-    /// index does not name: which of the two is stale cannot be known.
-    fn shards(&self, dir: &Path, index_file: &Path) -> Result<Vec<String>> {
-        let fail = |why: String| CheckpointError::file(index_file, why);
-        let names: BTreeSet<&str> = self.weight_map.values().map(String::as_str).collect();
-        if names.is_empty() {
-            return Err(fail("lists no tensor".into()));
-        }
-        if names.len() > MOST_SHARDS {
-            return Err(fail(format!("names more than {MOST_SHARDS} files")));
-        }
-        for name in &names {
-            if !is_plain_name(name) {
-                return Err(fail(format!(
-                    "names the file \"{}\", expected a plain name of a .safetensors file in the same folder",
-                    shown(name)
-                )));
-            }
-            if !dir.join(name).exists() {
-                return Err(fail(format!("names the shard {name}, which is missing")));
-            }
-        }
-        let mut strays: Vec<String> = file_names(dir)
-            .filter(|name| is_shard_name(name) || name == SINGLE)
-            .filter(|name| !names.contains(name.as_str()))
-            .collect();
-        strays.sort();
-        match strays.first() {
-            Some(stray) => Err(fail(format!("does not name {stray}, which stands beside it"))),
-            None => Ok(names.into_iter().map(str::to_owned).collect()),
-        }
-    }
-}
-
-fn is_plain_name(name: &str) -> bool {
-    name.len() <= 255
-        && name.ends_with(".safetensors")
-        && !name.starts_with('.')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_. +=@,".contains(&b))
-}
-
-/// A map from text to text in which no key stands twice.
-fn unique_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    struct Names;
-    impl<'de> Visitor<'de> for Names {
-        type Value = BTreeMap<String, String>;
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("an object of file names by tensor name")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut names = BTreeMap::new();
-            while let Some((tensor, file)) = map.next_entry::<String, String>()? {
-                if names.contains_key(&tensor) {
-                    return Err(json::duplicate(&tensor));
-                }
-                names.insert(tensor, file);
-            }
-            Ok(names)
-        }
-    }
-    deserializer.deserialize_map(Names)
 }

@@ -1,26 +1,30 @@
 //! What is loaded: a checkpoint folder's config, weights and their meaning.
 //!
 //! `Checkpoint::open` reads config.json into a `DecoderSpec` (`families/`, with `fields` and `rope`), maps the weight
-//! files (`files`, `safetensors`), and binds one to the other tensor by tensor (`plan`, `bind`).
+//! files (`files`, `index`, `safetensors`, `torch`), and binds one to the other tensor by tensor (`plan`, `bind`).
 
 pub mod hub;
 pub mod spec;
 pub mod weights;
 
 mod bind;
+mod contents;
 mod error;
 mod families;
 mod fields;
 mod files;
 mod finite;
 mod hash;
+mod index;
 mod json;
 mod open;
 mod outline;
 mod plan;
 mod rope;
 mod safetensors;
+mod torch;
 
+pub use contents::StoredTensor;
 pub use error::CheckpointError;
 pub use hash::{FileHash, HashOrigin};
 pub use hub::{HubError, Resolved, resolve};

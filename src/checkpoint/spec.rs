@@ -218,3 +218,45 @@ impl DecoderSpec {
             .sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gemma 4 E4B as published: 42 layers, every sixth global, the last 18 without keys and values of their own.
+    fn e4b() -> DecoderSpec {
+        let layer = |i: usize| {
+            let global = i % 6 == 5;
+            let kv = match (i, global) {
+                (24.., true) => Kv::Of(23),
+                (24.., false) => Kv::Of(22),
+                _ => Kv::Own,
+            };
+            let head_dim = if global { 512 } else { 256 };
+            let window = (!global).then_some(512);
+            LayerSpec { kv, window, side: true, ..LayerSpec::plain(8, 2, head_dim, 10240) }
+        };
+        DecoderSpec {
+            hidden: 2560,
+            vocab: 262_144,
+            context: 131_072,
+            eps: 1e-6,
+            embed_scale: 2560f32.sqrt(),
+            side: Some(SideInput { width: 256, token_scale: 16.0, context_scale: 1.0, join_scale: 1.0 }),
+            rotaries: vec![Rotary { freq: Vec::new(), pairs: Pairs::Adjacent }],
+            layers: (0..42).map(layer).collect(),
+            head: Head::plain(true),
+        }
+    }
+
+    #[test]
+    fn a_token_that_ends_no_prompt_stops_at_the_last_maker_of_keys_and_values() {
+        let spec = e4b();
+        spec.check().expect("sound");
+        assert_eq!(spec.last_kv_maker(), 23);
+        let (whole, stopped) = (spec.token_products(true) as f64, spec.token_products(false) as f64);
+        assert!((2.0 * whole / 1e9 - 7.95).abs() < 0.01, "{whole}");
+        assert!((2.0 * stopped / 1e9 - 4.40).abs() < 0.01, "{stopped}");
+        assert!((1.0 - stopped / whole - 0.446).abs() < 0.001);
+    }
+}

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod engine;
 mod export;
+mod inspect;
 mod progress;
 mod prompts;
 mod report;
@@ -29,6 +30,7 @@ enum Command {
     Demo(demo::Args),
     Study(study::Args),
     Prompts(prompts::Args),
+    Inspect(inspect::Args),
     Score(score::Args),
     Sweep(sweep::Args),
     Export(export::Args),
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),
         Command::Prompts(args) => prompts::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Score(args) => score::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Export(args) => export::run(args),

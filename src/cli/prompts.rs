@@ -1,5 +1,6 @@
 //! `tiltmeter prompts`: what a checkpoint would be asked, as JSON lines.
 
+use crate::inspect;
 use crate::study::{Message, OptionOrder, Prompt, PromptQuery, PromptText, Roles, StageForm, Study};
 use crate::tokens::{Chat, ChatTemplate, PromptTokenizer};
 use anyhow::Result;
@@ -10,8 +11,8 @@ use std::process::ExitCode;
 /// Print the prompts of a study's condition as JSON lines.
 ///
 /// A line holds id, pair, scenario, scenario_type, question, roles, order and what the model is shown: `text`, or for
-/// chat without a model `messages` and `prefill`. With a model a chat's `text` is the rendered template, and `tokens` are
-/// its ids.
+/// chat without a model `messages` and `prefill`. With a model a chat's `text` is the rendered template (ids spelled as
+/// their tokens), and `tokens` are its ids; an answer that merges with the end of a prompt is noted on standard error.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -92,7 +93,7 @@ impl FilterArgs {
 }
 
 /// Shells make it hard to pass a newline.
-fn unescape(text: &str) -> Result<String, std::convert::Infallible> {
+pub(super) fn unescape(text: &str) -> Result<String, std::convert::Infallible> {
     Ok(text.replace("\\n", "\n"))
 }
 
@@ -124,11 +125,18 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut prompts = study.prompts(&query)?.take(args.limit.unwrap_or(usize::MAX));
     let speller = args.model.as_deref().map(|model| Speller::open(model, args.stage)).transpose()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut first = true;
     loop {
         let batch: Vec<Prompt> = prompts.by_ref().take(BATCH).collect();
         if batch.is_empty() {
             break;
         }
+        if let (true, Some(speller), [prompt, ..]) = (first, &speller, &batch[..]) {
+            for oddity in inspect::oddities(&study, prompt, &speller.tokenizer, speller.template.as_ref())? {
+                eprintln!("note: condition `{}` in `{}`: {oddity}", prompt.condition, prompt.language);
+            }
+        }
+        first = false;
         match &speller {
             None => {
                 for prompt in &batch {
@@ -212,8 +220,9 @@ impl Speller {
             PromptText::Chat { messages, prefill } => Some(Chat { messages, prefill: Some(prefill) }),
             PromptText::Plain(_) => None,
         });
-        let texts = template.render_batch(&chats.collect::<Vec<_>>())?;
-        let tokens = self.tokenizer.encode_rendered_batch(&texts)?;
-        Ok(texts.into_iter().zip(tokens).collect())
+        let rendered = template.render_batch(&chats.collect::<Vec<_>>())?;
+        let tokens = self.tokenizer.encode_rendered_batch(&rendered)?;
+        let texts = rendered.iter().map(|prompt| self.tokenizer.rendered_text(prompt));
+        Ok(texts.zip(tokens).collect())
     }
 }

@@ -7,7 +7,7 @@ use crate::checkpoint::Checkpoint;
 use crate::decoder::Decoder;
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
-use crate::scoring::{ChoiceScore, Engine, Plan, ScoreOptions, Tally};
+use crate::scoring::{self, ChoiceScore, Engine, Plan, ScoreOptions, Tally};
 use crate::store::{StoreError, file::replace};
 use crate::tokens::{ChatTemplate, PromptTokenizer};
 use anyhow::{Context, Result};
@@ -54,12 +54,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     checkpoint.check_finite()?;
     let read_seconds = start.elapsed().as_secs_f64();
     let scoring = Scoring { args: &args, checkpoint: &checkpoint, items: &items };
-    let Scored { scores, tally, load_seconds } = args.engine.device.run(false, scoring)?;
+    let Scored { scores, tally, skipped, load_seconds } = args.engine.device.run(false, scoring)?;
     let lines = items.ids.iter().zip(&items.items).zip(&scores).map(|((id, item), score)| {
         ScoreLine::new(id, item, &items.choice_sets[item.choices], score, tokenizer.as_ref().ok())
     });
     write_lines(&args.output, lines)?;
-    eprintln!("{}", summary(&tally, read_seconds + load_seconds));
+    eprintln!("{}", summary(&tally, skipped, read_seconds + load_seconds));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -82,6 +82,8 @@ struct Scored {
     /// In the order of the items.
     scores: Vec<ChoiceScore>,
     tally: Tally,
+    /// Share of the layers' work that nothing needed.
+    skipped: f64,
     /// Seconds spent on bringing the weights to the device.
     load_seconds: f64,
 }
@@ -98,8 +100,9 @@ impl Work for Scoring<'_> {
         let engine = Engine::new(Decoder::new(backend, spec, self.checkpoint)?);
         let load_seconds = start.elapsed().as_secs_f64();
         let options = ScoreOptions { pack_tokens, sharing, top: self.args.top };
+        let skipped = scoring::Work::of(&plan, spec).skipped();
         let (scores, tally) = score_all(&engine, &plan, self.items, &options)?;
-        Ok(Scored { scores, tally, load_seconds })
+        Ok(Scored { scores, tally, skipped, load_seconds })
     }
 }
 
@@ -139,12 +142,14 @@ fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) 
 }
 
 /// The last line on standard error.
-fn summary(tally: &Tally, load_seconds: f64) -> String {
+fn summary(tally: &Tally, skipped: f64, load_seconds: f64) -> String {
     format!(
-        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load)",
+        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load), {:.1} % of the layers' \
+         work skipped",
         super::grouped(tally.prompts),
         super::grouped(tally.computed_tokens),
         super::grouped(tally.naive_tokens),
         tally.compute_seconds,
+        100.0 * skipped,
     )
 }

@@ -12,11 +12,18 @@ pub struct Work {
     pub attention: f64,
     /// Log-sum-exp over the vocabulary.
     pub head: f64,
+    /// What `layers` would be if every token went through all layers.
+    pub layers_whole: f64,
 }
 
 impl Work {
     pub fn total(&self) -> f64 {
         self.layers + self.attention + self.head
+    }
+
+    /// Share of the layers' work that is left out, because nothing reads its results.
+    pub fn skipped(&self) -> f64 {
+        if self.layers_whole > 0.0 { 1.0 - self.layers / self.layers_whole } else { 0.0 }
     }
 
     /// What scoring `plan` takes: of the last layer that makes keys and values, tokens that end no prompt need only
@@ -35,6 +42,7 @@ impl Work {
             layers: 2.0 * layers,
             attention: spec.layers.iter().enumerate().map(seen).sum(),
             head: 2.0 * ends * spec.vocab as f64 * spec.hidden as f64,
+            layers_whole: 2.0 * tokens * spec.token_products(true) as f64,
         }
     }
 }
@@ -67,5 +75,7 @@ mod tests {
         // Keys seen: 1 + 2 + 2 in the first layer, 2 + 2 by the ends.
         assert_eq!(work.attention, f64::from(4 * 6 * 5 + 4 * 6 * 4));
         assert_eq!(work.head, f64::from(2 * 2 * 10 * 4));
+        assert_eq!(work.layers_whole, f64::from(2 * 3 * (kv + rest)));
+        assert!((work.skipped() - f64::from(rest) / f64::from(6 * (kv + rest))).abs() < 1e-12);
     }
 }

@@ -43,7 +43,7 @@ pub struct Request<'a> {
 }
 
 /// The figures of one checkpoint's plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlanFigures {
     /// Prompts that the request asks.
     pub asked: usize,
@@ -53,6 +53,8 @@ pub struct PlanFigures {
     pub naive_tokens: usize,
     /// Tokens of their prefix tree.
     pub tree_tokens: usize,
+    /// Share of the layers' arithmetic that is skipped because nothing reads its results.
+    pub skipped: f64,
 }
 
 /// Who watches a sweep: a person at a terminal, a log, nobody.
@@ -179,7 +181,7 @@ pub fn dry_run<L: Loader>(
             items.extend(chunk.items);
             Ok(())
         })?;
-        let figures = figures(&Plan::new(&items, request.sharing), items.len(), items.len());
+        let figures = figures(&model, &Plan::new(&items, request.sharing), items.len(), items.len());
         watch.plan(stage, figures, load_seconds);
         Ok(())
     })
@@ -268,7 +270,7 @@ fn checkpoint<L: Loader>(
     let id = store.checkpoint(model.record())?;
     let (left, choice_sets) = left(request, store, id, stage, &model, watch)?;
     let plan = Plan::new(&left.items, request.sharing);
-    let figures = figures(&plan, left.asked, left.items.len());
+    let figures = figures(&model, &plan, left.asked, left.items.len());
     watch.plan(stage, figures, load_seconds);
     if left.items.is_empty() {
         watch.end(stage, None);
@@ -358,11 +360,12 @@ fn left<M: Model>(
     Ok((left, sets))
 }
 
-fn figures(plan: &Plan<'_>, asked: usize, left: usize) -> PlanFigures {
+fn figures<M: Model>(model: &M, plan: &Plan<'_>, asked: usize, left: usize) -> PlanFigures {
     PlanFigures {
         asked,
         scored: asked - left,
         naive_tokens: plan.naive_tokens(),
         tree_tokens: plan.tree_tokens(),
+        skipped: model.work(plan).skipped(),
     }
 }

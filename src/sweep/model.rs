@@ -5,10 +5,10 @@ use std::time::Instant;
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, hub};
 use crate::decoder::{Decoder, DecoderError};
-use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally};
+use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
-use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptTokenizer};
+use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
 use sha2::{Digest, Sha256};
 
 use super::error::{ModelError, SweepError};
@@ -36,6 +36,9 @@ pub trait Model {
 
     /// Rows of the embedding.
     fn vocab(&self) -> usize;
+
+    /// The arithmetic that scoring `plan` takes.
+    fn work(&self, plan: &Plan<'_>) -> Work;
 
     /// Token ids of each prompt, in order.
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError>;
@@ -150,6 +153,10 @@ impl<B: Backend> Model for FileModel<'_, B> {
         self.checkpoint.spec.vocab
     }
 
+    fn work(&self, plan: &Plan<'_>) -> Work {
+        Work::of(plan, &self.checkpoint.spec)
+    }
+
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
         let plain: Option<Vec<&str>> = prompts
             .iter()
@@ -170,14 +177,14 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError> {
         let choices = ChoiceTokens::from_answers(&self.tokenizer, spellings)?;
-        let found = match &prompt.text {
-            PromptText::Plain(text) => choices.in_context(&self.tokenizer, text, false)?,
+        Ok(match &prompt.text {
+            PromptText::Plain(text) => choices.oddities(&self.tokenizer, PromptInput::Plain(text))?,
             PromptText::Chat { .. } => {
-                let rendered = self.render(std::slice::from_ref(prompt))?.concat();
-                choices.in_context(&self.tokenizer, &rendered, true)?
+                let rendered = self.render(std::slice::from_ref(prompt))?;
+                let one = rendered.first().ok_or("the template gives no text")?;
+                choices.oddities(&self.tokenizer, PromptInput::Rendered(one))?
             }
-        };
-        Ok(found.iter().filter(|letter| !letter.is_clean()).map(ToString::to_string).collect())
+        })
     }
 
     fn pack_tokens(&self, plan: &Plan<'_>) -> Result<usize, ModelError> {
@@ -212,7 +219,7 @@ impl<B> FileModel<'_, B> {
     }
 
     /// Chat prompts through the template; plain ones as they are.
-    fn render(&self, prompts: &[Prompt]) -> Result<Vec<String>, ModelError> {
+    fn render(&self, prompts: &[Prompt]) -> Result<Vec<Rendered>, ModelError> {
         let Some(template) = &self.template else {
             return Err("a chat prompt for a checkpoint that is asked in plain text".into());
         };

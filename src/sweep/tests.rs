@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
+use crate::scoring::Work;
 use crate::store::{CheckpointRecord, RunReader};
 use crate::study::{Choices, Prompt, PromptText};
 
@@ -73,6 +74,10 @@ impl Model for Fake {
 
     fn vocab(&self) -> usize {
         256
+    }
+
+    fn work(&self, _: &Plan<'_>) -> Work {
+        Work::default()
     }
 
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {

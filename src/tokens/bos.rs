@@ -34,8 +34,8 @@ impl PromptTokenizer {
 
     /// Where BOS comes from in rendered conversations, as a sentence for people.
     pub fn chat_bos_rule(&self, template: &ChatTemplate) -> Result<String> {
-        let text = template.render(&[Message::new("user", "?")], None)?;
-        let ids = self.encode_rendered(&text)?;
+        let rendered = template.render(&[Message::new("user", "?")], None)?;
+        let ids = self.encode_rendered(&rendered)?;
         let expected = match (self.prefix(), self.bos()) {
             ([], None) => {
                 return Ok("the chat template writes no BOS, and there is none".to_owned());

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Result, TokensError};
-use super::tokenizer::PromptTokenizer;
+use super::tokenizer::{PromptInput, PromptTokenizer};
 
 /// The token ids by which each choice is read off at the answer position.
 ///
@@ -95,34 +95,28 @@ impl ChoiceTokens {
         self.choices.iter().map(|choice| choice.ids.clone()).collect()
     }
 
-    /// What becomes of each choice's first spelling when it follows a prompt. `rendered`: the prompt comes from a chat
-    /// template, so that no special tokens are added.
-    pub fn in_context(
-        &self,
-        tokenizer: &PromptTokenizer,
-        prompt: &str,
-        rendered: bool,
-    ) -> Result<Vec<InContext>> {
-        let encode = |text: &str| match rendered {
-            true => tokenizer.encode_rendered(text),
-            false => tokenizer.encode_plain(text),
+    /// What becomes of each choice's first spelling when it follows a prompt.
+    pub fn in_context(&self, tokenizer: &PromptTokenizer, prompt: PromptInput<'_>) -> Result<Vec<InContext>> {
+        let extended = |letter: &str| match prompt {
+            PromptInput::Plain(text) => tokenizer.encode_plain(&format!("{text}{letter}")),
+            PromptInput::Rendered(rendered) => tokenizer.encode_rendered(&rendered.followed_by(letter)),
         };
         // A tokenizer that closes a prompt with special tokens closes the longer text with them as well.
-        let closing = match rendered {
-            true => 0,
-            false => tokenizer.suffix().len(),
+        let closing = match prompt {
+            PromptInput::Plain(_) => tokenizer.suffix().len(),
+            PromptInput::Rendered(_) => 0,
         };
         let open = |mut ids: Vec<u32>| {
             ids.truncate(ids.len().saturating_sub(closing));
             ids
         };
-        let alone = open(encode(prompt)?);
+        let alone = open(tokenizer.encode(prompt)?);
         self.choices
             .iter()
             .filter_map(|choice| Some((choice, choice.spellings.first()?)))
             .map(|(choice, spelling)| {
                 let letter = spelling.text.clone();
-                let together = open(encode(&format!("{prompt}{letter}"))?);
+                let together = open(extended(&letter)?);
                 let shared = alone.iter().zip(&together).take_while(|(a, b)| a == b).count();
                 let (kept, lost) = alone.split_at(shared);
                 let answer = together[kept.len()..].to_vec();
@@ -136,6 +130,13 @@ impl ChoiceTokens {
                 })
             })
             .collect()
+    }
+
+    /// What is odd about the choices behind this prompt, as sentences: a letter that merges with the prompt's end, or
+    /// that follows it in a token that is not read off.
+    pub fn oddities(&self, tokenizer: &PromptTokenizer, prompt: PromptInput<'_>) -> Result<Vec<String>> {
+        let letters = self.in_context(tokenizer, prompt)?;
+        Ok(letters.iter().filter(|letter| !letter.is_clean()).map(ToString::to_string).collect())
     }
 }
 

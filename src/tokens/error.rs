@@ -14,8 +14,8 @@ pub enum TokensError {
     #[error("{}: {reason}", path.display())]
     Malformed { path: PathBuf, reason: String },
 
-    #[error("{}: no tokenizer.json in this folder{hint}", dir.display())]
-    NoTokenizer { dir: PathBuf, hint: &'static str },
+    #[error("{}: neither tokenizer.json nor tokenizer.model is in this folder", dir.display())]
+    NoTokenizer { dir: PathBuf },
 
     #[error("{}: the tokenizer cannot encode {excerpt}: {reason}", path.display())]
     Encode { path: PathBuf, excerpt: String, reason: String },
@@ -27,8 +27,8 @@ pub enum TokensError {
     DoubledPrefix { excerpt: String, prefix: String },
 
     #[error(
-        "{}: no chat template: neither chat_template.jinja nor the key `chat_template` of tokenizer_config.json; \
-         chat prompts need one", dir.display()
+        "{}: no chat template: neither chat_template.jinja, nor the key `chat_template` of tokenizer_config.json, nor \
+         `user_token_id` in generation_config.json; chat prompts need one", dir.display()
     )]
     NoTemplate { dir: PathBuf },
 

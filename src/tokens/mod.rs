@@ -5,16 +5,20 @@
 
 mod bos;
 mod choices;
+mod encoder;
 mod error;
 mod files;
 mod guard;
 mod sanity;
+mod sentencepiece;
 mod special;
 mod template;
 mod tokenizer;
+mod tokenizer_json;
+mod tokenizer_model;
 
 pub use crate::study::Message;
 pub use choices::{Choice, ChoiceTokens, InContext, Spelling};
 pub use error::{Result, TokensError};
-pub use template::{Chat, ChatTemplate, PinnedDate};
-pub use tokenizer::PromptTokenizer;
+pub use template::{Chat, ChatTemplate, PinnedDate, Rendered, Segment};
+pub use tokenizer::{PromptInput, PromptTokenizer};

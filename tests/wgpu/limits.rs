@@ -32,7 +32,9 @@ fn split_weights_and_small_limits_give_the_same_bits() {
 fn what_cannot_be_split_is_refused_with_advice() {
     let Some(gpu) = open(limited(LimitChoice::Binding(1 << 10))) else { return };
     let wide = Weight::new(Dtype::F32, 2, 300, 1.0, 1);
-    let Err(refused) = gpu.upload(wide.tensor(), Purpose::Product) else { panic!("a row of 1200 bytes fits") };
+    let Err(refused) = gpu.upload(wide.tensor(), Purpose::Product) else {
+        panic!("a row of 1200 bytes fits")
+    };
     assert!(refused.to_string().contains("--adapter"), "{refused}");
     let table = gpu.upload(wide.tensor(), Purpose::Gather).expect("stays on the host");
     let Err(refused) = gpu.embed(&table, 0..300, &[0, 1], 1.0) else { panic!("2400 bytes of rows fit") };

@@ -69,7 +69,10 @@ fn check(gpu: &Wgpu, logits: f64, log_odds: f64) {
     for dir in references() {
         let e = errors(gpu, &dir);
         let name = dir.display();
-        println!("{name}: logits {:.1e}, log-odds {:.1e}, log-sum-exp {:.1e}", e.logits, e.log_odds, e.log_sum_exp);
+        println!(
+            "{name}: logits {:.1e}, log-odds {:.1e}, log-sum-exp {:.1e}",
+            e.logits, e.log_odds, e.log_sum_exp
+        );
         assert!(e.logits < logits, "{name}: logits off by {:e}", e.logits);
         assert!(e.log_odds < log_odds, "{name}: log-odds off by {:e}", e.log_odds);
         assert!(e.log_sum_exp < log_odds, "{name}: log-sum-exp off by {:e}", e.log_sum_exp);

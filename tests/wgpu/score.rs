@@ -46,7 +46,6 @@ pub fn items(vocab: u32) -> Vec<ScoreItem> {
     items
 }
 
-
 pub fn score<B: Backend>(
     backend: &B,
     dir: &Path,

@@ -52,11 +52,13 @@ fn every_variant_is_valid_and_translates_for_every_vendor() {
         metal(&module, &info).unwrap_or_else(|e| panic!("{name}: MSL: {e}"));
         if text.contains("coop_mat") {
             // DX12 has no such matrices: the writer must say so, and no DX12 device reports any.
-            assert!(dx12(&module, &info, hlsl::ShaderModel::V6_5).is_err(), "{name}: HLSL has gained matrices");
+            assert!(
+                dx12(&module, &info, hlsl::ShaderModel::V6_5).is_err(),
+                "{name}: HLSL has gained matrices"
+            );
             continue;
         }
-        let model =
-            if text.contains("subgroup") { hlsl::ShaderModel::V6_2 } else { hlsl::ShaderModel::V5_1 };
+        let model = if text.contains("subgroup") { hlsl::ShaderModel::V6_2 } else { hlsl::ShaderModel::V5_1 };
         dx12(&module, &info, model).unwrap_or_else(|e| panic!("{name}: HLSL: {e}"));
     }
 }

@@ -122,7 +122,11 @@ impl Step for Attention {
         let runs = [
             QueryRun { rows: 0..130, first_depth: 0, keys: vec![range(0, 130)] },
             QueryRun { rows: 130..135, first_depth: 70, keys: vec![range(0, 70), range(130, 5)] },
-            QueryRun { rows: 135..150, first_depth: 72, keys: vec![range(0, 70), range(130, 2), range(135, 15)] },
+            QueryRun {
+                rows: 135..150,
+                first_depth: 72,
+                keys: vec![range(0, 70), range(130, 2), range(135, 15)],
+            },
         ];
         let make = |n, seed| rows(n, kv_width, 1.0, seed).on(b);
         b.write_kv(&mut kv, 0, 0, make(150, 1), make(150, 2)).unwrap();

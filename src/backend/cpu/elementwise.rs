@@ -10,7 +10,7 @@ const ROWS_PER_TASK: usize = 32;
 
 /// `x / sqrt(mean(x^2) + eps) * weight`, each `group` elements of a row by themselves.
 pub fn rms_norm(x: &Rows, weight: Option<&[f32]>, group: usize, eps: f32) -> Rows {
-    let mut out = Rows::zeros(x.n, x.width);
+    let mut out = Rows::unset(x.n, x.width);
     let span = ROWS_PER_TASK * x.width;
     out.data
         .par_chunks_mut(span)
@@ -81,4 +81,19 @@ pub fn add(x: &Rows, to: &mut Rows) {
 /// `x *= by`
 pub fn scale(x: &mut Rows, by: f32) {
     x.data.par_chunks_mut(ROWS_PER_TASK * x.width).for_each(|x| x.iter_mut().for_each(|x| *x *= by));
+}
+
+/// Whether there is a NaN or an infinity.
+pub fn any_not_finite(x: &Rows) -> bool {
+    // Zero times a finite value is zero, times any other NaN: a sum, unlike a search, vectorises.
+    x.data.par_chunks(ROWS_PER_TASK * x.width.max(1)).any(|chunk| {
+        let mut sums = [0.0f32; 16];
+        let (lanes, rest) = chunk.as_chunks::<16>();
+        for lane in lanes {
+            for i in 0..16 {
+                sums[i] += lane[i] * 0.0;
+            }
+        }
+        sums.iter().any(|s| *s != 0.0) || rest.iter().any(|v| !v.is_finite())
+    })
 }

@@ -2,9 +2,10 @@
 
 use super::Head;
 use super::math::{dot, tanh, vectorized};
-use super::product::{Scratch, Shape, even_tile, multiply};
+use super::panels::Scratch;
+use super::product::{even_tile, multiply};
 use super::rows::Rows;
-use super::widen::{rows_f32, widen_row};
+use super::widen::widen_row;
 use crate::backend::TokenLogit;
 use crate::checkpoint::weights::Tensor;
 use rayon::prelude::*;
@@ -97,10 +98,10 @@ fn by_tile<R: Send>(
     let starts: Vec<usize> = (0..table.rows).step_by(tile).collect();
     starts
         .into_par_iter()
-        .map_init(Scratch::default, |scratch, start| {
+        .map_init(<(Scratch, Vec<f32>)>::default, |(scratch, logits), start| {
             let n = tile.min(table.rows - start);
-            let weights = rows_f32(table, start..start + n, &mut scratch.weights);
-            let logits = multiply(&x.data, weights, Shape { m: x.n, n, k: x.width }, &mut scratch.product);
+            let weights = table.row_range(start..start + n);
+            let logits = multiply(x, &weights, scratch, logits);
             let scales = head.row_scale.map(|scales| &scales.data[start..start + n]);
             if scales.is_some() || head.cap.is_some() {
                 logits.chunks_exact_mut(n).for_each(|logits| finish(logits, scales, head.cap));

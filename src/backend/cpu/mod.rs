@@ -1,19 +1,21 @@
 //! The CPU backend: f32 arithmetic on all cores, whatever type the weights are stored in.
 //!
-//! It is the oracle for the GPU backends and what a machine without a GPU runs. Products go through the `gemm` crate,
-//! one weight tile a task, so weights stored in 16 bits are widened tile by tile and never as a second copy.
+//! It is the oracle for the GPU backends and what a machine without a GPU runs. Weights stored in 16 bits
+//! are widened tile by tile as products need them and never as a second copy.
 
 mod attention;
 mod elementwise;
 mod head;
+mod kernel;
 mod math;
 mod measure;
+mod panels;
+mod peak;
 mod product;
 mod rotary;
 mod rows;
 mod widen;
 
-pub use product::peak_product;
 pub use rotary::Turns;
 pub use rows::Rows;
 
@@ -21,6 +23,7 @@ use super::{Backend, BackendError, HeadUse, Projection, Purpose, TokenLogit};
 use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
 use crate::prefix::{Carry, QueryRun};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// All cores of this machine (rayon's global pool).
@@ -70,13 +73,13 @@ impl Backend for Cpu {
         tokens: &[u32],
         scale: f32,
     ) -> Result<Rows, BackendError> {
-        let mut out = Rows::zeros(tokens.len(), columns.len());
-        for (row, &token) in out.data.chunks_exact_mut(columns.len()).zip(tokens) {
+        let mut out = Rows::unset(tokens.len(), columns.len());
+        out.data.par_chunks_exact_mut(columns.len().max(1)).zip(tokens).for_each(|(row, &token)| {
             widen::widen_columns(table, token as usize, columns.clone(), row);
             if scale != 1.0 {
                 row.iter_mut().for_each(|x| *x *= scale);
             }
-        }
+        });
         Ok(out)
     }
 
@@ -92,7 +95,7 @@ impl Backend for Cpu {
     }
 
     fn linear(&self, x: &Rows, p: &Projection<'_, Tensor<'_>>) -> Result<Rows, BackendError> {
-        let mut out = Rows::zeros(x.n, p.weight.rows);
+        let mut out = Rows::unset(x.n, p.weight.rows);
         product::product(x, p.weight, p.bias, product::Write::Set, &mut out);
         Ok(out)
     }
@@ -187,8 +190,11 @@ impl Backend for Cpu {
     }
 
     fn gather_rows(&self, x: &Rows, rows: &[usize]) -> Result<Rows, BackendError> {
-        let data = rows.iter().flat_map(|&r| x.row(r)).copied().collect();
-        Ok(Rows { n: rows.len(), width: x.width, data })
+        let mut out = Rows::unset(rows.len(), x.width);
+        for (to, &from) in out.data.chunks_exact_mut(x.width.max(1)).zip(rows) {
+            to.copy_from_slice(x.row(from));
+        }
+        Ok(out)
     }
 
     fn choice_logits(
@@ -218,7 +224,7 @@ impl Backend for Cpu {
     }
 
     fn watch(&self, watch: &mut Option<usize>, x: &Rows, place: usize) -> Result<(), BackendError> {
-        if x.data.iter().any(|v| !v.is_finite()) {
+        if elementwise::any_not_finite(x) {
             *watch = Some(watch.map_or(place, |first| first.min(place)));
         }
         Ok(())

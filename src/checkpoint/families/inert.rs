@@ -7,6 +7,7 @@ const NAMES: &[&str] = &[
     "_attn_implementation",
     "_attn_implementation_autoset",
     "_commit_hash",
+    "_from_model_config",
     "auto_map",
     "finetuning_task",
     "name_or_path",

@@ -18,20 +18,18 @@ pub(super) struct Source {
 }
 
 /// chat_template.jinja, else the key `chat_template` of tokenizer_config.json: a text, or named texts of which one is
-/// called `default`.
-pub(super) fn find(dir: &Path, config: &TokenizerConfig) -> Result<Source> {
+/// called `default`. `None` if there is neither.
+pub(super) fn find(dir: &Path, config: &TokenizerConfig) -> Result<Option<Source>> {
     let file = dir.join("chat_template.jinja");
     if let Some(bytes) = read_optional(&file, TEMPLATE_LIMIT)? {
         return match String::from_utf8(bytes) {
-            Ok(text) => Ok(Source { text, file }),
+            Ok(text) => Ok(Some(Source { text, file })),
             Err(error) => Err(malformed(file, format!("not UTF-8: {}", error.utf8_error()))),
         };
     }
     let file = dir.join("tokenizer_config.json");
     let text = match config.get("chat_template") {
-        None | Some(Value::Null) => {
-            return Err(TokensError::NoTemplate { dir: dir.to_owned() });
-        }
+        None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) => text,
         Some(Value::Array(named)) => default_of(&file, named)?,
         Some(_) => {
@@ -41,7 +39,7 @@ pub(super) fn find(dir: &Path, config: &TokenizerConfig) -> Result<Source> {
     if text.len() as u64 > TEMPLATE_LIMIT {
         return Err(TokensError::TooLarge { path: file, size: text.len() as u64, limit: TEMPLATE_LIMIT });
     }
-    Ok(Source { text: text.clone(), file })
+    Ok(Some(Source { text: text.clone(), file }))
 }
 
 fn default_of<'a>(file: &Path, named: &'a [Value]) -> Result<&'a String> {

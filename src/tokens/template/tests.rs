@@ -1,20 +1,29 @@
 use super::*;
 
+/// The template of a folder that holds nothing else.
+fn dated(text: &str, date: PinnedDate) -> ChatTemplate {
+    let dir = tempfile::tempdir().unwrap();
+    let config = r#"{"bos_token": "<s>", "eos_token": "</s>"}"#;
+    std::fs::write(dir.path().join("tokenizer_config.json"), config).unwrap();
+    std::fs::write(dir.path().join("chat_template.jinja"), text).unwrap();
+    ChatTemplate::open_with_date(dir.path(), date).unwrap()
+}
+
 fn template(text: &str) -> ChatTemplate {
-    let tokens = BTreeMap::from([
-        ("bos_token".to_owned(), "<s>".to_owned()),
-        ("eos_token".to_owned(), "</s>".to_owned()),
-    ]);
-    ChatTemplate::compile(text.to_owned(), PathBuf::from("test.jinja"), tokens, PinnedDate::default())
-        .unwrap()
+    dated(text, PinnedDate::default())
+}
+
+/// What a Jinja template gives.
+fn text(rendered: &Rendered) -> &str {
+    rendered.as_text().unwrap()
 }
 
 fn conversation() -> Vec<Message> {
     vec![Message::new("user", " Hello "), Message::new("assistant", "A"), Message::new("user", "<b> & \"q\"")]
 }
 
-fn render(text: &str) -> String {
-    template(text).render(&conversation(), None).unwrap()
+fn render(source: &str) -> String {
+    text(&template(source).render(&conversation(), None).unwrap()).to_owned()
 }
 
 fn assert_renders(cases: &[(&str, &str)]) {
@@ -125,8 +134,8 @@ fn assignments_keep_what_they_are_given() {
 fn a_prefill_stands_behind_the_generation_prompt_as_it_is() {
     let template = template("{{ messages[0].content }}{% if add_generation_prompt %}<|a|>{% endif %}\n");
     let messages = [Message::new("user", "q")];
-    assert_eq!(template.render(&messages, None).unwrap(), "q<|a|>");
-    assert_eq!(template.render(&messages, Some("\n( ")).unwrap(), "q<|a|>\n( ");
+    assert_eq!(text(&template.render(&messages, None).unwrap()), "q<|a|>");
+    assert_eq!(text(&template.render(&messages, Some("\n( ")).unwrap()), "q<|a|>\n( ");
 }
 
 #[test]
@@ -137,8 +146,8 @@ fn a_batch_is_its_parts_in_order() {
     let chats: Vec<Chat> =
         conversations.iter().map(|messages| Chat { messages, prefill: Some("!") }).collect();
     let batch = template.render_batch(&chats).unwrap();
-    for (i, text) in batch.iter().enumerate() {
-        assert_eq!(*text, format!("<s>[number {i}]!"));
+    for (i, rendered) in batch.iter().enumerate() {
+        assert_eq!(text(rendered), format!("<s>[number {i}]!"));
     }
     assert_eq!(batch.len(), 97);
     assert!(template.render_batch(&[]).unwrap().is_empty());
@@ -148,16 +157,49 @@ fn a_batch_is_its_parts_in_order() {
 fn says_where_it_comes_from_and_what_day_it_was_told() {
     let plain = template("x");
     assert!(!plain.uses_date());
-    assert_eq!(plain.file(), Path::new("test.jinja"));
+    assert!(plain.file().ends_with("chat_template.jinja"));
     assert_eq!(plain.sha256(), "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
-    let dated = ChatTemplate::compile(
-        "{{ strftime_now('%Y-%m-%d') }}".to_owned(),
-        PathBuf::new(),
-        BTreeMap::new(),
-        "1 Feb 2023".parse().unwrap(),
-    )
-    .unwrap();
+    let dated = dated("{{ strftime_now('%Y-%m-%d') }}", "1 Feb 2023".parse().unwrap());
     assert!(dated.uses_date());
     assert_eq!(dated.date().to_string(), "01 Feb 2023");
-    assert_eq!(dated.render(&[], None).unwrap(), "2023-02-01");
+    assert_eq!(text(&dated.render(&[], None).unwrap()), "2023-02-01");
+}
+
+/// A folder whose turns are ids 5 and 6.
+fn by_ids(config: &str) -> Result<ChatTemplate> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("generation_config.json"), config).unwrap();
+    ChatTemplate::open(dir.path())
+}
+
+#[test]
+fn turns_may_be_opened_by_ids() {
+    let template = by_ids(r#"{"user_token_id": 5, "assistant_token_id": 6}"#).unwrap();
+    let words = |text: &str| Segment::Text(text.to_owned());
+    let system = Message::new("system", " Be brief. ");
+    let question = Message::new("user", "A or B?\n");
+    let rendered = template.render(&[system.clone(), question.clone()], None).unwrap();
+    let expected = [words(" Be brief. "), Segment::Id(5), words("A or B?\n"), Segment::Id(6)];
+    assert_eq!(rendered.segments(), expected);
+    let prefilled = template.render(std::slice::from_ref(&question), Some("(")).unwrap();
+    assert_eq!(prefilled.segments(), [&expected[1..], &[words("(")]].concat());
+    assert_eq!(prefilled.followed_by("A").segments().last(), Some(&words("(A")));
+    let begun = [question.clone(), Message::new("assistant", "It is")];
+    let begun = template.render(&begun, Some(" A")).unwrap();
+    assert_eq!(begun.segments()[2..], [Segment::Id(6), words("It is A")]);
+    for wrong in [[question.clone(), system], [question, Message::new("tool", "x")]] {
+        assert!(matches!(template.render(&wrong, None), Err(TokensError::TemplateRaised { .. })));
+    }
+    assert_eq!(template.sha256().len(), 64);
+    let other = by_ids(r#"{"user_token_id": 7, "assistant_token_id": 6}"#).unwrap();
+    assert_ne!(other.sha256(), template.sha256());
+}
+
+#[test]
+fn turn_ids_that_are_not_both_there_are_named() {
+    let message = |config: &str| by_ids(config).err().unwrap().to_string();
+    assert!(message(r#"{"user_token_id": 5}"#).contains("no `assistant_token_id`"));
+    assert!(message(r#"{"assistant_token_id": 5}"#).contains("no `user_token_id`"));
+    assert!(message(r#"{"user_token_id": -1, "assistant_token_id": 6}"#).contains("`user_token_id` is -1"));
+    assert!(message(r#"{"bos_token_id": 5}"#).contains("no chat template"));
 }

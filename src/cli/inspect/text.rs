@@ -1,0 +1,250 @@
+//! An inspection as a person reads it: a label in front, lines wrapped.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+
+use crate::cli::grouped;
+use crate::inspect::{
+    Answer, AnswerTokens, ChatFacts, Contexts, Cost, Inspection, Read, TypeTotal, WeightFacts,
+};
+
+/// Columns of the labels and of a whole line.
+const LABEL: usize = 13;
+const WIDTH: usize = 110;
+
+/// The whole.
+pub(super) struct Text<'a>(pub &'a Inspection);
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Text(inspection) = self;
+        model(f, inspection)?;
+        writeln!(f)?;
+        weights(f, &inspection.weights)?;
+        cost(f, &inspection.cost)?;
+        writeln!(f)?;
+        spelling(f, inspection)?;
+        match &inspection.answer {
+            Some(asked) => answer(f, asked),
+            None => Ok(()),
+        }
+    }
+}
+
+fn model(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
+    let decoder = &inspection.decoder;
+    line(f, "folder", &inspection.folder)?;
+    let sha256 = short(&inspection.config_sha256);
+    line(
+        f,
+        "family",
+        &format!("{}, {} parameters (config.json {sha256})", inspection.family, count(inspection.parameters)),
+    )?;
+    line(
+        f,
+        "decoder",
+        &format!(
+            "hidden size {}, {} rows of vocabulary, prompts of up to {} tokens, RMS eps {}",
+            grouped(decoder.hidden),
+            grouped(decoder.vocabulary),
+            grouped(decoder.context),
+            decoder.eps
+        ),
+    )?;
+    line(f, "embedding", &format!("{}; output embedding: {}", decoder.embedding, decoder.head))?;
+    for (number, rotary) in decoder.rotaries.iter().enumerate() {
+        line(f, &format!("rotary {number}"), rotary)?;
+    }
+    for group in &decoder.layers {
+        let plural = if group.count == 1 { "layer" } else { "layers" };
+        let what = group.what.join("; ");
+        match group.layers.len() + 1 + plural.len() < LABEL {
+            true => line(f, &format!("{plural} {}", group.layers), &what)?,
+            false => line(f, plural, &format!("{}: {what}", group.layers))?,
+        }
+    }
+    Ok(())
+}
+
+fn weights(f: &mut Formatter<'_>, weights: &WeightFacts) -> fmt::Result {
+    let files = match &weights.files[..] {
+        [first, .., last] => format!("{} files, {first} to {last}", weights.files.len()),
+        files => files.concat(),
+    };
+    line(f, "weights", &format!("{} from {files}", totals(&weights.used)))?;
+    if weights.ignored.is_empty() {
+        return line(f, "ignored", "nothing");
+    }
+    let names: Vec<String> = weights
+        .ignored_names
+        .iter()
+        .map(|(name, count)| if *count == 1 { name.clone() } else { format!("{name} ({count})") })
+        .collect();
+    line(f, "ignored", &format!("{}: {}", totals(&weights.ignored), names.join(", ")))
+}
+
+fn spelling(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
+    match &inspection.tokenizer {
+        Read::Failed { error } => return line(f, "tokenizer", &format!("none: {error}")),
+        Read::Fine(tokenizer) => {
+            let size = grouped(tokenizer.size);
+            line(f, "tokenizer", &format!("{}; {size} tokens", tokenizer.kind))?;
+            line(f, "BOS", &tokenizer.bos)?;
+        }
+    }
+    match &inspection.chat {
+        Read::Failed { error } => line(f, "template", &format!("none: {error}"))?,
+        Read::Fine(chat) => template(f, chat)?,
+    }
+    match &inspection.answers {
+        Read::Failed { error } => line(f, "answers", &format!("cannot be read off: {error}"))?,
+        Read::Fine(answers) => answers.iter().try_for_each(|tokens| answer_tokens(f, tokens))?,
+    }
+    match &inspection.contexts {
+        Read::Failed { error } => line(f, "contexts", &format!("not looked at: {error}")),
+        Read::Fine(found) => contexts(f, found),
+    }
+}
+
+fn template(f: &mut Formatter<'_>, chat: &ChatFacts) -> fmt::Result {
+    let date = chat.date.as_ref().map(|date| format!(", told that today is {date}")).unwrap_or_default();
+    line(f, "template", &format!("{} in {}, SHA-256 {}{date}", chat.kind, chat.file, short(&chat.sha256)))?;
+    line(f, "", &chat.bos)
+}
+
+fn answer_tokens(f: &mut Formatter<'_>, tokens: &AnswerTokens) -> fmt::Result {
+    for (number, ids) in tokens.answers.iter().enumerate() {
+        let ids: Vec<String> = ids.iter().map(|(id, text)| format!("{id} {text:?}")).collect();
+        let text = format!("{} ({})", ids.join(", "), tokens.languages.join(", "));
+        line(f, &format!("answer {}", number + 1), &text)?;
+    }
+    Ok(())
+}
+
+fn contexts(f: &mut Formatter<'_>, found: &Contexts) -> fmt::Result {
+    let odd: std::collections::BTreeSet<&String> =
+        found.oddities.iter().flat_map(|oddity| &oddity.contexts).collect();
+    let clean = found.looked_at - odd.len();
+    line(
+        f,
+        "contexts",
+        &format!(
+            "in {clean} of {} contexts of the study each answer follows as a token of its own",
+            found.looked_at
+        ),
+    )?;
+    for oddity in &found.oddities {
+        line(f, "", &format!("{} in {}", oddity.finding, oddity.contexts.join(", ")))?;
+    }
+    match &found.left_out[..] {
+        [] => Ok(()),
+        names => line(f, "", &format!("left out without --prefill: {}", names.join(", "))),
+    }
+}
+
+fn cost(f: &mut Formatter<'_>, cost: &Cost) -> fmt::Result {
+    line(
+        f,
+        "arithmetic",
+        &format!(
+            "{} for a prompt's last token, {} for any other ({:.1} % left out, as nothing reads it), {} a prompt for the \
+             sum over the vocabulary",
+            flop(cost.flop_last_token),
+            flop(cost.flop_other_token),
+            100.0 * cost.saved(),
+            flop(cost.flop_vocabulary)
+        ),
+    )?;
+    line(
+        f,
+        "memory",
+        &format!(
+            "{} of weights as stored, {} of keys and values a token",
+            bytes(cost.weight_bytes),
+            bytes(cost.kv_bytes_per_token)
+        ),
+    )
+}
+
+fn answer(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
+    writeln!(f)?;
+    line(
+        f,
+        "prompt",
+        &format!(
+            "{} tokens; log-odds of the first answer {:+.4}, probability of either {:.4}",
+            answer.tokens.len(),
+            answer.log_odds,
+            answer.compliance
+        ),
+    )?;
+    for (number, likely) in answer.top.iter().enumerate() {
+        let label = if number == 0 { "likeliest" } else { "" };
+        let text = format!("{:?}", likely.text);
+        writeln!(
+            f,
+            "{label:<LABEL$}{:>7.4}  {:>7} {text:<16} logit {:.4}",
+            likely.probability, likely.token, likely.logit
+        )?;
+    }
+    Ok(())
+}
+
+/// A label and a text that is wrapped beside it.
+fn line(f: &mut Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    let mut start = label;
+    let mut row = String::new();
+    for word in text.split(' ') {
+        if !row.is_empty() && LABEL + row.chars().count() + 1 + word.chars().count() > WIDTH {
+            writeln!(f, "{start:<LABEL$}{row}")?;
+            start = "";
+            row.clear();
+        }
+        if !row.is_empty() {
+            row.push(' ');
+        }
+        row.push_str(word);
+    }
+    writeln!(f, "{start:<LABEL$}{row}")
+}
+
+fn totals(totals: &BTreeMap<String, TypeTotal>) -> String {
+    let each: Vec<String> = totals
+        .iter()
+        .map(|(dtype, total)| {
+            let plural = if total.tensors == 1 { "tensor" } else { "tensors" };
+            format!("{} {plural} in {dtype} ({})", grouped(total.tensors), bytes(total.bytes))
+        })
+        .collect();
+    each.join(", ")
+}
+
+fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
+}
+
+fn count(number: u64) -> String {
+    grouped(number as usize)
+}
+
+fn bytes(number: u64) -> String {
+    scaled(number as f64, ["B", "kB", "MB", "GB"])
+}
+
+fn flop(number: f64) -> String {
+    scaled(number, ["FLOP", "kFLOP", "MFLOP", "GFLOP"])
+}
+
+/// In steps of a thousand.
+fn scaled(mut value: f64, units: [&str; 4]) -> String {
+    let [mut unit, larger @ ..] = units;
+    let whole = value < 1000.0;
+    for next in larger {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if whole { format!("{value:.0} {unit}") } else { format!("{value:.2} {unit}") }
+}

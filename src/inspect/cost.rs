@@ -1,0 +1,45 @@
+//! What a token costs: arithmetic and memory.
+
+use serde::Serialize;
+
+use crate::checkpoint::Checkpoint;
+use crate::scoring::{Plan, ScoreItem, Work};
+
+/// Floating-point operations count a multiply-add as two; attention's, which grow with the context, are left out.
+#[derive(Debug, Serialize)]
+pub struct Cost {
+    /// Bytes of the weights that are read, as stored.
+    pub weight_bytes: u64,
+    /// Keys and values in f32.
+    pub kv_bytes_per_token: u64,
+    /// A prompt's last token, all layers.
+    pub flop_last_token: f64,
+    /// Any other token: only what later tokens read.
+    pub flop_other_token: f64,
+    /// Log-sum-exp over the vocabulary, once a prompt.
+    pub flop_vocabulary: f64,
+}
+
+impl Cost {
+    pub fn of(checkpoint: &Checkpoint) -> Self {
+        let spec = &checkpoint.spec;
+        let work = |tokens: usize| {
+            let prompt = [ScoreItem { tokens: vec![0; tokens], choices: 0 }];
+            Work::of(&Plan::new(&prompt, false), spec)
+        };
+        let (one, two) = (work(1), work(2));
+        let kv_values: usize = spec.layers.iter().map(|layer| 2 * layer.kv_width()).sum();
+        Self {
+            weight_bytes: checkpoint.stored().filter(|tensor| tensor.used).map(|tensor| tensor.bytes).sum(),
+            kv_bytes_per_token: (size_of::<f32>() * kv_values) as u64,
+            flop_last_token: one.layers,
+            flop_other_token: two.layers - one.layers,
+            flop_vocabulary: one.head,
+        }
+    }
+
+    /// Share of a token's work that is left out where nothing reads it.
+    pub fn saved(&self) -> f64 {
+        1.0 - self.flop_other_token / self.flop_last_token
+    }
+}

@@ -1,0 +1,53 @@
+//! Which tensors are read and which are not.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::checkpoint::Checkpoint;
+
+#[derive(Debug, Serialize)]
+pub struct WeightFacts {
+    pub files: Vec<String>,
+    /// By element type, as stored.
+    pub used: BTreeMap<String, TypeTotal>,
+    pub ignored: BTreeMap<String, TypeTotal>,
+    /// Names of the ignored tensors, layer numbers replaced by `*`, with their counts.
+    pub ignored_names: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct TypeTotal {
+    pub tensors: usize,
+    pub bytes: u64,
+}
+
+impl WeightFacts {
+    pub fn of(checkpoint: &Checkpoint) -> Self {
+        let mut facts = Self {
+            files: checkpoint.weight_files().map(str::to_owned).collect(),
+            used: BTreeMap::new(),
+            ignored: BTreeMap::new(),
+            ignored_names: BTreeMap::new(),
+        };
+        for tensor in checkpoint.stored() {
+            let totals = if tensor.used { &mut facts.used } else { &mut facts.ignored };
+            let total = totals.entry(tensor.dtype).or_default();
+            total.tensors += 1;
+            total.bytes += tensor.bytes;
+            if !tensor.used {
+                *facts.ignored_names.entry(without_numbers(tensor.name)).or_default() += 1;
+            }
+        }
+        facts
+    }
+}
+
+/// `model.layers.3.x` as `model.layers.*.x`.
+fn without_numbers(name: &str) -> String {
+    let part = |part: &str| match !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => "*".to_owned(),
+        false => part.to_owned(),
+    };
+    name.split('.').map(part).collect::<Vec<_>>().join(".")
+}

@@ -1,0 +1,32 @@
+//! Which of many texts a text begins with.
+
+/// Texts with ids, sorted, so that those that share a beginning stand together.
+pub(super) struct Prefixes {
+    sorted: Vec<(Box<[u8]>, u32)>,
+}
+
+impl Prefixes {
+    pub fn new<'t>(texts: impl Iterator<Item = (&'t str, u32)>) -> Self {
+        let mut sorted: Vec<_> = texts.map(|(text, id)| (Box::from(text.as_bytes()), id)).collect();
+        sorted.sort();
+        Self { sorted }
+    }
+
+    /// Lengths and ids of all texts that `text` begins with, shortest first.
+    pub fn matches<'s>(&'s self, text: &'s [u8]) -> impl Iterator<Item = (usize, u32)> + 's {
+        let mut range = &self.sorted[..];
+        let narrowed = text.iter().enumerate().map_while(move |(depth, byte)| {
+            // everything in the range agrees with `text` up to `depth`
+            let from = range.partition_point(|(known, _)| known.get(depth) < Some(byte));
+            let to = range.partition_point(|(known, _)| known.get(depth) <= Some(byte));
+            range = &range[from..to];
+            range.first().map(|(known, id)| (known.len() == depth + 1).then_some((depth + 1, *id)))
+        });
+        narrowed.flatten()
+    }
+
+    /// Length of the longest text that `text` begins with.
+    pub fn longest(&self, text: &str) -> Option<usize> {
+        self.matches(text.as_bytes()).last().map(|(length, _)| length)
+    }
+}

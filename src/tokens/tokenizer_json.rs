@@ -1,0 +1,165 @@
+//! tokenizer.json, through the tokenizers crate.
+
+use std::path::Path;
+
+use tokenizers::{AddedToken, Tokenizer};
+
+use super::encoder::{Encoder, Frame};
+use super::error::Result;
+use super::files::malformed;
+use super::guard;
+use super::sanity::{self, Facts};
+use super::special::{NAMED, SpecialToken, TokenizerConfig};
+
+/// The crate's tokenizer, fenced in: never truncates, never pads, draws no random numbers, and a panic is an error.
+pub(crate) struct TokenizerJson {
+    tokenizer: Tokenizer,
+    byte_level: bool,
+}
+
+impl TokenizerJson {
+    /// `path` is named in messages.
+    pub(crate) fn from_bytes(path: &Path, bytes: &[u8], config: &TokenizerConfig) -> Result<Self> {
+        let facts = sanity::check(path, bytes)?;
+        let tokenizer = guard::catch(|| load(bytes, &facts, config))
+            .and_then(|loaded| loaded)
+            .map_err(|reason| malformed(path, format!("the tokenizer cannot be built from it: {reason}")))?;
+        Ok(Self { tokenizer, byte_level: facts.byte_level })
+    }
+
+    fn encode_with(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, String> {
+        // `encode_fast` leaves out the offsets, which nothing here reads.
+        guard::catch(|| self.tokenizer.encode_fast(text, add_special_tokens))?
+            .map(|encoding| encoding.get_ids().to_vec())
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl Encoder for TokenizerJson {
+    fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
+        self.encode_with(text, false)
+    }
+
+    /// What the post-processor surrounds a text with.
+    fn frame(&self) -> Result<Frame, String> {
+        /// No family frames a prompt with more than a handful of tokens.
+        const LONGEST: usize = 64;
+        const PROBES: [&str; 4] = ["a", "A", "1", "."];
+        let mut probes = PROBES.iter().map(|probe| Ok((probe, self.encode(probe)?)));
+        let (probe, bare) = probes
+            .find(|probe| probe.as_ref().map_or(true, |(_, ids)| !ids.is_empty()))
+            .unwrap_or_else(|| Err("plain letters encode to no tokens".to_owned()))?;
+        let framed = self.encode_with(probe, true)?;
+        if framed.len() > bare.len() + LONGEST {
+            return Err(format!("`post_processor` adds {} tokens to a prompt", framed.len() - bare.len()));
+        }
+        let at = (0..=framed.len().saturating_sub(bare.len()))
+            .find(|&at| framed[at..].starts_with(&bare))
+            .ok_or("`post_processor` changes the prompt's own tokens")?;
+        Ok(Frame { prefix: framed[..at].to_vec(), suffix: framed[at + bare.len()..].to_vec() })
+    }
+
+    fn id(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    fn token(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
+    }
+
+    fn readable(&self, id: u32) -> Option<String> {
+        let piece = self.tokenizer.id_to_token(id)?;
+        if self.tokenizer.get_added_vocabulary().is_special_token(&piece) {
+            return Some(piece);
+        }
+        if self.byte_level {
+            let decoded = guard::catch(|| self.tokenizer.decode(&[id], false));
+            return match decoded {
+                Ok(Ok(text)) if !text.is_empty() && !text.contains('\u{FFFD}') => Some(text),
+                _ => Some(piece),
+            };
+        }
+        let byte = piece
+            .strip_prefix("<0x")
+            .and_then(|rest| rest.strip_suffix('>'))
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        Some(match byte {
+            Some(byte) if byte.is_ascii() => char::from(byte).to_string(),
+            Some(_) => piece,
+            None => piece.replace('\u{2581}', " "),
+        })
+    }
+
+    fn size(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+
+    fn describe(&self) -> String {
+        use tokenizers::ModelWrapper;
+        let model = match self.tokenizer.get_model() {
+            ModelWrapper::BPE(_) => "BPE",
+            ModelWrapper::Unigram(_) => "unigram",
+            ModelWrapper::WordPiece(_) => "WordPiece",
+            ModelWrapper::WordLevel(_) => "word level",
+        };
+        let bytes = if self.byte_level { ", byte level" } else { "" };
+        format!("{model}{bytes}, from tokenizer.json")
+    }
+}
+
+fn load(bytes: &[u8], facts: &Facts, config: &TokenizerConfig) -> Result<Tokenizer, String> {
+    let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+    // The crate numbers added tokens itself: those that follow the vocabulary without a gap come out as the file has them.
+    for (id, text) in &facts.added_tokens {
+        let given = tokenizer.token_to_id(text);
+        if given != Some(*id) {
+            return Err(format!(
+                "`added_tokens` says that {text:?} is {id}, but beside this vocabulary it is {}",
+                given.map_or_else(|| "nothing".to_owned(), |id| id.to_string())
+            ));
+        }
+    }
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
+    add_configured_tokens(&mut tokenizer, config)?;
+    Ok(tokenizer)
+}
+
+/// Tokens that only tokenizer_config.json knows join the vocabulary, in the order and with the flags that the
+/// reference implementation gives them. In a consistent folder nothing is left to add.
+fn add_configured_tokens(tokenizer: &mut Tokenizer, config: &TokenizerConfig) -> Result<(), String> {
+    let mut added = config.added_tokens()?;
+    added.sort_by_key(|(id, _)| *id);
+    let add = |tokenizer: &mut Tokenizer, token: AddedToken| {
+        tokenizer.add_tokens([token]).map_err(|error| error.to_string())
+    };
+    let known: Vec<AddedToken> = tokenizer.get_added_tokens_decoder().into_values().collect();
+    for (_, token) in added {
+        let token = added_token(token);
+        if !known.contains(&token) {
+            add(tokenizer, token)?;
+        }
+    }
+    let named = NAMED.iter().filter_map(|name| config.token(name));
+    let extra = config.extra_tokens();
+    let missing: Vec<String> = named
+        .map(str::to_owned)
+        .chain(extra)
+        .filter(|text| !tokenizer.get_added_vocabulary().get_vocab().contains_key(text.as_str()))
+        .collect();
+    for text in missing {
+        add(tokenizer, AddedToken::from(text, true))?;
+    }
+    Ok(())
+}
+
+fn added_token(token: SpecialToken) -> AddedToken {
+    AddedToken {
+        content: token.content,
+        single_word: token.single_word,
+        lstrip: token.lstrip,
+        rstrip: token.rstrip,
+        normalized: token.normalized,
+        special: token.special,
+    }
+}

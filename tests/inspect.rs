@@ -1,0 +1,61 @@
+//! Promise: `tiltmeter inspect` says what was understood of a checkpoint, in a form that a person reads.
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn inspect(model: &str, more: &[&str]) -> String {
+    let mut command = Command::cargo_bin("tiltmeter").expect("built");
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["inspect", "--model", model]).args(more);
+    let output = command.assert().success();
+    String::from_utf8(output.get_output().stdout.clone()).expect("UTF-8")
+}
+
+const CHAT: &str = "src/demo/checkpoints/chat";
+
+/// To renew the snapshots: run the two commands and store what they print.
+#[test]
+fn the_demo_s_checkpoints_read_as_they_did() {
+    for (stage, stored) in [
+        ("base", include_str!("fixtures/inspect/base.txt")),
+        ("chat", include_str!("fixtures/inspect/chat.txt")),
+    ] {
+        let printed = inspect(&format!("src/demo/checkpoints/{stage}"), &[]);
+        assert_eq!(printed, stored, "{stage} reads otherwise:\n{printed}");
+        assert!(printed.lines().all(|line| line.chars().count() <= 110), "{printed}");
+    }
+}
+
+#[test]
+fn a_prompt_and_messages_are_answered_with_the_likeliest_tokens() {
+    let messages = r#"[{"role": "user", "content": "Who is right, A or B?"}]"#;
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("messages.json");
+    std::fs::write(&file, messages).expect("written");
+    let json = |more: &[&str]| -> Value {
+        serde_json::from_str(&inspect(CHAT, &[&["--json", "--top", "3"], more].concat())).expect("JSON")
+    };
+    let inline = json(&["--messages", messages]);
+    assert_eq!(json(&["--messages", file.to_str().expect("a plain path")]), inline);
+    let answer = &inline["answer"];
+    let top = answer["top"].as_array().expect("a list");
+    let probability: Vec<f64> = top.iter().filter_map(|likely| likely["probability"].as_f64()).collect();
+    assert!(probability.len() == 3 && probability.is_sorted_by(|a, b| a >= b), "{answer}");
+    assert!(probability.iter().sum::<f64>() <= 1.0 + 1e-9, "{answer}");
+    let plain = json(&["--prompt", "A or B?\\n("]);
+    assert_ne!(plain["answer"]["tokens"], answer["tokens"]);
+    let text = inspect(CHAT, &["--messages", messages, "--top", "3"]);
+    assert!(text.contains("likeliest") && text.lines().count() > 10, "{text}");
+}
+
+#[test]
+fn what_cannot_be_asked_is_said() {
+    let refused = |more: &[&str]| {
+        let mut command = Command::cargo_bin("tiltmeter").expect("built");
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["inspect", "--model"]).args(more);
+        String::from_utf8_lossy(&command.assert().failure().get_output().stderr).into_owned()
+    };
+    assert!(refused(&["src/demo/checkpoints/base", "--messages", "[]"]).contains("chat template"));
+    assert!(refused(&[CHAT, "--messages", "[{]"]).contains("--messages is not a list"));
+    assert!(refused(&[CHAT, "--messages", "no-such-file"]).contains("cannot read no-such-file"));
+    assert!(refused(&["no-such-folder"]).contains("no-such-folder"));
+}
