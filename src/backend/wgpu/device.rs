@@ -18,7 +18,10 @@ pub struct Device {
 
 /// Features used where the adapter has them.
 fn features(adapter: &wgpu::Adapter, options: &WgpuOptions) -> wgpu::Features {
-    let mut wanted = wgpu::Features::SUBGROUP;
+    let mut wanted = match options.limits {
+        LimitChoice::Downlevel => wgpu::Features::empty(),
+        LimitChoice::Adapter | LimitChoice::Binding(_) => wgpu::Features::SUBGROUP,
+    };
     if options.precision == Precision::Fast {
         wanted |= wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
     }
@@ -115,7 +118,7 @@ impl Device {
         let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.raw.push_error_scope(wgpu::ErrorFilter::Internal);
         let made = make(&self.raw);
-        let errors = [internal.pop(), validation.pop(), memory.pop()].map(|e| pollster::block_on(e));
+        let errors = [internal.pop(), validation.pop(), memory.pop()].map(pollster::block_on);
         match errors.into_iter().flatten().next() {
             Some(error) => Err(error),
             None => Ok(made),
