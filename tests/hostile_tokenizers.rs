@@ -214,7 +214,7 @@ fn spoiled_and_cut_models_do_no_harm() {
     flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut whole).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("tokenizer.model");
-    let mut try_bytes = |bytes: &[u8]| {
+    let try_bytes = |bytes: &[u8]| {
         std::fs::write(&file, bytes).unwrap();
         match attempt(&dir) {
             Ok(_) => true,
