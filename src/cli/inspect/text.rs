@@ -44,7 +44,7 @@ fn model(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
         f,
         "decoder",
         &format!(
-            "hidden size {}, {} rows of vocabulary, prompts of up to {} tokens, RMS eps {}",
+            "hidden size {}, {} rows of vocabulary, prompts of up to {} tokens, RMS eps {:e}",
             grouped(decoder.hidden),
             grouped(decoder.vocabulary),
             grouped(decoder.context),
