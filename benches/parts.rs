@@ -5,7 +5,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use tiltmeter::backend::cpu::{Cpu, Rows, Turns};
 use tiltmeter::backend::{Backend, Projection};
-use tiltmeter::checkpoint::spec::{Act, LayerSpec, Mlp, Pairs, Rotary};
+use tiltmeter::checkpoint::spec::{LayerSpec, Pairs, Rotary};
 use tiltmeter::checkpoint::{Dtype, Tensor};
 use tiltmeter::prefix::PrefixTree;
 
@@ -33,22 +33,31 @@ fn products(c: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(format!("{PACK}x{out}x{input}")), |b| {
             b.iter(|| Cpu.linear(black_box(&x), &Projection { weight: &weight, bias: None }))
         });
+        // The peer: a general product of the same shape, weights already widened.
+        let wide: Vec<f32> =
+            bytes.as_chunks::<2>().0.iter().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect();
+        let mut product = vec![0.0f32; PACK * out];
+        group.bench_function(BenchmarkId::new("gemm crate", format!("{PACK}x{out}x{input}")), |b| {
+            b.iter(|| by_gemm(black_box(&x.data), &wide, &mut product, [PACK, out, input]))
+        });
     }
     group.finish();
 }
 
+/// `a b^T` in `out` on all cores; a `[m, k]`, b `[n, k]`.
+fn by_gemm(a: &[f32], b: &[f32], out: &mut [f32], [m, n, k]: [usize; 3]) {
+    assert!(a.len() == m * k && b.len() == n * k && out.len() == m * n);
+    let (ns, ks) = (n as isize, k as isize);
+    let threads = gemm::Parallelism::Rayon(0);
+    let (a, b, out) = (a.as_ptr(), b.as_ptr(), out.as_mut_ptr());
+    // SAFETY: the strides span the three slices (asserted above).
+    unsafe {
+        gemm::gemm(m, n, k, out, 1, ns, false, a, 1, ks, b, ks, 1, 0.0, 1.0, false, false, false, threads);
+    }
+}
+
 fn attention(c: &mut Criterion) {
-    let layer = LayerSpec {
-        heads: 9,
-        kv_heads: 3,
-        head_dim: 64,
-        qkv_bias: false,
-        out_bias: false,
-        rotary: 0,
-        score_scale: 0.125,
-        window: None,
-        mlp: Mlp { width: 1536, act: Act::Silu, bias: false },
-    };
+    let layer = LayerSpec::plain(9, 3, 64, 1536);
     // A trunk of 180 tokens with many twigs of 20, as the study's prompts branch.
     let prompts: Vec<Vec<u32>> =
         (0..93).map(|i| (0..180).chain((0..20).map(|t| 1000 + i * 20 + t)).collect()).collect();
@@ -60,7 +69,8 @@ fn attention(c: &mut Criterion) {
     let mut group = c.benchmark_group("attention");
     group.sample_size(10);
     group.throughput(Throughput::Elements(pack.len() as u64));
-    group.bench_function("tree", |b| b.iter(|| Cpu.tree_attention(black_box(&q), &kv, &pack.runs, &layer)));
+    group
+        .bench_function("tree", |b| b.iter(|| Cpu.tree_attention(black_box(&q), &kv, 0, &pack.runs, &layer)));
     let rotary =
         Rotary { freq: (0..32).map(|i| 1e5f32.powf(-(i as f32) / 32.0)).collect(), pairs: Pairs::Apart(32) };
     let turns = Turns::new(&rotary, &tree.depth[..pack.len()]);

@@ -14,7 +14,7 @@ pub mod prefix;
 /// What is loaded: `Checkpoint`, `DecoderSpec`, `Weights`, the families.
 pub mod checkpoint;
 
-/// Who computes: `Backend`, and `cpu`.
+/// Who computes: `Backend`, `cpu` and `wgpu`.
 pub mod backend;
 
 /// The one forward pass: `Decoder`.
@@ -40,6 +40,9 @@ pub mod report;
 
 /// What ships to try it on: planted checkpoints, planted beside measured.
 pub mod demo;
+
+/// Whether the devices of this machine compute right.
+pub mod doctor;
 
 /// How fast it is, as ratios measured in one run.
 pub mod bench;

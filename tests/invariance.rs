@@ -80,7 +80,9 @@ fn reference_checkpoints_score_the_same_however_they_are_packed() {
         println!("skipped: ../shared/reference is not here");
         return;
     }
-    for case in ["llama31_bf16", "mistral_window", "qwen25", "mistral_f16", "yi15"] {
+    let cases =
+        ["llama31_bf16", "mistral_window", "qwen25", "glm4_bf16", "baichuan2", "gemma4_bf16", "gemma4_text"];
+    for case in cases {
         if shared.join(case).is_dir() {
             check(&shared.join(case), 390);
         }
@@ -89,8 +91,8 @@ fn reference_checkpoints_score_the_same_however_they_are_packed() {
 
 #[test]
 fn checkpoints_of_every_family_score_the_same_however_they_are_packed() {
-    use common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
-    for family in [TinyFamily::Llama, TinyFamily::Mistral, TinyFamily::Qwen2] {
+    use common::{FAMILIES, TinyConfig, write_tiny_checkpoint};
+    for family in FAMILIES {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let config = TinyConfig::new(family);
         write_tiny_checkpoint(dir.path(), &config, 11);

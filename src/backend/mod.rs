@@ -7,30 +7,55 @@
 //! - Matrices are `[out, in]` row-major, as checkpoints store them: `linear` computes `x W^T`.
 
 pub mod cpu;
+pub mod measure;
+pub mod wgpu;
 
 use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
 use crate::prefix::{Carry, QueryRun};
+use std::ops::Range;
 
 /// What can go wrong on a device.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     #[error("{0}")]
     Device(String),
+    /// The device computes no more, whatever it is asked.
+    #[error("{0}")]
+    Lost(String),
 }
 
-/// Projections of one layer's attention input.
+impl BackendError {
+    /// Nothing more can be had of the device.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, BackendError::Lost(_))
+    }
+}
+
+/// A weight `[out, in]` and its bias `[out]`.
 pub struct Projection<'a, M> {
     pub weight: &'a M,
     pub bias: Option<&'a M>,
 }
 
-/// The three matrices of a gated MLP, each `[out, in]`.
-pub struct GatedMlp<'a, M> {
-    pub gate: Projection<'a, M>,
-    pub up: Projection<'a, M>,
-    pub down: Projection<'a, M>,
-    pub act: Act,
+/// What a weight is uploaded for. A table from which only rows are gathered may stay on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A matrix, bias or norm weight that is read whole.
+    Product,
+    /// A table of which rows are gathered.
+    Gather,
+    Both,
+}
+
+/// The output embedding and what is done to its logits:
+/// `logit_j = cap * tanh(row_scale_j * (x . w_j) / cap)`, without the cap `row_scale_j * (x . w_j)`.
+pub struct HeadUse<'a, M, R> {
+    /// `[V, H]`
+    pub table: &'a M,
+    /// `[1, V]`
+    pub row_scale: Option<&'a R>,
+    pub cap: Option<f32>,
 }
 
 /// One token and its logit.
@@ -50,22 +75,39 @@ pub trait Backend {
     type Turns;
     /// Keys and values of one decoder: per layer the carried path, and room for one pass.
     type Kv;
+    /// Where a pass leaves word of values that are not finite.
+    type Watch;
 
     /// Short name and device, for people and for provenance.
     fn describe(&self) -> String;
 
     /// Brings a weight to the device; on the CPU a view into the mapped file.
-    fn upload<'w>(&self, tensor: Tensor<'w>) -> Result<Self::Matrix<'w>, BackendError>;
+    fn upload<'w>(&self, tensor: Tensor<'w>, purpose: Purpose) -> Result<Self::Matrix<'w>, BackendError>;
+
+    /// `1 / max(|w_j|, 1e-12)` for each row `w_j` of a `[V, H]` matrix: `[1, V]`.
+    fn unit_rows(&self, tensor: Tensor<'_>) -> Result<Self::Rows, BackendError>;
 
     /// Room for the keys and values of `layers` with passes of up to `pack` rows on paths of up to `path` rows.
     fn new_kv(&self, layers: &[LayerSpec], pack: usize, path: usize) -> Result<Self::Kv, BackendError>;
 
-    /// Rows of `table` `[V, H]` for `tokens`, times `scale`: `[n, H]`.
-    fn embed(&self, table: &Self::Matrix<'_>, tokens: &[u32], scale: f32)
-    -> Result<Self::Rows, BackendError>;
+    /// These columns of the rows of `table` for `tokens`, times `scale`: `[n, columns]`.
+    fn embed(
+        &self,
+        table: &Self::Matrix<'_>,
+        columns: Range<usize>,
+        tokens: &[u32],
+        scale: f32,
+    ) -> Result<Self::Rows, BackendError>;
 
-    /// `x / sqrt(mean(x^2) + eps) * weight`, row by row.
-    fn norm(&self, x: &Self::Rows, weight: &Self::Matrix<'_>, eps: f32) -> Result<Self::Rows, BackendError>;
+    /// `x / sqrt(mean(x^2) + eps) * weight`, each `group` consecutive elements of a row by themselves; `weight` has
+    /// `group` elements, and `group` divides the width.
+    fn norm(
+        &self,
+        x: &Self::Rows,
+        weight: Option<&Self::Matrix<'_>>,
+        group: usize,
+        eps: f32,
+    ) -> Result<Self::Rows, BackendError>;
 
     /// `x W^T + bias`: `[n, out]`.
     fn linear(
@@ -74,7 +116,7 @@ pub trait Backend {
         p: &Projection<'_, Self::Matrix<'_>>,
     ) -> Result<Self::Rows, BackendError>;
 
-    /// `residual += x W^T + bias`.
+    /// `residual += x W^T + bias`, with the same bits as `linear` and `add`.
     fn linear_add(
         &self,
         x: &Self::Rows,
@@ -82,14 +124,39 @@ pub trait Backend {
         residual: &mut Self::Rows,
     ) -> Result<(), BackendError>;
 
+    /// `act(x Wg^T + bg) * (x Wu^T + bu)`: `[n, out]`.
+    fn gate(
+        &self,
+        x: &Self::Rows,
+        gate: &Projection<'_, Self::Matrix<'_>>,
+        up: &Projection<'_, Self::Matrix<'_>>,
+        act: Act,
+    ) -> Result<Self::Rows, BackendError>;
+
+    /// `act(x W^T) * side[:, column..column + out]`: `[n, out]`.
+    fn side_gate(
+        &self,
+        x: &Self::Rows,
+        w: &Projection<'_, Self::Matrix<'_>>,
+        side: &Self::Rows,
+        column: usize,
+        act: Act,
+    ) -> Result<Self::Rows, BackendError>;
+
+    /// `to += x`
+    fn add(&self, x: &Self::Rows, to: &mut Self::Rows) -> Result<(), BackendError>;
+
+    /// `x *= by`
+    fn scale(&self, x: &mut Self::Rows, by: f32) -> Result<(), BackendError>;
+
     /// Sines and cosines of `rotary` at these positions, one row each; used by all layers of a pass.
     fn turns(&self, rotary: &Rotary, positions: &[u32]) -> Result<Self::Turns, BackendError>;
 
-    /// Turns each head of `x` `[n, heads * head_dim]` by its row's position.
+    /// Turns each head of `x` `[n, heads * head_dim]` by its row's position. Pairs beyond the table stay.
     fn rope(&self, x: &mut Self::Rows, head_dim: usize, turns: &Self::Turns) -> Result<(), BackendError>;
 
     /// Places `layer`'s carried path and the pass's own keys and values (`[n, kv_heads * head_dim]` each) as the key
-    /// rows that query runs refer to: path rows first, then `k` and `v`.
+    /// rows that query runs refer to: path rows first, then `k` and `v`. They stay until `carry`.
     fn write_kv(
         &self,
         kv: &mut Self::Kv,
@@ -99,25 +166,20 @@ pub trait Backend {
         v: Self::Rows,
     ) -> Result<(), BackendError>;
 
-    /// `softmax(scale * q K^T) V` per head over the keys that `layer.window` lets a query see: `[n, heads * head_dim]`.
+    /// `softmax(cap(scale * q K^T)) V` per head over the keys of layer `kv_layer` that `layer.window` lets a query see:
+    /// `[n, heads * head_dim]`.
     fn tree_attention(
         &self,
         q: &Self::Rows,
         kv: &Self::Kv,
+        kv_layer: usize,
         runs: &[QueryRun],
         layer: &LayerSpec,
     ) -> Result<Self::Rows, BackendError>;
 
-    /// Keeps the key/value rows that the next pass's path needs from `layer`.
+    /// Keeps the key/value rows that the next pass's path needs from `layer`; the pass's other rows may go. Called once
+    /// per pass for every layer that makes keys and values, after their last reader.
     fn carry(&self, kv: &mut Self::Kv, layer: usize, carry: &[Carry]) -> Result<(), BackendError>;
-
-    /// `residual += down(act(gate x) * up x)`.
-    fn gated_mlp(
-        &self,
-        x: &Self::Rows,
-        mlp: &GatedMlp<'_, Self::Matrix<'_>>,
-        residual: &mut Self::Rows,
-    ) -> Result<(), BackendError>;
 
     /// The rows of `x` with these indices.
     fn gather_rows(&self, x: &Self::Rows, rows: &[usize]) -> Result<Self::Rows, BackendError>;
@@ -126,23 +188,33 @@ pub trait Backend {
     fn choice_logits(
         &self,
         x: &Self::Rows,
-        head: &Self::Matrix<'_>,
+        head: &HeadUse<'_, Self::Matrix<'_>, Self::Rows>,
         ids: &[u32],
     ) -> Result<Vec<Vec<f32>>, BackendError>;
 
     /// `log(sum(exp(logits)))` over the whole vocabulary, one per row, without ever storing `[n, V]`.
-    fn log_sum_exp(&self, x: &Self::Rows, head: &Self::Matrix<'_>) -> Result<Vec<f64>, BackendError>;
+    fn log_sum_exp(
+        &self,
+        x: &Self::Rows,
+        head: &HeadUse<'_, Self::Matrix<'_>, Self::Rows>,
+    ) -> Result<Vec<f64>, BackendError>;
 
     /// The `k` largest logits of each row, largest first (ties: smaller id first).
     fn top_tokens(
         &self,
         x: &Self::Rows,
-        head: &Self::Matrix<'_>,
+        head: &HeadUse<'_, Self::Matrix<'_>, Self::Rows>,
         k: usize,
     ) -> Result<Vec<Vec<TokenLogit>>, BackendError>;
 
-    /// Index of the first row that holds a NaN or an infinity.
-    fn first_non_finite(&self, x: &Self::Rows) -> Result<Option<usize>, BackendError>;
+    /// A watch that has noticed nothing.
+    fn new_watch(&self) -> Result<Self::Watch, BackendError>;
+
+    /// Notes `place` if `x` holds a NaN or an infinity. Waits for nothing.
+    fn watch(&self, watch: &mut Self::Watch, x: &Self::Rows, place: usize) -> Result<(), BackendError>;
+
+    /// The smallest place noted since the last call; then forgets.
+    fn noticed(&self, watch: &mut Self::Watch) -> Result<Option<usize>, BackendError>;
 
     /// Rows as f32 on the host, `[n * width]` row-major.
     fn read(&self, x: &Self::Rows) -> Result<Vec<f32>, BackendError>;

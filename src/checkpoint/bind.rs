@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use super::error::{CheckpointError, Result};
 use super::files::WeightFiles;
-use super::plan::{NamePattern, OUTPUT_EMBEDDING, TensorUse};
+use super::plan::{NamePattern, OUTPUT_EMBEDDING, TensorPlan, TensorUse};
 use super::safetensors::Entry;
 use super::spec::DecoderSpec;
 use super::weights::{Dtype, Role};
 
-/// A tensor of the files that plays a role.
+/// A tensor of the files, or some of its rows, that plays a role.
 #[derive(Debug, Clone)]
 pub(super) struct Bound {
     pub name: String,
@@ -34,12 +34,12 @@ pub(super) struct Binding {
 pub(super) fn bind(
     files: &WeightFiles,
     spec: &DecoderSpec,
-    uses: Vec<TensorUse>,
+    plan: TensorPlan,
     ignored: &[NamePattern],
 ) -> Result<Binding> {
-    let mut roles = HashMap::with_capacity(uses.len());
+    let mut roles = HashMap::with_capacity(plan.uses.len());
     let mut used = BTreeSet::new();
-    for wanted in uses {
+    for wanted in plan.uses {
         let Some((file, entry)) = files.tensors.get(&wanted.name) else {
             return Err(missing(files, &wanted));
         };
@@ -50,7 +50,7 @@ pub(super) fn bind(
     let mut left = Vec::new();
     for (name, (file, entry)) in &files.tensors {
         let fail = |why| Err(CheckpointError::tensor(files.path(*file), name, why));
-        if ignored.iter().any(|pattern| pattern.matches(name)) {
+        if ignored.iter().chain(&plan.ignored).any(|pattern| pattern.matches(name)) {
             left.push(name.clone());
             continue;
         }
@@ -99,8 +99,18 @@ fn fit(files: &WeightFiles, file: usize, entry: &Entry, wanted: &TensorUse) -> R
             return Err(fail(format!("is stored as {other:?}, expected F32, F16 or BF16")));
         }
     };
-    let (rows, cols) = wanted.shape.rows_cols();
-    Ok(Bound { name: entry.name.clone(), file, begin: entry.begin, end: entry.end, dtype, rows, cols })
+    let (all, cols) = wanted.shape.rows_cols();
+    let rows = wanted.rows.clone().unwrap_or(0..all);
+    let place = |row: usize| entry.begin + row * cols * dtype.size();
+    Ok(Bound {
+        name: entry.name.clone(),
+        file,
+        begin: place(rows.start),
+        end: place(rows.end),
+        dtype,
+        rows: rows.len(),
+        cols,
+    })
 }
 
 /// Some tools write the output embedding also where it is tied. Equal bytes are harmless; anything else leaves open

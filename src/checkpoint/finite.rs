@@ -28,7 +28,7 @@ impl Checkpoint {
             let bytes = self.files.bytes(bound.file, at, bound.end.min(at + PIECE));
             let inside = first_not_finite(bytes, bound.dtype)?;
             let size = bound.dtype.size();
-            let value = value_at(bytes, inside, bound.dtype);
+            let value = bound.dtype.value(bytes, inside).unwrap_or(f32::NAN);
             Some((bound, (at - bound.begin) / size + inside, value))
         });
         match found {
@@ -74,16 +74,6 @@ fn first_not_finite(bytes: &[u8], dtype: Dtype) -> Option<usize> {
     None
 }
 
-fn value_at(bytes: &[u8], index: usize, dtype: Dtype) -> f32 {
-    let at = index * dtype.size();
-    match (dtype, bytes.get(at..at + dtype.size())) {
-        (Dtype::F32, Some(&[a, b, c, d])) => f32::from_le_bytes([a, b, c, d]),
-        (Dtype::F16, Some(&[a, b])) => half::f16::from_le_bytes([a, b]).to_f32(),
-        (Dtype::Bf16, Some(&[a, b])) => half::bf16::from_le_bytes([a, b]).to_f32(),
-        _ => f32::NAN,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +104,7 @@ mod tests {
                         *place = bad;
                         let bytes = bytes_of(&values, dtype);
                         assert_eq!(first_not_finite(&bytes, dtype), Some(at), "{dtype:?}");
-                        let value = value_at(&bytes, at, dtype);
+                        let value = dtype.value(&bytes, at).expect("it is there");
                         assert_eq!(value.is_nan(), bad.is_nan());
                         assert_eq!(value.is_sign_negative(), bad.is_sign_negative());
                     }

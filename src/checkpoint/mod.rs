@@ -18,6 +18,7 @@ mod hash;
 mod index;
 mod json;
 mod open;
+mod outline;
 mod plan;
 mod rope;
 mod safetensors;
@@ -28,6 +29,7 @@ pub use error::CheckpointError;
 pub use hash::{FileHash, HashOrigin};
 pub use hub::{HubError, Resolved, resolve};
 pub use open::{Checkpoint, UsedTensor};
+pub use outline::{Outline, OutlineTensor};
 pub use spec::DecoderSpec;
 pub use weights::{Dtype, Role, Tensor, Weights};
 

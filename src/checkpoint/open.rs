@@ -11,6 +11,7 @@ use super::families::Family;
 use super::fields::Fields;
 use super::files::WeightFiles;
 use super::json::{self, Strict};
+use super::plan::TensorPlan;
 use super::spec::DecoderSpec;
 use super::weights::{Role, Tensor, Weights};
 
@@ -41,7 +42,7 @@ pub struct UsedTensor<'a> {
     pub role: Role,
     pub layer: Option<usize>,
     pub dtype: super::Dtype,
-    /// A vector has one row.
+    /// A vector has one row; of a matrix that several roles share, the rows of this one count.
     pub rows: usize,
     pub cols: usize,
 }
@@ -70,7 +71,8 @@ impl Checkpoint {
         let family = Family::of(&mut Fields::new(&config_file, map, 0), &config_file)?;
         let files = WeightFiles::open(dir)?;
         let spec = family.spec(Fields::new(&config_file, map, files.tensors.len()))?;
-        let binding = bind(&files, &spec, (family.tensors)(&spec), family.ignored)?;
+        let plan = TensorPlan::new(&spec, &family.names, |name| files.tensors.contains_key(name));
+        let binding = bind(&files, &spec, plan, family.ignored)?;
         Ok(Checkpoint {
             dir: dir.to_owned(),
             family: family.model_type,
@@ -86,6 +88,13 @@ impl Checkpoint {
     pub fn parameters(&self) -> u64 {
         let count = |bound: &Bound| bound.rows as u64 * bound.cols as u64;
         self.binding.roles.values().map(count).sum()
+    }
+
+    /// Bytes of the tensors that a device has to hold: all but tables of which only rows are gathered.
+    pub fn device_bytes(&self) -> u64 {
+        let held =
+            self.binding.roles.iter().filter(|((role, _), _)| !role.is_only_gathered(self.spec.head.tied));
+        held.map(|(_, b)| b.rows as u64 * b.cols as u64 * b.dtype.size() as u64).sum()
     }
 
     /// Bytes of all mapped weight files.

@@ -1,15 +1,20 @@
-//! Which tensors a decoder needs, by the names under which its files hold them.
+//! Which tensors a decoder needs, and where in its files they stand.
 
-use super::spec::DecoderSpec;
+use std::ops::Range;
+
+use super::spec::{DecoderSpec, HeadNorm, Kv};
 use super::weights::Role;
 
-/// One tensor that must be there.
+/// One tensor, or some rows of one, that must be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TensorUse {
     pub role: Role,
     pub layer: Option<usize>,
     pub name: String,
+    /// The stored shape.
     pub shape: Shape,
+    /// Which of its rows play the role, where it is not all.
+    pub rows: Option<Range<usize>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,66 +50,191 @@ impl std::fmt::Display for Shape {
 }
 
 /// Tensors that may stand in the files and are not read. Anchored at one end: never a substring.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum NamePattern {
+    Prefix(&'static str),
     Suffix(&'static str),
+    Exact(String),
 }
 
 impl NamePattern {
-    pub fn matches(self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         match self {
+            NamePattern::Prefix(prefix) => name.starts_with(prefix),
             NamePattern::Suffix(suffix) => name.ends_with(suffix),
+            NamePattern::Exact(exact) => name == exact,
         }
     }
 }
 
-/// The name of the output embedding in every llama-like file.
+/// The name of the output embedding in every family's files.
 pub(super) const OUTPUT_EMBEDDING: &str = "lm_head.weight";
 
 /// Rotary frequencies that old files carry along; they are computed from the config instead.
 pub(super) const ROTARY_LEFTOVERS: NamePattern = NamePattern::Suffix(".rotary_emb.inv_freq");
 
-/// The table of plain Llama, which most families share; biases as the spec asks for them.
-pub(super) fn llama_tensors(spec: &DecoderSpec) -> Vec<TensorUse> {
-    use Role::*;
-    use Shape::*;
-    let hidden = spec.hidden;
-    let mut uses = Vec::new();
-    let mut add = |role, layer, name, shape| uses.push(TensorUse { role, layer, name, shape });
+/// How a family's files name their tensors. What is there at all follows from the `DecoderSpec`.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// What may stand before `embed_tokens.weight`, `layers.` and `norm.weight`: the maker's, then those of re-saved files.
+    pub prefixes: &'static [&'static str],
+    pub attn_in_norm: &'static str,
+    pub attn_out_norm: &'static str,
+    pub mlp_in_norm: &'static str,
+    pub mlp_out_norm: &'static str,
+    /// One matrix that holds the rows of query, key and value, in this order.
+    pub packed_qkv: Option<&'static str>,
+    /// One matrix that holds the rows of gate and up, in this order.
+    pub packed_gate_up: Option<&'static str>,
+}
 
-    let table = Matrix(spec.vocab, hidden);
-    add(Embedding, None, "model.embed_tokens.weight".into(), table);
-    for (i, l) in spec.layers.iter().enumerate() {
-        let (q, kv, width) = (l.q_width(), l.kv_width(), l.mlp.width);
-        let mut part = |role, name, shape| {
-            add(role, Some(i), format!("model.layers.{i}.{name}"), shape);
+impl Names {
+    /// Plain Llama's.
+    pub const LLAMA: Names = Names {
+        prefixes: &["model."],
+        attn_in_norm: "input_layernorm",
+        attn_out_norm: "post_attention_layernorm",
+        mlp_in_norm: "post_attention_layernorm",
+        mlp_out_norm: "post_feedforward_layernorm",
+        packed_qkv: None,
+        packed_gate_up: None,
+    };
+}
+
+/// What is read, and what may stand beside it.
+pub(super) struct TensorPlan {
+    pub uses: Vec<TensorUse>,
+    pub ignored: Vec<NamePattern>,
+}
+
+impl TensorPlan {
+    /// `there`: whether the files hold a tensor of this name.
+    pub fn new(spec: &DecoderSpec, names: &Names, there: impl Fn(&str) -> bool) -> TensorPlan {
+        use Role::*;
+        use Shape::*;
+        let found = names.prefixes.iter().find(|prefix| there(&format!("{prefix}embed_tokens.weight")));
+        let prefix = *found.or(names.prefixes.first()).unwrap_or(&"");
+        let (hidden, table) = (spec.hidden, Matrix(spec.vocab, spec.hidden));
+        let mut list = List { prefix: prefix.to_owned(), layer: None, uses: Vec::new() };
+
+        list.add(Embedding, "embed_tokens.weight", table);
+        if let Some(side) = &spec.side {
+            let width = side.width * spec.layers.len();
+            list.add(SideTable, "embed_tokens_per_layer.weight", Matrix(spec.vocab, width));
+            list.add(SideContext, "per_layer_model_projection.weight", Matrix(width, hidden));
+            list.add(SideContextNorm, "per_layer_projection_norm.weight", Vector(side.width));
+        }
+        list.add(FinalNorm, "norm.weight", Vector(hidden));
+        let mut ignored = Vec::new();
+        for i in 0..spec.layers.len() {
+            list.layer = Some(i);
+            list.prefix = format!("{prefix}layers.{i}.");
+            list.attention(spec, i, names);
+            list.mlp(spec, i, names);
+            if spec.layers[i].kv != Kv::Own {
+                // Some makers ship keys and values also where an earlier layer's are read; others leave them out.
+                let unread =
+                    ["self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.k_norm.weight"];
+                ignored.extend(unread.map(|name| NamePattern::Exact(format!("{}{name}", list.prefix))));
+            }
+        }
+        if !spec.head.tied {
+            (list.layer, list.prefix) = (None, String::new());
+            list.add(OutputEmbedding, OUTPUT_EMBEDDING, table);
+        }
+        TensorPlan { uses: list.uses, ignored }
+    }
+}
+
+struct List {
+    prefix: String,
+    layer: Option<usize>,
+    uses: Vec<TensorUse>,
+}
+
+impl List {
+    fn add(&mut self, role: Role, name: &str, shape: Shape) {
+        self.rows(role, name, shape, None);
+    }
+
+    fn rows(&mut self, role: Role, name: &str, shape: Shape, rows: Option<Range<usize>>) {
+        let name = format!("{}{name}", self.prefix);
+        self.uses.push(TensorUse { role, layer: self.layer, name, shape, rows });
+    }
+
+    /// Matrices with `cols` columns that stand one after the other in one stored matrix.
+    fn packed(&mut self, name: &str, cols: usize, parts: &[(Role, usize)]) {
+        let total = parts.iter().map(|(_, rows)| rows).sum();
+        let mut first = 0;
+        for &(role, rows) in parts {
+            self.rows(role, name, Shape::Matrix(total, cols), Some(first..first + rows));
+            first += rows;
+        }
+    }
+
+    fn norm(&mut self, there: bool, role: Role, name: &str, width: usize) {
+        if there {
+            self.add(role, &format!("{name}.weight"), Shape::Vector(width));
+        }
+    }
+
+    /// A matrix and, if it has one, its bias.
+    fn linear(&mut self, (role, bias): (Role, Option<Role>), name: &str, out: usize, cols: usize) {
+        self.add(role, &format!("{name}.weight"), Shape::Matrix(out, cols));
+        if let Some(bias) = bias {
+            self.add(bias, &format!("{name}.bias"), Shape::Vector(out));
+        }
+    }
+
+    fn attention(&mut self, spec: &DecoderSpec, i: usize, names: &Names) {
+        use Role::*;
+        let (l, hidden) = (&spec.layers[i], spec.hidden);
+        let (q, kv, own) = (l.q_width(), l.kv_width(), l.kv == Kv::Own);
+        let bias = |role| l.qkv_bias.then_some(role);
+        self.norm(l.norms.attn_in, AttnInNorm, names.attn_in_norm, hidden);
+        match names.packed_qkv {
+            Some(name) => {
+                self.packed(&format!("{name}.weight"), hidden, &[(Query, q), (Key, kv), (Value, kv)])
+            }
+            None => {
+                self.linear((Query, bias(QueryBias)), "self_attn.q_proj", q, hidden);
+                if own {
+                    self.linear((Key, bias(KeyBias)), "self_attn.k_proj", kv, hidden);
+                    self.linear((Value, bias(ValueBias)), "self_attn.v_proj", kv, hidden);
+                }
+            }
+        }
+        let (q_norm, k_norm) = match l.head_norm {
+            HeadNorm::WholeRow => (q, kv),
+            _ => (l.head_dim, l.head_dim),
         };
-        part(AttnInNorm, "input_layernorm.weight", Vector(hidden));
-        part(Query, "self_attn.q_proj.weight", Matrix(q, hidden));
-        part(Key, "self_attn.k_proj.weight", Matrix(kv, hidden));
-        part(Value, "self_attn.v_proj.weight", Matrix(kv, hidden));
-        if l.qkv_bias {
-            part(QueryBias, "self_attn.q_proj.bias", Vector(q));
-            part(KeyBias, "self_attn.k_proj.bias", Vector(kv));
-            part(ValueBias, "self_attn.v_proj.bias", Vector(kv));
+        self.norm(l.head_norm != HeadNorm::None, QueryNorm, "self_attn.q_norm", q_norm);
+        self.norm(l.head_norm != HeadNorm::None && own, KeyNorm, "self_attn.k_norm", k_norm);
+        self.linear((AttnOut, l.out_bias.then_some(AttnOutBias)), "self_attn.o_proj", hidden, q);
+        self.norm(l.norms.attn_out, AttnOutNorm, names.attn_out_norm, hidden);
+    }
+
+    fn mlp(&mut self, spec: &DecoderSpec, i: usize, names: &Names) {
+        use Role::*;
+        let (l, hidden, width) = (&spec.layers[i], spec.hidden, spec.layers[i].mlp.width);
+        let bias = |role| l.mlp.bias.then_some(role);
+        self.norm(l.norms.mlp_in, MlpInNorm, names.mlp_in_norm, hidden);
+        match names.packed_gate_up {
+            Some(name) => self.packed(&format!("{name}.weight"), hidden, &[(Gate, width), (Up, width)]),
+            None => {
+                self.linear((Gate, bias(GateBias)), "mlp.gate_proj", width, hidden);
+                self.linear((Up, bias(UpBias)), "mlp.up_proj", width, hidden);
+            }
         }
-        part(AttnOut, "self_attn.o_proj.weight", Matrix(hidden, q));
-        if l.out_bias {
-            part(AttnOutBias, "self_attn.o_proj.bias", Vector(hidden));
+        self.linear((Down, bias(DownBias)), "mlp.down_proj", hidden, width);
+        self.norm(l.norms.mlp_out, MlpOutNorm, names.mlp_out_norm, hidden);
+        if let Some(side) = spec.side.as_ref().filter(|_| l.side) {
+            self.linear((SideGate, None), "per_layer_input_gate", side.width, hidden);
+            self.linear((SideOut, None), "per_layer_projection", hidden, side.width);
+            self.norm(true, SideOutNorm, "post_per_layer_input_norm", hidden);
         }
-        part(MlpInNorm, "post_attention_layernorm.weight", Vector(hidden));
-        part(Gate, "mlp.gate_proj.weight", Matrix(width, hidden));
-        part(Up, "mlp.up_proj.weight", Matrix(width, hidden));
-        part(Down, "mlp.down_proj.weight", Matrix(hidden, width));
-        if l.mlp.bias {
-            part(GateBias, "mlp.gate_proj.bias", Vector(width));
-            part(UpBias, "mlp.up_proj.bias", Vector(width));
-            part(DownBias, "mlp.down_proj.bias", Vector(hidden));
+        if l.out_scale {
+            self.add(OutScale, "layer_scalar", Shape::Vector(1));
         }
     }
-    add(FinalNorm, None, "model.norm.weight".into(), Vector(hidden));
-    if !spec.head.tied {
-        add(OutputEmbedding, None, OUTPUT_EMBEDDING.into(), table);
-    }
-    uses
 }

@@ -9,17 +9,25 @@ use super::error::{Result, shown};
 use super::fields::Fields;
 use super::spec::{Pairs, Rotary};
 
-/// Which scalings a family knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scalings {
-    None,
-    Llama3,
+/// What a family's rotary fields may say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rules {
+    /// The `llama3` scaling is known.
+    pub llama3: bool,
+    /// Only a part of each head turns: the meaning of an absent `partial_rotary_factor`. `None`: all of it does.
+    pub absent_partial: Option<f64>,
+}
+
+impl Rules {
+    pub const PLAIN: Rules = Rules { llama3: false, absent_partial: None };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Rope {
     theta: f64,
     scaling: Option<Llama3>,
+    /// The share of a head's elements that turn, in (0, 1].
+    partial: f64,
 }
 
 /// Long wavelengths are stretched by `factor`, short ones kept, those between blended.
@@ -35,34 +43,26 @@ struct Llama3 {
 }
 
 impl Rope {
-    pub fn read(fields: &mut Fields, known: Scalings) -> Result<Rope> {
-        fields.may_only_be("partial_rotary_factor", 1)?;
-        let mut thetas = vec![("rope_theta", fields.positive_or_none("rope_theta")?)];
+    /// The table of a family that states nothing: this base, every pair turns.
+    pub fn fixed(theta: f64) -> Rope {
+        Rope { theta, scaling: None, partial: 1.0 }
+    }
+
+    pub fn read(fields: &mut Fields, rules: Rules) -> Result<Rope> {
+        let mut theta = Once::new("rope_theta", fields.positive_or_none("rope_theta")?);
+        let mut partial = Once::new("partial_rotary_factor", read_partial(fields, rules)?);
         let mut scalings = Vec::new();
         for key in ["rope_scaling", "rope_parameters"] {
             if let Some(object) = fields.object_or_none(key)? {
-                let (theta, scaling) = read_object(object, known)?;
-                thetas.push((key, theta));
-                scalings.push(scaling);
+                let read = read_object(object, rules)?;
+                theta.join(fields, key, read.theta)?;
+                partial.join(fields, key, read.partial)?;
+                scalings.push(read.scaling);
             } else if key == "rope_scaling" && fields.raw(key).is_some() {
                 scalings.push(None); // an explicit null says: no scaling
             }
         }
-
-        let mut theta = None;
-        for (key, stated) in thetas {
-            match (theta, stated) {
-                (Some(first), Some(second)) if first != second => {
-                    return Err(fields.error(
-                        key,
-                        format!("gives a rotary base of {second}, but another field gives {first}"),
-                    ));
-                }
-                (None, Some(_)) => theta = stated,
-                _ => {}
-            }
-        }
-        let theta = theta.ok_or_else(|| {
+        let theta = theta.value.ok_or_else(|| {
             fields.error("rope_theta", "is missing, and `rope_parameters` does not hold it either")
         })?;
         if theta <= 1.0 {
@@ -74,23 +74,116 @@ impl Rope {
             return Err(fields
                 .error("rope_parameters", "contradicts `rope_scaling`: they describe different scalings"));
         }
-        Ok(Rope { theta, scaling: scalings.first().copied().flatten() })
+        let partial = partial.value.or(rules.absent_partial).unwrap_or(1.0);
+        Ok(Rope { theta, scaling: scalings.first().copied().flatten(), partial })
     }
 
-    /// Frequencies for heads of `head_dim` (even) elements whose pairs are `(i, i + head_dim / 2)`.
-    /// Computed in f64, stored in f32.
+    /// One entry of a `rope_parameters` that holds an object per type of layer: `default`, or `proportional`, where only
+    /// the first pairs turn.
+    pub fn of_layer_type(parameters: &mut Fields, layer_type: &str) -> Result<Rope> {
+        let Some(mut object) = parameters.object_or_none(layer_type)? else {
+            return Err(parameters.error(layer_type, "is missing"));
+        };
+        let theta = object.positive("rope_theta")?;
+        if theta <= 1.0 {
+            return Err(object.error("rope_theta", format!("is {theta}, expected more than 1")));
+        }
+        object.may_only_be("factor", 1)?;
+        let partial = match read_kind(&mut object)? {
+            "default" => read_partial(&mut object, Rules::PLAIN)?,
+            "proportional" => {
+                let any = Rules { absent_partial: Some(1.0), ..Rules::PLAIN };
+                let partial = read_partial(&mut object, any)?;
+                Some(partial.ok_or_else(|| object.error("partial_rotary_factor", "is missing"))?)
+            }
+            other => {
+                let why =
+                    format!("is \"{}\", but only default and proportional are supported here", shown(other));
+                return Err(object.error("rope_type", why));
+            }
+        };
+        object.finish()?;
+        Ok(Rope { partial: partial.unwrap_or(1.0), ..Rope::fixed(theta) })
+    }
+
+    /// Frequencies for heads of `head_dim` (even) elements whose pairs are `(i, i + head_dim / 2)`; of a partial table
+    /// the first pairs turn, with the frequencies that they have in a whole one.
     pub fn table(&self, head_dim: usize) -> Rotary {
-        let freq = (0..head_dim / 2)
-            .map(|i| {
-                let plain = self.theta.powf(-((2 * i) as f64) / head_dim as f64);
-                self.scaling.map_or(plain, |s| s.scale(plain)) as f32
-            })
-            .collect();
-        Rotary { freq, pairs: Pairs::Apart(head_dim / 2) }
+        let pairs = (head_dim as f64 * self.partial / 2.0) as usize;
+        Rotary { freq: self.frequencies(pairs, head_dim), pairs: Pairs::Apart(head_dim / 2) }
+    }
+
+    /// Frequencies for heads of which the first part turns by itself, in pairs `(2i, 2i + 1)`; `None` if that part is
+    /// not a positive, even number of elements.
+    pub fn adjacent_table(&self, head_dim: usize) -> Option<Rotary> {
+        let turning = (head_dim as f64 * self.partial) as usize;
+        let sound = turning > 0 && turning.is_multiple_of(2);
+        sound.then(|| Rotary { freq: self.frequencies(turning / 2, turning), pairs: Pairs::Adjacent })
+    }
+
+    /// `theta^(-2i / period)` for each pair `i`, scaled. Computed in f64, stored in f32.
+    fn frequencies(&self, pairs: usize, period: usize) -> Vec<f32> {
+        let scaled = |i: usize| {
+            let plain = self.theta.powf(-((2 * i) as f64) / period as f64);
+            self.scaling.map_or(plain, |s| s.scale(plain)) as f32
+        };
+        (0..pairs).map(scaled).collect()
+    }
+}
+
+/// A number that several fields may state, as long as they agree.
+struct Once {
+    value: Option<f64>,
+    name: &'static str,
+}
+
+impl Once {
+    fn new(name: &'static str, value: Option<f64>) -> Once {
+        Once { value, name }
+    }
+
+    fn join(&mut self, fields: &Fields, key: &str, stated: Option<f64>) -> Result<()> {
+        if let (Some(first), Some(second)) = (self.value, stated)
+            && first != second
+        {
+            let why = format!("gives a `{}` of {second}, but another field gives {first}", self.name);
+            return Err(fields.error(key, why));
+        }
+        self.value = self.value.or(stated);
+        Ok(())
+    }
+}
+
+/// `partial_rotary_factor`; for families whose heads turn as a whole it may only be 1.
+fn read_partial(fields: &mut Fields, rules: Rules) -> Result<Option<f64>> {
+    const KEY: &str = "partial_rotary_factor";
+    if rules.absent_partial.is_none() {
+        fields.may_only_be(KEY, 1)?;
+    }
+    let partial = fields.positive_or_none(KEY)?;
+    match partial {
+        Some(share) if share > 1.0 => Err(fields.error(KEY, format!("is {share}, expected at most 1"))),
+        _ => Ok(partial),
     }
 }
 
 impl Llama3 {
+    fn read(object: &mut Fields) -> Result<Llama3> {
+        let scaling = Llama3 {
+            factor: object.positive("factor")?,
+            low: object.positive("low_freq_factor")?,
+            high: object.positive("high_freq_factor")?,
+            original: object.size("original_max_position_embeddings")? as f64,
+        };
+        if scaling.factor < 1.0 {
+            return Err(object.error("factor", "is below 1"));
+        }
+        if scaling.high <= scaling.low {
+            return Err(object.error("high_freq_factor", "is not above `low_freq_factor`"));
+        }
+        Ok(scaling)
+    }
+
     fn scale(&self, freq: f64) -> f64 {
         let turns = self.original * freq / TAU; // full turns within the original context
         if turns > self.high {
@@ -104,11 +197,35 @@ impl Llama3 {
     }
 }
 
-/// `rope_scaling` or `rope_parameters`: the base if it stands there, and the scaling.
-fn read_object(mut object: Fields, known: Scalings) -> Result<(Option<f64>, Option<Llama3>)> {
+/// What one object says.
+struct Stated {
+    theta: Option<f64>,
+    partial: Option<f64>,
+    scaling: Option<Llama3>,
+}
+
+/// `rope_scaling` or `rope_parameters`: the base and the share if they stand there, and the scaling.
+fn read_object(mut object: Fields, rules: Rules) -> Result<Stated> {
     let theta = object.positive_or_none("rope_theta")?;
-    object.may_only_be("partial_rotary_factor", 1)?;
-    // `type` is the older name of `rope_type`; files written in between hold both.
+    let partial = read_partial(&mut object, rules)?;
+    let kind = read_kind(&mut object)?;
+    let scaling = match kind {
+        "default" => None,
+        "llama3" if rules.llama3 => Some(Llama3::read(&mut object)?),
+        _ => {
+            let known = if rules.llama3 { "default and llama3" } else { "default" };
+            return Err(object.error(
+                "rope_type",
+                format!("is \"{}\", but only {known} is supported for this family", shown(kind)),
+            ));
+        }
+    };
+    object.finish()?;
+    Ok(Stated { theta, partial, scaling })
+}
+
+/// `rope_type`, or its older name `type`; files written in between hold both.
+fn read_kind<'a>(object: &mut Fields<'a>) -> Result<&'a str> {
     let older = object.word_or_none("type")?;
     let kind = object.word_or_none("rope_type")?.or(older);
     let Some(kind) = kind else {
@@ -117,36 +234,7 @@ fn read_object(mut object: Fields, known: Scalings) -> Result<(Option<f64>, Opti
     if older.is_some_and(|older| older != kind) {
         return Err(object.error("type", format!("contradicts `rope_type` {}", shown(kind))));
     }
-    let scaling = match (kind, known) {
-        ("default", _) => None,
-        ("llama3", Scalings::Llama3) => {
-            let scaling = Llama3 {
-                factor: object.positive("factor")?,
-                low: object.positive("low_freq_factor")?,
-                high: object.positive("high_freq_factor")?,
-                original: object.size("original_max_position_embeddings")? as f64,
-            };
-            if scaling.factor < 1.0 {
-                return Err(object.error("factor", "is below 1"));
-            }
-            if scaling.high <= scaling.low {
-                return Err(object.error("high_freq_factor", "is not above `low_freq_factor`"));
-            }
-            Some(scaling)
-        }
-        _ => {
-            let known = match known {
-                Scalings::None => "default",
-                Scalings::Llama3 => "default and llama3",
-            };
-            return Err(object.error(
-                "rope_type",
-                format!("is \"{}\", but only {known} is supported for this family", shown(kind)),
-            ));
-        }
-    };
-    object.finish()?;
-    Ok((theta, scaling))
+    Ok(kind)
 }
 
 #[cfg(test)]
@@ -155,7 +243,7 @@ mod tests {
 
     fn llama31() -> Rope {
         let scaling = Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 8192.0 };
-        Rope { theta: 500_000.0, scaling: Some(scaling) }
+        Rope { scaling: Some(scaling), ..Rope::fixed(500_000.0) }
     }
 
     #[test]
@@ -172,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_plain_table_is_the_powers_of_its_base() {
-        let table = Rope { theta: 10_000.0, scaling: None }.table(8);
+        let table = Rope::fixed(10_000.0).table(8);
         assert_eq!(table.pairs, Pairs::Apart(4));
         assert_eq!(table.freq, [1.0, 0.1, 0.01, 0.001]);
     }

@@ -13,6 +13,12 @@ const CASES: &[&str] = &[
     "mistral_window",
     "qwen25",
     "qwen25_tied_bf16",
+    "glm4",
+    "glm4_bf16",
+    "baichuan2",
+    "gemma4",
+    "gemma4_bf16",
+    "gemma4_text",
 ];
 
 fn references() -> Option<PathBuf> {
@@ -45,10 +51,13 @@ fn references_open_alike_in_both_spellings() {
     for case in CASES {
         let dir = references.join(case);
         let makers = Checkpoint::open(&dir).unwrap_or_else(|error| panic!("{case}: {error}"));
-        let newer = with_config(&dir, "config_hf5.json");
-        let newer = Checkpoint::open(newer.path()).unwrap_or_else(|error| panic!("{case}: {error}"));
-        assert_eq!(makers.spec, newer.spec, "{case}");
-        assert!(makers.ignored().is_empty(), "{case}");
+        if dir.join("config_hf5.json").is_file() {
+            let newer = with_config(&dir, "config_hf5.json");
+            let newer = Checkpoint::open(newer.path()).unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert_eq!(makers.spec, newer.spec, "{case}");
+        }
+        // Only the multimodal files hold towers, and keys and values that nothing reads.
+        assert_eq!(makers.ignored().is_empty(), makers.family != "gemma4", "{case}");
         for layer in 0..makers.spec.layers.len() {
             let down = makers.get(Role::Down, Some(layer)).expect("a matrix");
             assert_eq!(down.rows, makers.spec.hidden, "{case}");

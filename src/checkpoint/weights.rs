@@ -1,5 +1,7 @@
 //! Weights as views into mapped files: no copy is made on loading.
 
+use std::ops::Range;
+
 /// Element type as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dtype {
@@ -14,6 +16,17 @@ impl Dtype {
         match self {
             Dtype::F32 => 4,
             Dtype::F16 | Dtype::Bf16 => 2,
+        }
+    }
+
+    /// Element `index` of `bytes`, if it is there.
+    pub fn value(self, bytes: &[u8], index: usize) -> Option<f32> {
+        let at = index * self.size();
+        match (self, bytes.get(at..at + self.size())?) {
+            (Dtype::F32, &[a, b, c, d]) => Some(f32::from_le_bytes([a, b, c, d])),
+            (Dtype::F16, &[a, b]) => Some(half::f16::from_le_bytes([a, b]).to_f32()),
+            (Dtype::Bf16, &[a, b]) => Some(half::bf16::from_le_bytes([a, b]).to_f32()),
+            _ => None,
         }
     }
 }
@@ -48,6 +61,36 @@ pub enum Role {
     GateBias,
     UpBias,
     DownBias,
+    /// `[H]`, on what attention and MLP add to the stream
+    AttnOutNorm,
+    MlpOutNorm,
+    /// `[head_dim]`, or as wide as the projection
+    QueryNorm,
+    KeyNorm,
+    /// `[V, layers * side]`, layer by layer along a row
+    SideTable,
+    /// `[layers * side, H]`
+    SideContext,
+    /// `[side]`, one for all layers
+    SideContextNorm,
+    /// `[side, H]`, `[H, side]`, `[H]`
+    SideGate,
+    SideOut,
+    SideOutNorm,
+    /// `[1]`
+    OutScale,
+}
+
+impl Role {
+    /// A table of which nothing but rows is ever read, so that it can stay in its file. `tied`: the embedding is also
+    /// the output embedding.
+    pub fn is_only_gathered(self, tied: bool) -> bool {
+        match self {
+            Role::SideTable => true,
+            Role::Embedding => !tied,
+            _ => false,
+        }
+    }
 }
 
 /// One tensor (or a row range of one) in a mapped file. A vector has `rows == 1`.
@@ -58,6 +101,14 @@ pub struct Tensor<'a> {
     pub cols: usize,
     /// `rows * cols` elements, little-endian, not necessarily aligned.
     pub bytes: &'a [u8],
+}
+
+impl<'a> Tensor<'a> {
+    /// Rows `rows` of this matrix, as a matrix of their own.
+    pub fn row_range(self, rows: Range<usize>) -> Tensor<'a> {
+        let row = self.cols * self.dtype.size();
+        Tensor { rows: rows.len(), bytes: &self.bytes[rows.start * row..rows.end * row], ..self }
+    }
 }
 
 /// Where a decoder finds its weights. Loading has already checked that every role a spec needs is there

@@ -1,10 +1,14 @@
 //! `tiltmeter bench`: how fast this machine is, as ratios.
 
-use super::engine::{EngineArgs, ModelArgs};
+use super::engine::{Chosen, DeviceArgs, EngineArgs, Work};
 use super::grouped;
-use crate::bench::{Report, StudyBench, Timing};
+use crate::backend::measure::Measured;
+use crate::bench::{
+    Bound, KernelReport, Report, Shape, ShapeBench, StudyBench, Timing, kernels, shape, shapes,
+};
 use crate::study::Study;
 use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
 use std::process::ExitCode;
 
 /// Measure speed: every figure beside a yardstick from the same run.
@@ -17,13 +21,36 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Study(StudyArgs),
+    Kernels(KernelsArgs),
 }
 
-/// The study's prompts through a checkpoint, with and without sharing, against the machine's f32 peak.
+/// Each kernel at the sizes of the seven families, against the device's own peak.
+#[derive(Debug, clap::Args)]
+struct KernelsArgs {
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Only these families' sizes, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    shapes: Vec<String>,
+    /// Rows of activations: tokens of a pack
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(64..=65_536))]
+    rows: u32,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// The study's prompts through a checkpoint, with and without sharing, against the device's own peak.
 #[derive(Debug, clap::Args)]
 struct StudyArgs {
     #[command(flatten)]
-    model: ModelArgs,
+    what: Weights,
+    /// Revision of a hub id
+    #[arg(long, value_name = "REV", requires = "model")]
+    revision: Option<String>,
+    /// With --shape: only the first N layers
+    #[arg(long, value_name = "N", requires = "shape")]
+    layers: Option<usize>,
     #[command(flatten)]
     engine: EngineArgs,
     /// Study: a folder, or `default`
@@ -47,22 +74,52 @@ struct StudyArgs {
     json: bool,
 }
 
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Weights {
+    /// Checkpoint folder, or a hub id (`org/name`) that is in the local Hugging Face cache
+    #[arg(long, value_name = "DIR|ID")]
+    model: Option<String>,
+    /// Random weights of a family's size, qwen2.5-7b say; nothing is loaded
+    #[arg(long, value_name = "NAME")]
+    shape: Option<String>,
+}
+
 pub fn run(args: Args) -> Result<ExitCode> {
-    let What::Study(args) = args.what;
+    match args.what {
+        What::Study(args) => run_study(args),
+        What::Kernels(args) => run_kernels(args),
+    }
+}
+
+fn run_kernels(args: KernelsArgs) -> Result<ExitCode> {
+    let names = if args.shapes.is_empty() { shapes() } else { args.shapes };
+    let shapes = names.iter().map(|name| shape(name, None)).collect::<Result<Vec<Shape>, _>>()?;
+    let report = args.device.run(true, Kernels { shapes: &shapes, rows: args.rows as usize })?;
+    match args.json {
+        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        false => print!("{}", kernel_table(&report)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All kernels on the device that was chosen.
+struct Kernels<'a> {
+    shapes: &'a [Shape],
+    rows: usize,
+}
+
+impl Work for Kernels<'_> {
+    type Output = KernelReport;
+
+    fn run<B: Measured>(self, backend: &B, _: &Chosen) -> Result<KernelReport> {
+        Ok(kernels(backend, self.shapes, self.rows)?)
+    }
+}
+
+fn run_study(args: StudyArgs) -> Result<ExitCode> {
     let study = Study::open(&args.study)?;
-    let dir = args.model.resolve()?;
-    let bench = StudyBench {
-        study: &study,
-        checkpoint: &dir.to_string_lossy(),
-        stage: &args.stage,
-        language: &args.language,
-        condition: &args.condition,
-        prompts: args.prompts,
-        repeat: args.repeat,
-        options: args.engine.options(),
-        no_sharing: !args.engine.no_sharing,
-    };
-    let report = bench.run(&args.engine.backend()?)?;
+    let report = args.engine.device.run(true, Measuring { args: &args, study: &study })?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -71,10 +128,73 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The measurement on the device that was chosen.
+struct Measuring<'a> {
+    args: &'a StudyArgs,
+    study: &'a Study,
+}
+
+impl Work for Measuring<'_> {
+    type Output = Report;
+
+    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Report> {
+        let args = self.args;
+        let prompts = StudyBench {
+            study: self.study,
+            stage: &args.stage,
+            language: &args.language,
+            condition: &args.condition,
+            prompts: args.prompts,
+            repeat: args.repeat,
+            pack: args.engine.pack(chosen),
+            no_sharing: args.engine.sharing(),
+        };
+        match (&args.what.model, &args.what.shape) {
+            (Some(model), _) => {
+                let dir = crate::checkpoint::hub::resolve(model, args.revision.as_deref())?.dir;
+                Ok(prompts.run(backend, &dir.to_string_lossy())?)
+            }
+            (None, name) => {
+                let shape = shape(name.as_deref().unwrap_or_default(), args.layers)?;
+                Ok(ShapeBench { prompts, shape }.run(backend)?)
+            }
+        }
+    }
+}
+
+fn kernel_table(r: &KernelReport) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["kernel", "size", "first of", "ms", "rate", "of peak"]);
+    for column in 3..6 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for k in &r.kernels {
+        let unit = match k.unit {
+            Bound::Arithmetic => "GFLOP/s",
+            Bound::Memory => "GB/s",
+        };
+        table.add_row([
+            k.kernel.to_owned(),
+            k.size.clone(),
+            k.shape.clone(),
+            format!("{:.3}", 1e3 * k.seconds),
+            format!("{:.1} {unit}", k.rate),
+            format!("{:.0} %", 100.0 * k.share_of_peak),
+        ]);
+    }
+    format!(
+        "device  {}\npeak    {:.1} GFLOP/s, {}; {:.1} GB/s read and written by a copy\n{table}\n",
+        r.device, r.peak_gflop_per_second, r.peak_is, r.peak_gb_per_second
+    )
+}
+
 fn table(r: &Report) -> String {
     let mut text = format!(
         "device       {}\ncheckpoint   {} ({:.1} M parameters, {})\nprompts      {} ({} tokens, {} in the prefix tree), packs of {}\n\
-         peak         {:.1} GFLOP/s, one f32 product of 2048^3 in this run\nload         {:.2} s, weights hashed and checked\n",
+         peak         {:.1} GFLOP/s, {}\nload         {:.2} s\n",
         r.device,
         r.checkpoint,
         r.parameters as f64 / 1e6,
@@ -84,6 +204,7 @@ fn table(r: &Report) -> String {
         grouped(r.tree_tokens),
         r.pack_tokens,
         r.peak_gflop_per_second,
+        r.peak_is,
         r.load_seconds,
     );
     text += &line("sharing", &r.sharing);
@@ -93,6 +214,9 @@ fn table(r: &Report) -> String {
     }
     if let Some(mb) = r.peak_memory_mb {
         text += &format!("memory       {mb:.0} MB at most, mapped weights included\n");
+    }
+    if let Some(mb) = r.peak_device_memory_mb {
+        text += &format!("on device    {mb:.0} MB at most\n");
     }
     text
 }

@@ -1,12 +1,13 @@
 //! `tiltmeter demo`: the whole way on two tiny checkpoints whose preference is known.
 
-use super::engine::EngineArgs;
+use super::engine::{Chosen, EngineArgs, Work};
 use super::progress::Progress;
 use super::report::Page;
+use crate::backend::measure::Measured;
 use crate::demo::{Comparison, Planted, unpack};
 use crate::store::{Roster, RunStore};
 use crate::study::Study;
-use crate::sweep::{FromFiles, Request, run_identity, sweep};
+use crate::sweep::{FromFiles, Outcome, Request, run_identity, sweep};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,13 +35,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let study = Study::open("default")?;
     let roster = Roster::load(&dir.join("roster.toml"))?;
     let mut request = Request::new(&roster, &study);
-    request.options = args.engine.options();
-    let backend = args.engine.backend()?;
-    let loader = FromFiles { backend: &backend, arithmetic: "cpu f32".to_owned(), plan_only: false };
+    request.sharing = args.engine.sharing();
     let run = dir.join("run");
-    let mut store = RunStore::open_or_create(&run, &run_identity(&study))?;
-    let outcome = sweep(&request, &mut store, &loader, &mut Progress::new(false, false))?;
-    drop(store);
+    let outcome = args.engine.device.run(false, Scored { args: &args, request: &request, run: &run })?;
     if outcome.failed > 0 {
         bail!("the demo's own checkpoints could not be scored");
     }
@@ -66,4 +63,26 @@ pub fn run(args: Args) -> Result<ExitCode> {
         start.elapsed().as_secs_f64()
     );
     Ok(if comparison.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The sweep over both checkpoints on the device that was chosen.
+struct Scored<'a> {
+    args: &'a Args,
+    request: &'a Request<'a>,
+    run: &'a Path,
+}
+
+impl Work for Scored<'_> {
+    type Output = Outcome;
+
+    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Outcome> {
+        let loader = FromFiles {
+            backend,
+            arithmetic: chosen.arithmetic.clone(),
+            pack: self.args.engine.pack(chosen),
+            plan_only: false,
+        };
+        let mut store = RunStore::open_or_create(self.run, &run_identity(self.request.study))?;
+        Ok(sweep(self.request, &mut store, &loader, &mut Progress::new(false, false))?)
+    }
 }

@@ -1,8 +1,12 @@
-//! Arguments that every command with a forward pass shares.
+//! Arguments that every command with a forward pass shares, and the one place where the backend is chosen.
 
+use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
-use crate::scoring::ScoreOptions;
-use anyhow::Result;
+use crate::backend::measure::Measured;
+use crate::backend::wgpu::adapter::{self, Candidate, DeviceKind};
+use crate::backend::wgpu::{Precision, Wgpu, WgpuOptions, faults};
+use crate::scoring::{PackSize, Room};
+use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
 /// Which checkpoint.
@@ -25,33 +29,157 @@ impl ModelArgs {
 /// Who computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum BackendName {
-    /// The best that this machine has
+    /// The best real GPU; the processor where there is none
     Auto,
+    /// The processor
     Cpu,
+    /// A GPU through Vulkan, Metal or DX12
+    Wgpu,
 }
 
-/// How to compute. None of it changes a result's bits on one device.
+/// Arithmetic of the matrix products on a GPU; all else is f32 in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PrecisionName {
+    /// f32 products, whatever type the weights are stored in
+    F32,
+    /// f16 products with f32 sums where the device has matrix units that fit, else as f32
+    Fast,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Precision {
+        match name {
+            PrecisionName::F32 => Precision::F32,
+            PrecisionName::Fast => Precision::Fast,
+        }
+    }
+}
+
+/// Which device computes, and with what arithmetic.
 #[derive(Debug, Clone, clap::Args)]
-pub struct EngineArgs {
+pub struct DeviceArgs {
     /// Device to compute on
     #[arg(long, value_enum, default_value_t = BackendName::Auto)]
     pub backend: BackendName,
-    /// Tokens computed together at most
-    #[arg(long, value_name = "T", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
-    pub pack_tokens: u32,
+    /// GPU by its index or a part of its name, as `tiltmeter doctor` lists them
+    #[arg(long, value_name = "NAME|INDEX")]
+    pub adapter: Option<String>,
+    /// Arithmetic of the matrix products on a GPU
+    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
+    pub precision: PrecisionName,
+}
+
+/// How to compute. None of it but the device changes a result's bits.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EngineArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Tokens computed together at most; `auto` is 2048 on the processor and what fits on a GPU
+    #[arg(long, value_name = "T", default_value = "auto", value_parser = pack_tokens)]
+    pub pack_tokens: PackTokens,
     /// Compute every prompt alone, for comparison
     #[arg(long)]
     pub no_sharing: bool,
 }
 
-impl EngineArgs {
-    pub fn backend(&self) -> Result<Cpu> {
-        match self.backend {
-            BackendName::Auto | BackendName::Cpu => Ok(Cpu),
+/// `auto`, or a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackTokens(pub Option<usize>);
+
+fn pack_tokens(text: &str) -> Result<PackTokens, String> {
+    if text == "auto" {
+        return Ok(PackTokens(None));
+    }
+    match text.parse() {
+        Ok(tokens @ 1..=1_048_576) => Ok(PackTokens(Some(tokens))),
+        _ => Err("expected `auto` or a number from 1 to 1048576".to_owned()),
+    }
+}
+
+/// The device that was chosen, as a run records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// What must stay the same for all scores of one checkpoint in a run: figures of two devices or of two arithmetics
+    /// differ in their last digits. The driver's version may change; it is recorded with each session.
+    pub arithmetic: String,
+    pub room: Option<Room>,
+}
+
+/// What a command does on whichever device is chosen.
+pub trait Work {
+    type Output;
+
+    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Self::Output>;
+}
+
+impl DeviceArgs {
+    /// Does `work` on the device that the arguments mean, and says on standard error which one that is.
+    pub fn run<W: Work>(&self, quiet: bool, work: W) -> Result<W::Output> {
+        let say = |device: &str| {
+            if !quiet {
+                eprintln!("device: {device}");
+            }
+        };
+        match self.candidate()? {
+            None => {
+                say(&Cpu.describe());
+                work.run(&Cpu, &Chosen { arithmetic: "cpu f32".to_owned(), room: None })
+            }
+            Some(candidate) => {
+                if candidate.facts.kind == DeviceKind::Software && !quiet {
+                    eprintln!("note: {} is no GPU; `--backend cpu` is faster", candidate.facts.name);
+                }
+                let (wgpu, chosen) = open(&candidate, self.precision.into())?;
+                say(&wgpu.describe());
+                if let Some(note) = wgpu.note().filter(|_| !quiet) {
+                    eprintln!("note: {note}");
+                }
+                work.run(&wgpu, &chosen)
+            }
         }
     }
 
-    pub fn options(&self) -> ScoreOptions {
-        ScoreOptions { pack_tokens: self.pack_tokens as usize, sharing: !self.no_sharing, top: 0 }
+    /// The GPU to compute on; `None` for the processor.
+    fn candidate(&self) -> Result<Option<Candidate>> {
+        let named = self.adapter.as_deref();
+        match self.backend {
+            BackendName::Cpu if named.is_some() => bail!("--adapter names a GPU, but --backend is cpu"),
+            BackendName::Cpu => Ok(None),
+            BackendName::Auto if named.is_none() => Ok(adapter::best_real(adapter::list())),
+            BackendName::Auto => Ok(Some(adapter::choose(adapter::list(), named)?)),
+            BackendName::Wgpu => {
+                let usual = std::env::var(adapter::VARIABLE).ok();
+                Ok(Some(adapter::choose(adapter::list(), named.or(usual.as_deref()))?))
+            }
+        }
+    }
+}
+
+/// Opens `candidate`, with the fault that a test may have asked for.
+pub fn open(candidate: &Candidate, precision: Precision) -> Result<(Wgpu, Chosen)> {
+    let mut options = WgpuOptions { precision, ..WgpuOptions::default() };
+    faults::from_env(&mut options).map_err(anyhow::Error::msg)?;
+    let facts = &candidate.facts;
+    let wgpu =
+        Wgpu::open(&candidate.adapter, &options).with_context(|| format!("cannot use {}", facts.title()))?;
+    let chosen = Chosen {
+        arithmetic: format!("{}, {} ({})", wgpu.arithmetic(), facts.name, facts.api),
+        room: Some(Room {
+            free_bytes: facts.capacity.map(|c| c.free),
+            binding_bytes: wgpu.device().binding_limit(),
+            most_tokens: if facts.kind == DeviceKind::Software { 1024 } else { 8192 },
+        }),
+    };
+    Ok((wgpu, chosen))
+}
+
+impl EngineArgs {
+    pub fn sharing(&self) -> bool {
+        !self.no_sharing
+    }
+
+    /// How large packs are on `chosen`.
+    pub fn pack(&self, chosen: &Chosen) -> PackSize {
+        PackSize { asked: self.pack_tokens.0, room: chosen.room }
     }
 }

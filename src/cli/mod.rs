@@ -3,6 +3,7 @@
 pub(crate) mod analyze;
 mod bench;
 mod demo;
+mod doctor;
 mod engine;
 mod export;
 mod inspect;
@@ -36,6 +37,7 @@ enum Command {
     Analyze(analyze::Args),
     Report(report::Args),
     Bench(bench::Args),
+    Doctor(doctor::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(args),
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Doctor(args) => doctor::run(args),
     };
     match result {
         Ok(code) => code,

@@ -80,11 +80,13 @@ impl Watch for Progress {
         };
         let saved = plan.naive_tokens as f64 / plan.tree_tokens.max(1) as f64;
         self.say(&format!(
-            "{}: {} prompts{before}; {} tokens, {} in the prefix tree ({saved:.2} times fewer)",
+            "{}: {} prompts{before}; {} tokens, {} in the prefix tree ({saved:.2} times fewer), {:.1} % of the layers' work \
+             skipped",
             self.title,
             grouped(left),
             grouped(plan.naive_tokens),
             grouped(plan.tree_tokens),
+            100.0 * plan.skipped,
         ));
         if !self.dry && std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(

@@ -1,11 +1,13 @@
 //! `tiltmeter score`: any prompts, any choices, as JSON lines.
 
-use crate::backend::cpu::Cpu;
+use super::engine::{Chosen, EngineArgs, ModelArgs, Work};
+use crate::backend::Backend;
+use crate::backend::measure::Measured;
 use crate::checkpoint::Checkpoint;
 use crate::decoder::Decoder;
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
-use crate::scoring::{ChoiceScore, Engine, Plan, ScoreOptions, Tally};
+use crate::scoring::{self, ChoiceScore, Engine, Plan, ScoreOptions, Tally};
 use crate::store::{StoreError, file::replace};
 use crate::tokens::{ChatTemplate, PromptTokenizer};
 use anyhow::{Context, Result};
@@ -21,9 +23,9 @@ use std::time::Instant;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    model: super::engine::ModelArgs,
+    model: ModelArgs,
     #[command(flatten)]
-    engine: super::engine::EngineArgs,
+    engine: EngineArgs,
     /// Items, one JSON object a line; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
@@ -50,17 +52,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
     };
     let items = read_items(&reader, &args.input)?;
     checkpoint.check_finite()?;
-    let backend = args.engine.backend()?;
-    let engine = Engine::new(Decoder::new(&backend, &checkpoint.spec, &checkpoint)?);
-    let load_seconds = start.elapsed().as_secs_f64();
-
-    let options = ScoreOptions { top: args.top, ..args.engine.options() };
-    let (scores, tally) = score_all(&engine, &items, &options)?;
+    let read_seconds = start.elapsed().as_secs_f64();
+    let scoring = Scoring { args: &args, checkpoint: &checkpoint, items: &items };
+    let Scored { scores, tally, skipped, load_seconds } = args.engine.device.run(false, scoring)?;
     let lines = items.ids.iter().zip(&items.items).zip(&scores).map(|((id, item), score)| {
         ScoreLine::new(id, item, &items.choice_sets[item.choices], score, tokenizer.as_ref().ok())
     });
     write_lines(&args.output, lines)?;
-    eprintln!("{}", summary(&tally, load_seconds));
+    eprintln!("{}", summary(&tally, skipped, read_seconds + load_seconds));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -72,15 +71,50 @@ fn read_items(reader: &Reader<'_>, input: &Path) -> Result<Items> {
     Ok(reader.read(BufReader::new(file), &input.display().to_string())?)
 }
 
+/// All items on the device that was chosen.
+struct Scoring<'a> {
+    args: &'a Args,
+    checkpoint: &'a Checkpoint,
+    items: &'a Items,
+}
+
+struct Scored {
+    /// In the order of the items.
+    scores: Vec<ChoiceScore>,
+    tally: Tally,
+    /// Share of the layers' work that nothing needed.
+    skipped: f64,
+    /// Seconds spent on bringing the weights to the device.
+    load_seconds: f64,
+}
+
+impl Work for Scoring<'_> {
+    type Output = Scored;
+
+    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Scored> {
+        let (spec, sharing) = (&self.checkpoint.spec, self.args.engine.sharing());
+        let plan = Plan::new(&self.items.items, sharing);
+        let pack_tokens =
+            self.args.engine.pack(chosen).tokens(spec, self.checkpoint.device_bytes(), &plan)?;
+        let start = Instant::now();
+        let engine = Engine::new(Decoder::new(backend, spec, self.checkpoint)?);
+        let load_seconds = start.elapsed().as_secs_f64();
+        let options = ScoreOptions { pack_tokens, sharing, top: self.args.top };
+        let skipped = scoring::Work::of(&plan, spec).skipped();
+        let (scores, tally) = score_all(&engine, &plan, self.items, &options)?;
+        Ok(Scored { scores, tally, skipped, load_seconds })
+    }
+}
+
 /// Scores in the order of the items.
-fn score_all(
-    engine: &Engine<'_, Cpu>,
+fn score_all<B: Backend>(
+    engine: &Engine<'_, B>,
+    plan: &Plan<'_>,
     items: &Items,
     options: &ScoreOptions,
 ) -> Result<(Vec<ChoiceScore>, Tally)> {
-    let plan = Plan::new(&items.items, options.sharing);
     let mut scores: Vec<Option<ChoiceScore>> = vec![None; items.items.len()];
-    let tally = engine.score(&plan, &items.choice_sets, options, |batch, _| {
+    let tally = engine.score(plan, &items.choice_sets, options, |batch, _| {
         for (item, score) in batch {
             scores[*item] = Some(score.clone());
         }
@@ -108,12 +142,14 @@ fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) 
 }
 
 /// The last line on standard error.
-fn summary(tally: &Tally, load_seconds: f64) -> String {
+fn summary(tally: &Tally, skipped: f64, load_seconds: f64) -> String {
     format!(
-        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load)",
+        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load), {:.1} % of the layers' \
+         work skipped",
         super::grouped(tally.prompts),
         super::grouped(tally.computed_tokens),
         super::grouped(tally.naive_tokens),
         tally.compute_seconds,
+        100.0 * skipped,
     )
 }

@@ -1,15 +1,18 @@
 //! `tiltmeter sweep`: score every checkpoint of a roster on a study.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::engine::EngineArgs;
+use super::engine::{Chosen, EngineArgs, Work};
 use super::progress::Progress;
+use crate::backend::cpu::Cpu;
+use crate::backend::measure::Measured;
+use crate::scoring::PackSize;
 use crate::store::{Roster, RunStore};
 use crate::study::Study;
-use crate::sweep::{FromFiles, Request, dry_run, run_identity, sweep};
+use crate::sweep::{FromFiles, Outcome, Request, dry_run, run_identity, sweep};
 
 /// Score every checkpoint of a roster on a study; killed and started again, it goes on where it was.
 #[derive(Debug, clap::Args)]
@@ -55,21 +58,47 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let roster = Roster::open(&args.roster)?;
     let study = Study::open(&args.study)?;
     let request = request(&args, &roster, &study);
-    let backend = args.engine.backend()?;
-    let loader = FromFiles { backend: &backend, arithmetic: "cpu f32".to_owned(), plan_only: args.dry_run };
-    let mut watch = Progress::new(args.quiet, args.dry_run);
     let outcome = match &args.run {
         Some(dir) if !args.dry_run => {
             request.check()?;
-            let mut store = RunStore::open_or_create(dir, &run_identity(&study))?;
-            sweep(&request, &mut store, &loader, &mut watch)?
+            args.engine.device.run(args.quiet, Sweep { args: &args, request: &request, dir })?
         }
-        _ => dry_run(&request, &loader, &mut watch)?,
+        _ => {
+            let loader = FromFiles {
+                backend: &Cpu,
+                arithmetic: String::new(),
+                pack: PackSize::default(),
+                plan_only: true,
+            };
+            dry_run(&request, &loader, &mut Progress::new(args.quiet, true))?
+        }
     };
     if outcome.failed > 0 {
         anyhow::bail!("{} of {} checkpoints failed", outcome.failed, outcome.failed + outcome.done);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The sweep on the device that was chosen.
+struct Sweep<'a> {
+    args: &'a Args,
+    request: &'a Request<'a>,
+    dir: &'a Path,
+}
+
+impl Work for Sweep<'_> {
+    type Output = Outcome;
+
+    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Outcome> {
+        let loader = FromFiles {
+            backend,
+            arithmetic: chosen.arithmetic.clone(),
+            pack: self.args.engine.pack(chosen),
+            plan_only: false,
+        };
+        let mut store = RunStore::open_or_create(self.dir, &run_identity(self.request.study))?;
+        Ok(sweep(self.request, &mut store, &loader, &mut Progress::new(self.args.quiet, false))?)
+    }
 }
 
 fn request<'a>(args: &Args, roster: &'a Roster, study: &'a Study) -> Request<'a> {
@@ -85,7 +114,7 @@ fn request<'a>(args: &Args, roster: &'a Roster, study: &'a Study) -> Request<'a>
     request.countries = args.countries.clone();
     request.scenarios = args.scenarios.clone();
     request.limit = args.limit.map(|n| n as usize);
-    request.options = args.engine.options();
+    request.sharing = args.engine.sharing();
     request
 }
 

@@ -1,12 +1,21 @@
 //! The one forward pass, driven by a `DecoderSpec` and written once for every backend.
 //!
-//! A layer computes a token's output only if something downstream reads it: in the last layer every token makes its keys
-//! and values, but only prompts' last tokens go on.
+//! A layer computes a token's output only if something downstream reads it: up to the last layer that makes keys and
+//! values every token goes whole, there every token still makes those two, and only prompts' last tokens go on.
 
-use crate::backend::{Backend, BackendError, GatedMlp, Projection};
-use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
+mod layer;
+mod load;
+mod observe;
+
+pub use observe::Stage;
+
+use crate::backend::{Backend, BackendError, HeadUse};
+use crate::checkpoint::spec::DecoderSpec;
 use crate::checkpoint::weights::{Role, Weights};
 use crate::prefix::{Pack, PrefixTree};
+use layer::RowSet;
+use load::{Layer, Loader, Side};
+use observe::Observer;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DecoderError {
@@ -25,45 +34,20 @@ pub struct Decoder<'w, B: Backend> {
     backend: &'w B,
     spec: &'w DecoderSpec,
     embedding: B::Matrix<'w>,
+    side: Option<Side<B::Matrix<'w>>>,
     layers: Vec<Layer<B::Matrix<'w>>>,
+    /// Per layer: the layers whose keys and values it is the last to read.
+    released: Vec<Vec<usize>>,
     final_norm: B::Matrix<'w>,
     /// `None` when tied: the embedding serves.
     head: Option<B::Matrix<'w>>,
+    head_scale: Option<B::Rows>,
 }
 
-/// A weight and its bias.
-struct Linear<M> {
-    weight: M,
-    bias: Option<M>,
-}
-
-impl<M> Linear<M> {
-    fn on(&self) -> Projection<'_, M> {
-        Projection { weight: &self.weight, bias: self.bias.as_ref() }
-    }
-}
-
-struct Layer<M> {
-    attn_in_norm: M,
-    query: Linear<M>,
-    key: Linear<M>,
-    value: Linear<M>,
-    attn_out: Linear<M>,
-    mlp_in_norm: M,
-    gate: Linear<M>,
-    up: Linear<M>,
-    down: Linear<M>,
-}
-
-/// Keys and values carried from pack to pack.
-pub struct PathState<B: Backend>(B::Kv);
-
-/// What a pass hands to an observer, in the order of computation; for traces and tests.
-pub enum Stage {
-    Embed,
-    /// Residual stream after a layer. In the last layer only the rows of prompt ends exist.
-    Layer(usize),
-    FinalNorm,
+/// What goes from pack to pack.
+pub struct PathState<B: Backend> {
+    kv: B::Kv,
+    watch: B::Watch,
 }
 
 impl<'w, B: Backend> Decoder<'w, B> {
@@ -72,36 +56,17 @@ impl<'w, B: Backend> Decoder<'w, B> {
         spec: &'w DecoderSpec,
         weights: &'w dyn Weights,
     ) -> Result<Self, DecoderError> {
-        let need = |role, layer| {
-            let tensor = weights.get(role, layer).ok_or(DecoderError::MissingWeight { role, layer })?;
-            Ok::<_, DecoderError>(backend.upload(tensor)?)
-        };
-        let linear = |weight, bias, has_bias: bool, layer| {
-            let bias = if has_bias { Some(need(bias, layer)?) } else { None };
-            Ok::<_, DecoderError>(Linear { weight: need(weight, layer)?, bias })
-        };
-        let mut layers = Vec::with_capacity(spec.layers.len());
-        for (i, l) in spec.layers.iter().enumerate() {
-            let at = Some(i);
-            layers.push(Layer {
-                attn_in_norm: need(Role::AttnInNorm, at)?,
-                query: linear(Role::Query, Role::QueryBias, l.qkv_bias, at)?,
-                key: linear(Role::Key, Role::KeyBias, l.qkv_bias, at)?,
-                value: linear(Role::Value, Role::ValueBias, l.qkv_bias, at)?,
-                attn_out: linear(Role::AttnOut, Role::AttnOutBias, l.out_bias, at)?,
-                mlp_in_norm: need(Role::MlpInNorm, at)?,
-                gate: linear(Role::Gate, Role::GateBias, l.mlp.bias, at)?,
-                up: linear(Role::Up, Role::UpBias, l.mlp.bias, at)?,
-                down: linear(Role::Down, Role::DownBias, l.mlp.bias, at)?,
-            });
-        }
+        let loader = Loader { backend, spec, weights };
         Ok(Decoder {
             backend,
             spec,
-            embedding: need(Role::Embedding, None)?,
-            layers,
-            final_norm: need(Role::FinalNorm, None)?,
-            head: if spec.head.tied { None } else { Some(need(Role::OutputEmbedding, None)?) },
+            embedding: loader.embedding()?,
+            side: loader.side()?,
+            layers: (0..spec.layers.len()).map(|i| loader.layer(i)).collect::<Result<_, _>>()?,
+            released: released(spec),
+            final_norm: loader.matrix(Role::FinalNorm, None)?,
+            head: loader.head()?,
+            head_scale: loader.head_scale()?,
         })
     }
 
@@ -113,87 +78,127 @@ impl<'w, B: Backend> Decoder<'w, B> {
         self.backend
     }
 
-    /// The output embedding, `[V, H]`.
-    pub fn head(&self) -> &B::Matrix<'w> {
-        self.head.as_ref().unwrap_or(&self.embedding)
+    /// The output embedding, `[V, H]`, and what is done to its logits.
+    pub fn head(&self) -> HeadUse<'_, B::Matrix<'w>, B::Rows> {
+        HeadUse {
+            table: self.head.as_ref().unwrap_or(&self.embedding),
+            row_scale: self.head_scale.as_ref(),
+            cap: self.spec.head.cap,
+        }
     }
 
     /// Fresh state for the packs of one tree, to be run in order.
     pub fn path_state(&self, tree: &PrefixTree, pack_tokens: usize) -> Result<PathState<B>, DecoderError> {
         let path = tree.depth.iter().max().map_or(0, |d| *d as usize + 1);
-        Ok(PathState(self.backend.new_kv(&self.spec.layers, pack_tokens.min(tree.len()), path)?))
+        Ok(PathState {
+            kv: self.backend.new_kv(&self.spec.layers, pack_tokens.min(tree.len()), path)?,
+            watch: self.backend.new_watch()?,
+        })
     }
 
     /// Final-normed hidden rows of the prompts' last tokens in `pack`, in the order of `pack.ends`: `[ends, H]`.
+    ///
+    /// # Errors
+    /// Whatever the device says, and any value that is not finite, by the layer where it first appeared.
     pub fn forward(
+        &self,
+        tree: &PrefixTree,
+        pack: &Pack,
+        state: &mut PathState<B>,
+    ) -> Result<B::Rows, DecoderError> {
+        self.pass(tree, pack, state, Observer(None))
+    }
+
+    /// [`Decoder::forward`], with the same bits, that shows `observe` what happens on the way.
+    pub fn trace(
         &self,
         tree: &PrefixTree,
         pack: &Pack,
         state: &mut PathState<B>,
         observe: &mut dyn FnMut(Stage, &B::Rows) -> Result<(), DecoderError>,
     ) -> Result<B::Rows, DecoderError> {
-        let backend = self.backend;
+        self.pass(tree, pack, state, Observer(Some(observe)))
+    }
+
+    fn pass(
+        &self,
+        tree: &PrefixTree,
+        pack: &Pack,
+        state: &mut PathState<B>,
+        mut observer: Observer<'_, B::Rows>,
+    ) -> Result<B::Rows, DecoderError> {
+        let (backend, spec) = (self.backend, self.spec);
+        let PathState { kv, watch } = state;
+        let tokens = &tree.tokens[pack.places.clone()];
         let positions = &tree.depth[pack.places.clone()];
         let end_rows: Vec<usize> = pack.ends.iter().map(|&(_, row)| row).collect();
-        let end_positions: Vec<u32> = end_rows.iter().map(|&row| positions[row]).collect();
+        let pick = |values: &[u32]| end_rows.iter().map(|&row| values[row]).collect::<Vec<_>>();
         let end_runs = pack.end_runs();
-        let turns = |at: &[u32]| {
-            self.spec.rotaries.iter().map(|r| backend.turns(r, at)).collect::<Result<Vec<_>, _>>()
+
+        let mut x = backend.embed(&self.embedding, 0..spec.hidden, tokens, spec.embed_scale)?;
+        observer.see(Stage::Embed, &x)?;
+        let need = spec.last_kv_maker();
+        let all = RowSet {
+            turns: self.turns(positions)?,
+            runs: &pack.runs,
+            side: self.side_rows(0..need, tokens, &x)?,
+            first_side: 0,
         };
-        let (all_turns, end_turns) = (turns(positions)?, turns(&end_positions)?);
+        let ends = RowSet {
+            turns: self.turns(&pick(positions))?,
+            runs: &end_runs,
+            side: match &self.side {
+                Some(_) => {
+                    let x = backend.gather_rows(&x, &end_rows)?;
+                    self.side_rows(need..self.layers.len(), &pick(tokens), &x)?
+                }
+                None => None,
+            },
+            first_side: need,
+        };
 
-        let mut x =
-            backend.embed(&self.embedding, &tree.tokens[pack.places.clone()], self.spec.embed_scale)?;
-        observe(Stage::Embed, &x)?;
-        for (i, (layer, spec)) in self.layers.iter().zip(&self.spec.layers).enumerate() {
-            let last = i + 1 == self.layers.len();
-            let h = backend.norm(&x, &layer.attn_in_norm, self.spec.eps)?;
-            let mut k = backend.linear(&h, &layer.key.on())?;
-            let v = backend.linear(&h, &layer.value.on())?;
-            backend.rope(&mut k, spec.head_dim, &all_turns[spec.rotary])?;
-            backend.write_kv(&mut state.0, i, pack.path, k, v)?;
-            if last {
+        for i in 0..self.layers.len() {
+            let mut h = self.norm(&x, self.layers[i].attn_in_norm.as_ref())?;
+            self.write_kv(i, h.as_ref().unwrap_or(&x), &all.turns, pack.path, kv)?;
+            if i == need {
                 // Nothing reads the other tokens' outputs any more.
-                let h = backend.gather_rows(&h, &end_rows)?;
+                h = h.map(|h| backend.gather_rows(&h, &end_rows)).transpose()?;
                 x = backend.gather_rows(&x, &end_rows)?;
-                self.finish_layer(layer, spec, &h, &end_turns, &end_runs, state, &mut x)?;
-            } else {
-                self.finish_layer(layer, spec, &h, &all_turns, &pack.runs, state, &mut x)?;
             }
-            backend.carry(&mut state.0, i, &pack.carry)?;
-            if backend.first_non_finite(&x)?.is_some() {
-                return Err(DecoderError::NotFinite { place: format!("layer {i}") });
+            if i < need || !end_rows.is_empty() {
+                let rows = if i < need { &all } else { &ends };
+                self.finish_layer(i, h.as_ref(), rows, kv, &mut x, &mut observer)?;
+                backend.watch(watch, &x, i)?;
+                observer.see(Stage::Layer(i), &x)?;
             }
-            observe(Stage::Layer(i), &x)?;
+            for &maker in &self.released[i] {
+                backend.carry(kv, maker, &pack.carry)?;
+            }
         }
-        let x = backend.norm(&x, &self.final_norm, self.spec.eps)?;
-        if backend.first_non_finite(&x)?.is_some() {
-            return Err(DecoderError::NotFinite { place: "the final norm".into() });
+        let x = backend.norm(&x, Some(&self.final_norm), spec.hidden, spec.eps)?;
+        backend.watch(watch, &x, self.layers.len())?;
+        observer.see(Stage::FinalNorm, &x)?;
+        match backend.noticed(watch)? {
+            None => Ok(x),
+            Some(i) if i < self.layers.len() => Err(DecoderError::NotFinite { place: format!("layer {i}") }),
+            Some(_) => Err(DecoderError::NotFinite { place: "the final norm".into() }),
         }
-        observe(Stage::FinalNorm, &x)?;
-        Ok(x)
     }
 
-    /// Queries, attention and MLP for the rows of `x` (normed: `h`); keys and values are already written.
-    #[allow(clippy::too_many_arguments)]
-    fn finish_layer(
-        &self,
-        layer: &Layer<B::Matrix<'w>>,
-        spec: &LayerSpec,
-        h: &B::Rows,
-        turns: &[B::Turns],
-        runs: &[crate::prefix::QueryRun],
-        state: &PathState<B>,
-        x: &mut B::Rows,
-    ) -> Result<(), DecoderError> {
-        let backend = self.backend;
-        let mut q = backend.linear(h, &layer.query.on())?;
-        backend.rope(&mut q, spec.head_dim, &turns[spec.rotary])?;
-        let attended = backend.tree_attention(&q, &state.0, runs, spec)?;
-        backend.linear_add(&attended, &layer.attn_out.on(), x)?;
-        let h = backend.norm(x, &layer.mlp_in_norm, self.spec.eps)?;
-        let mlp =
-            GatedMlp { gate: layer.gate.on(), up: layer.up.on(), down: layer.down.on(), act: spec.mlp.act };
-        Ok(backend.gated_mlp(&h, &mlp, x)?)
+    fn turns(&self, positions: &[u32]) -> Result<Vec<B::Turns>, DecoderError> {
+        Ok(self.spec.rotaries.iter().map(|r| self.backend.turns(r, positions)).collect::<Result<_, _>>()?)
     }
+}
+
+/// Per layer, the makers of keys and values that no later layer reads.
+fn released(spec: &DecoderSpec) -> Vec<Vec<usize>> {
+    let mut released = vec![Vec::new(); spec.layers.len()];
+    let mut seen = vec![false; spec.layers.len()];
+    for reader in (0..spec.layers.len()).rev() {
+        let maker = spec.kv_layer(reader);
+        if !std::mem::replace(&mut seen[maker], true) {
+            released[reader].push(maker);
+        }
+    }
+    released
 }

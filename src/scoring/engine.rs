@@ -79,6 +79,11 @@ impl Plan<'_> {
         self.tree.branches.len()
     }
 
+    /// Tokens of the longest prompt.
+    pub fn longest(&self) -> usize {
+        self.tree.depth.iter().max().map_or(0, |depth| *depth as usize + 1)
+    }
+
     /// Sum over all tokens of the keys that each sees (no window).
     pub(super) fn keys_seen(&self) -> f64 {
         self.tree.depth.iter().map(|&d| f64::from(d) + 1.0).sum()
@@ -132,7 +137,7 @@ impl<'w, B: Backend> Engine<'w, B> {
         let start = Instant::now();
         let mut state = self.decoder.path_state(tree, options.pack_tokens)?;
         for pack in tree.packs(options.pack_tokens) {
-            let hidden = self.decoder.forward(tree, &pack, &mut state, &mut |_, _| Ok(()))?;
+            let hidden = self.decoder.forward(tree, &pack, &mut state)?;
             // (row of `hidden`, item): one row may answer several items.
             let ends: Vec<(usize, usize)> = pack
                 .ends
@@ -162,8 +167,8 @@ impl<'w, B: Backend> Engine<'w, B> {
         options: &ScoreOptions,
     ) -> Result<Vec<(usize, ChoiceScore)>, DecoderError> {
         let (backend, head) = (self.decoder.backend(), self.decoder.head());
-        let sums = backend.log_sum_exp(hidden, head)?;
-        let top = if options.top > 0 { backend.top_tokens(hidden, head, options.top)? } else { Vec::new() };
+        let sums = backend.log_sum_exp(hidden, &head)?;
+        let top = if options.top > 0 { backend.top_tokens(hidden, &head, options.top)? } else { Vec::new() };
         let mut scores: Vec<(usize, ChoiceScore)> = Vec::with_capacity(ends.len());
         for (set, ids) in flat.iter().enumerate() {
             let asked: Vec<(usize, usize)> =
@@ -172,7 +177,7 @@ impl<'w, B: Backend> Engine<'w, B> {
                 continue;
             }
             let rows: Vec<usize> = asked.iter().map(|&(row, _)| row).collect();
-            let logits = backend.choice_logits(&backend.gather_rows(hidden, &rows)?, head, ids)?;
+            let logits = backend.choice_logits(&backend.gather_rows(hidden, &rows)?, &head, ids)?;
             for ((row, item), logits) in asked.into_iter().zip(logits) {
                 let score = ChoiceScore::new(
                     in_shape(&choice_sets[set], &logits),

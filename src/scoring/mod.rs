@@ -5,8 +5,10 @@ mod engine;
 pub mod item;
 pub mod lines;
 pub mod output;
+mod room;
 mod work;
 
 pub use choice::{ChoiceScore, ChoiceSet};
 pub use engine::{Engine, Plan, ScoreError, ScoreItem, ScoreOptions, Tally};
+pub use room::{PackSize, Room, TooLittleMemory};
 pub use work::Work;

@@ -1,7 +1,7 @@
 //! The arithmetic of a plan: floating-point operations of its products and attention, for shares of a device's peak.
 
 use super::Plan;
-use crate::checkpoint::spec::DecoderSpec;
+use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
 
 /// Floating-point operations, a multiply-add counted as two.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -12,6 +12,8 @@ pub struct Work {
     pub attention: f64,
     /// Log-sum-exp over the vocabulary.
     pub head: f64,
+    /// What `layers` would be if every token went through all layers.
+    pub layers_whole: f64,
 }
 
 impl Work {
@@ -19,21 +21,29 @@ impl Work {
         self.layers + self.attention + self.head
     }
 
-    /// What scoring `plan` takes: in the last layer only keys and values of tokens that end no prompt.
+    /// Share of the layers' work that is left out, because nothing reads its results.
+    pub fn skipped(&self) -> f64 {
+        if self.layers_whole > 0.0 { 1.0 - self.layers / self.layers_whole } else { 0.0 }
+    }
+
+    /// What scoring `plan` takes: of the last layer that makes keys and values, tokens that end no prompt need only
+    /// those, and nothing of later layers.
     pub fn of(plan: &Plan<'_>, spec: &DecoderSpec) -> Work {
         let tokens = plan.tree_tokens() as f64;
         let ends = plan.ends() as f64;
-        let keys = plan.keys_seen();
-        let end_keys = plan.keys_seen_by_ends();
-        let mut work = Work { head: 2.0 * ends * spec.vocab as f64 * spec.hidden as f64, ..Work::default() };
-        for (i, layer) in spec.layers.iter().enumerate() {
-            let last = i + 1 == spec.layers.len();
-            let kv = 2.0 * (2 * spec.hidden * layer.kv_width()) as f64;
-            let rest = 2.0 * spec.layer_matmul(i) as f64 - kv;
-            work.layers += tokens * kv + if last { ends } else { tokens } * rest;
-            work.attention += 4.0 * layer.q_width() as f64 * if last { end_keys } else { keys };
+        let need = spec.last_kv_maker();
+        let mut layers = tokens * spec.token_products(false) as f64;
+        layers += ends * (spec.token_products(true) - spec.token_products(false)) as f64;
+        let seen = |(i, layer): (usize, &LayerSpec)| {
+            let keys = if i < need { plan.keys_seen() } else { plan.keys_seen_by_ends() };
+            4.0 * layer.q_width() as f64 * keys
+        };
+        Work {
+            layers: 2.0 * layers,
+            attention: spec.layers.iter().enumerate().map(seen).sum(),
+            head: 2.0 * ends * spec.vocab as f64 * spec.hidden as f64,
+            layers_whole: 2.0 * tokens * spec.token_products(true) as f64,
         }
-        work
     }
 }
 
@@ -41,30 +51,21 @@ impl Work {
 mod tests {
     use super::super::ScoreItem;
     use super::*;
-    use crate::checkpoint::spec::{Act, Head, LayerSpec, Mlp};
+    use crate::checkpoint::spec::Head;
 
     #[test]
     fn a_plan_of_two_prompts_counts_by_hand() {
-        let layer = LayerSpec {
-            heads: 2,
-            kv_heads: 1,
-            head_dim: 3,
-            qkv_bias: false,
-            out_bias: false,
-            rotary: 0,
-            score_scale: 1.0,
-            window: None,
-            mlp: Mlp { width: 5, act: Act::Silu, bias: false },
-        };
+        let layer = LayerSpec::plain(2, 1, 3, 5);
         let spec = DecoderSpec {
             hidden: 4,
             vocab: 10,
             context: 8,
             eps: 1e-6,
             embed_scale: 1.0,
+            side: None,
             rotaries: Vec::new(),
             layers: vec![layer.clone(), layer],
-            head: Head { tied: true },
+            head: Head::plain(true),
         };
         // Three tokens in all, two prompts: [1, 2] and [1, 3].
         let items = [vec![1, 2], vec![1, 3]].map(|tokens| ScoreItem { tokens, choices: 0 });
@@ -74,5 +75,7 @@ mod tests {
         // Keys seen: 1 + 2 + 2 in the first layer, 2 + 2 by the ends.
         assert_eq!(work.attention, f64::from(4 * 6 * 5 + 4 * 6 * 4));
         assert_eq!(work.head, f64::from(2 * 2 * 10 * 4));
+        assert_eq!(work.layers_whole, f64::from(2 * 3 * (kv + rest)));
+        assert!((work.skipped() - f64::from(rest) / f64::from(6 * (kv + rest))).abs() < 1e-12);
     }
 }

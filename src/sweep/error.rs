@@ -21,6 +21,9 @@ pub enum SweepError {
     /// Only this checkpoint is affected.
     #[error("checkpoint `{model}`: {source}")]
     Checkpoint { model: String, source: ModelError },
+    /// The device computes no more, whatever checkpoint it is given.
+    #[error("checkpoint `{model}`: {source}")]
+    Device { model: String, source: ModelError },
     #[error("no prompt is asked: {0}")]
     NothingAsked(String),
 }

@@ -38,11 +38,12 @@ pub struct Request<'a> {
     pub scenarios: Vec<String>,
     /// Prompts per checkpoint, language and condition at most.
     pub limit: Option<usize>,
-    pub options: ScoreOptions,
+    /// Compute shared prefixes once.
+    pub sharing: bool,
 }
 
 /// The figures of one checkpoint's plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlanFigures {
     /// Prompts that the request asks.
     pub asked: usize,
@@ -52,6 +53,8 @@ pub struct PlanFigures {
     pub naive_tokens: usize,
     /// Tokens of their prefix tree.
     pub tree_tokens: usize,
+    /// Share of the layers' arithmetic that is skipped because nothing reads its results.
+    pub skipped: f64,
 }
 
 /// Who watches a sweep: a person at a terminal, a log, nobody.
@@ -100,7 +103,7 @@ impl<'a> Request<'a> {
             countries: Vec::new(),
             scenarios: Vec::new(),
             limit: None,
-            options: ScoreOptions::default(),
+            sharing: true,
         }
     }
 
@@ -140,10 +143,10 @@ impl<'a> Request<'a> {
 }
 
 /// Scores what is not scored yet. A checkpoint that fails is reported and passed over; a failure of the run
-/// folder ends the sweep, with everything stored so far kept.
+/// folder or the loss of the device ends the sweep, with everything stored so far kept.
 ///
 /// # Errors
-/// Unknown names; [`SweepError::Store`].
+/// Unknown names; [`SweepError::Store`]; [`SweepError::Device`].
 pub fn sweep<L: Loader>(
     request: &Request<'_>,
     store: &mut RunStore,
@@ -178,7 +181,7 @@ pub fn dry_run<L: Loader>(
             items.extend(chunk.items);
             Ok(())
         })?;
-        let figures = figures(&Plan::new(&items, request.options.sharing), items.len(), items.len());
+        let figures = figures(&model, &Plan::new(&items, request.sharing), items.len(), items.len());
         watch.plan(stage, figures, load_seconds);
         Ok(())
     })
@@ -266,19 +269,21 @@ fn checkpoint<L: Loader>(
     let load_seconds = start.elapsed().as_secs_f64();
     let id = store.checkpoint(model.record())?;
     let (left, choice_sets) = left(request, store, id, stage, &model, watch)?;
-    let plan = Plan::new(&left.items, request.options.sharing);
-    let figures = figures(&plan, left.asked, left.items.len());
+    let plan = Plan::new(&left.items, request.sharing);
+    let figures = figures(&model, &plan, left.asked, left.items.len());
     watch.plan(stage, figures, load_seconds);
     if left.items.is_empty() {
         watch.end(stage, None);
         return Ok(());
     }
+    let pack_tokens = model.pack_tokens(&plan).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+    let options = ScoreOptions { pack_tokens, sharing: request.sharing, top: 0 };
     let session = store.begin_session(
         id,
         &SessionRecord {
             device: model.device(),
-            pack_tokens: request.options.pack_tokens as u64,
-            sharing: request.options.sharing,
+            pack_tokens: pack_tokens as u64,
+            sharing: request.sharing,
             prompts: left.items.len() as u64,
             naive_tokens: figures.naive_tokens as u64,
             tree_tokens: figures.tree_tokens as u64,
@@ -289,7 +294,7 @@ fn checkpoint<L: Loader>(
         },
     )?;
     let mut progress = Progress { load_seconds, ..Progress::default() };
-    let tally = model.score(&plan, &choice_sets, &request.options, &mut |pack| {
+    let tally = model.score(&plan, &choice_sets, &options, &mut |pack| {
         progress = Progress {
             computed_tokens: pack.tally.computed_tokens as u64,
             load_seconds: load_seconds + pack.load_seconds,
@@ -355,11 +360,12 @@ fn left<M: Model>(
     Ok((left, sets))
 }
 
-fn figures(plan: &Plan<'_>, asked: usize, left: usize) -> PlanFigures {
+fn figures<M: Model>(model: &M, plan: &Plan<'_>, asked: usize, left: usize) -> PlanFigures {
     PlanFigures {
         asked,
         scored: asked - left,
         naive_tokens: plan.naive_tokens(),
         tree_tokens: plan.tree_tokens(),
+        skipped: model.work(plan).skipped(),
     }
 }

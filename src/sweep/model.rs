@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, hub};
-use crate::decoder::Decoder;
-use crate::scoring::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreError, ScoreOptions, Tally};
+use crate::decoder::{Decoder, DecoderError};
+use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
 use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
@@ -37,6 +37,9 @@ pub trait Model {
     /// Rows of the embedding.
     fn vocab(&self) -> usize;
 
+    /// The arithmetic that scoring `plan` takes.
+    fn work(&self, plan: &Plan<'_>) -> Work;
+
     /// Token ids of each prompt, in order.
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError>;
 
@@ -45,6 +48,9 @@ pub trait Model {
 
     /// What is odd about the answers behind this prompt (a letter that merges with the cue), as sentences.
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError>;
+
+    /// Tokens of a pack of `plan`, at most.
+    fn pack_tokens(&self, plan: &Plan<'_>) -> Result<usize, ModelError>;
 
     /// Scores all items of `plan`; `store` is given each pack as it ends, and its error ends the work.
     fn score(
@@ -72,6 +78,7 @@ pub struct FromFiles<'b, B> {
     pub backend: &'b B,
     /// Backend and arithmetic, as recorded: scores of different ones are not mixed within a checkpoint.
     pub arithmetic: String,
+    pub pack: PackSize,
     /// Plans only: weights are neither hashed nor checked.
     pub plan_only: bool,
 }
@@ -79,6 +86,7 @@ pub struct FromFiles<'b, B> {
 /// One of them, open.
 pub struct FileModel<'b, B> {
     backend: &'b B,
+    pack: PackSize,
     checkpoint: Checkpoint,
     tokenizer: PromptTokenizer,
     /// For checkpoints that are asked as chats.
@@ -124,7 +132,7 @@ impl<'b, B: Backend> Loader for FromFiles<'b, B> {
             parameters: checkpoint.parameters(),
             backend: self.arithmetic.clone(),
         };
-        Ok(FileModel { backend: self.backend, checkpoint, tokenizer, template, record })
+        Ok(FileModel { backend: self.backend, pack: self.pack, checkpoint, tokenizer, template, record })
     }
 }
 
@@ -143,6 +151,10 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn vocab(&self) -> usize {
         self.checkpoint.spec.vocab
+    }
+
+    fn work(&self, plan: &Plan<'_>) -> Work {
+        Work::of(plan, &self.checkpoint.spec)
     }
 
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
@@ -175,6 +187,10 @@ impl<B: Backend> Model for FileModel<'_, B> {
         })
     }
 
+    fn pack_tokens(&self, plan: &Plan<'_>) -> Result<usize, ModelError> {
+        Ok(self.pack.tokens(&self.checkpoint.spec, self.checkpoint.device_bytes(), plan)?)
+    }
+
     fn score(
         &self,
         plan: &Plan<'_>,
@@ -185,13 +201,13 @@ impl<B: Backend> Model for FileModel<'_, B> {
         let model = &self.record.model;
         let start = Instant::now();
         let decoder = Decoder::new(self.backend, &self.checkpoint.spec, &self.checkpoint)
-            .map_err(|e| SweepError::checkpoint(model, e))?;
+            .map_err(|e| decoder_error(model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         Engine::new(decoder)
             .score(plan, choice_sets, options, |scores, tally| store(Pack { scores, tally, load_seconds }))
             .map_err(|e| match e {
                 ScoreError::Sink(error) => error.into(),
-                ScoreError::Decoder(error) => SweepError::checkpoint(model, error),
+                ScoreError::Decoder(error) => decoder_error(model, error),
             })
     }
 }
@@ -220,6 +236,16 @@ impl<B> FileModel<'_, B> {
             return Err("a plain prompt among chat prompts".into());
         }
         Ok(template.render_batch(&chats)?)
+    }
+}
+
+/// A device that is gone takes the other checkpoints with it; anything else is this one's.
+fn decoder_error(model: &str, error: DecoderError) -> SweepError {
+    match &error {
+        DecoderError::Backend(inner) if inner.is_fatal() => {
+            SweepError::Device { model: model.to_owned(), source: error.into() }
+        }
+        _ => SweepError::checkpoint(model, error),
     }
 }
 

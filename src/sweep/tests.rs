@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
+use crate::scoring::Work;
 use crate::store::{CheckpointRecord, RunReader};
 use crate::study::{Choices, Prompt, PromptText};
 
@@ -75,6 +76,10 @@ impl Model for Fake {
         256
     }
 
+    fn work(&self, _: &Plan<'_>) -> Work {
+        Work::default()
+    }
+
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
         let bytes = |text: &str| text.bytes().map(u32::from).collect();
         Ok(prompts
@@ -92,6 +97,10 @@ impl Model for Fake {
 
     fn oddities(&self, _: &Prompt, _: &Choices) -> Result<Vec<String>, ModelError> {
         Ok(vec!["\"A\" merges".into()])
+    }
+
+    fn pack_tokens(&self, _: &Plan<'_>) -> Result<usize, ModelError> {
+        Ok(5)
     }
 
     fn score(

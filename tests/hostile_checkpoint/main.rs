@@ -6,6 +6,7 @@ mod common;
 
 mod cache;
 mod config;
+mod families;
 mod files;
 mod json;
 mod sound;
@@ -57,13 +58,32 @@ impl Parts {
         map.remove(field).expect("the field is there");
     }
 
+    /// The object that describes the decoder.
+    fn text(&mut self) -> &mut Value {
+        let nested = self.config.get("text_config").is_some();
+        if nested { &mut self.config["text_config"] } else { &mut self.config }
+    }
+
+    fn remove_text(&mut self, field: &str) {
+        let map = self.text().as_object_mut().expect("an object");
+        map.remove(field).expect("the field is there");
+    }
+
+    /// The first tensor whose name ends so.
     fn tensor(&mut self, name: &str) -> &mut RawTensor {
-        self.tensors.iter_mut().find(|tensor| tensor.name == name).expect("the tensor is there")
+        self.tensors.iter_mut().find(|tensor| tensor.name.ends_with(name)).expect("the tensor is there")
     }
 
     fn remove_tensor(&mut self, name: &str) {
         self.tensor(name);
-        self.tensors.retain(|tensor| tensor.name != name);
+        self.tensors.retain(|tensor| !tensor.name.ends_with(name));
+    }
+
+    /// Another shape, with as many zeros as that takes.
+    fn reshape(&mut self, name: &str, shape: &[usize]) {
+        let tensor = self.tensor(name);
+        tensor.shape = shape.to_vec();
+        tensor.bytes = vec![0; 4 * shape.iter().product::<usize>()];
     }
 
     fn add_tensor(&mut self, name: &str, shape: &[usize]) {

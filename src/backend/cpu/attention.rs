@@ -1,182 +1,288 @@
 //! Attention over the prefix tree.
 //!
-//! A task is a stretch of one run's queries and one key/value head. Its keys are gathered once, by depth, into blocks of
-//! [`BLOCK`] with the head's elements outermost, so that scores of one query come out a whole block at a time. A query's
-//! scores, maximum, sum and output always run over its own keys by depth from the first visible one's block on: no
-//! result depends on where the tree was cut into runs, packs or paths.
+//! A task is a few runs' queries and one key/value head. Keys and values are gathered by depth into panels for the
+//! kernel that products use; from run to run only what follows the point where their paths part is gathered anew. All
+//! query heads that share the key/value head are rows of one step.
+//!
+//! A query's scores, maximum, sum and output always run over its own keys by depth: keys that it does not see weigh
+//! exactly zero, so no result depends on where the tree was cut into runs, packs or paths, nor on the queries beside it.
 
-use super::math::{exp, sum_lanes, vectorized};
+use super::kernel::{self, Step, by_instruction_set};
+use super::math::{exp, sum_lanes, tanh};
 use super::rows::Rows;
 use crate::checkpoint::spec::LayerSpec;
 use crate::prefix::{KeyRange, QueryRun};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Keys of one block.
-const BLOCK: usize = 64;
-/// Queries of one task at most.
-const STRETCH: usize = 64;
-/// Elements of a value row summed together in registers.
-const LANES: usize = 32;
+/// Queries of one task, about.
+const QUERIES: usize = 64;
+/// Partial sums of one softmax.
+const LANES: usize = 16;
 
 /// q `[n, heads * d]`, keys and values `[rows, kv_heads * d]`; returns `[n, heads * d]`.
 pub fn tree_attention(q: &Rows, keys: &Rows, values: &Rows, runs: &[QueryRun], layer: &LayerSpec) -> Rows {
-    let mut out = Rows::zeros(q.n, q.width);
-    let target = Target(out.data.as_mut_ptr());
-    let tasks: Vec<(&QueryRun, Range<usize>, usize)> = runs
+    let mut out = Rows::unset(q.n, q.width);
+    let stretches: Vec<Stretch<'_>> = runs
         .iter()
         .flat_map(|run| {
-            (0..run.rows.len()).step_by(STRETCH).map(move |s| (run, s..(s + STRETCH).min(run.rows.len())))
+            let cuts = (0..run.rows.len()).step_by(QUERIES);
+            cuts.map(move |s| Stretch { run, queries: s..(s + QUERIES).min(run.rows.len()) })
         })
-        .flat_map(|(run, stretch)| (0..layer.kv_heads).map(move |head| (run, stretch.clone(), head)))
         .collect();
-    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (run, stretch, kv_head)| {
-        let d = layer.head_dim;
-        let last = run.first_depth + stretch.end - 1;
-        let first = first_visible(run.first_depth + stretch.start, layer.window) / BLOCK * BLOCK;
-        scratch.gather(keys, values, &run.keys, first..last + 1, kv_head * d..(kv_head + 1) * d);
-        let group = layer.heads / layer.kv_heads;
-        for i in stretch {
-            let depth = run.first_depth + i;
-            let row = run.rows.start + i;
-            for head in kv_head * group..(kv_head + 1) * group {
-                let at = row * q.width + head * d;
-                // SAFETY: each (row, head) belongs to one task only and lies inside `out`.
-                let out = unsafe { std::slice::from_raw_parts_mut(target.at(at), d) };
-                let seen = first_visible(depth, layer.window)..depth + 1;
-                one_query(&q.data[at..at + d], scratch, first, seen, layer.score_scale, out);
-            }
-        }
+    let groups = in_groups(&stretches);
+    let tasks: Vec<(&[Stretch<'_>], usize)> =
+        groups.iter().flat_map(|g| (0..layer.kv_heads).map(|head| (&stretches[g.clone()], head))).collect();
+    let job = Job { q, keys, values, layer, out: Target(out.data.as_mut_ptr()) };
+    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (stretches, head)| {
+        run_task(&job, stretches, head, scratch);
     });
     out
 }
 
-/// Depth of the first key that a query sees.
-fn first_visible(depth: usize, window: Option<u32>) -> usize {
-    window.map_or(0, |w| (depth + 1).saturating_sub(w as usize))
+fn run_task(job: &Job<'_>, stretches: &[Stretch<'_>], head: usize, scratch: &mut Scratch) {
+    #[inline(always)]
+    fn run<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
+        job: &Job<'_>,
+        stretches: &[Stretch<'_>],
+        head: usize,
+        scratch: &mut Scratch,
+    ) {
+        job.task::<S, ROWS, PANEL>(stretches, head, scratch);
+    }
+    by_instruction_set!(run(job: &Job<'_>, stretches: &[Stretch<'_>], head: usize, scratch: &mut Scratch))
+}
+
+/// Some queries of one run.
+struct Stretch<'a> {
+    run: &'a QueryRun,
+    queries: Range<usize>,
+}
+
+/// Neighbouring stretches together, until they hold enough queries for a task.
+fn in_groups(stretches: &[Stretch<'_>]) -> Vec<Range<usize>> {
+    let mut groups = Vec::new();
+    let (mut start, mut queries) = (0, 0);
+    for (i, stretch) in stretches.iter().enumerate() {
+        queries += stretch.queries.len();
+        if queries >= QUERIES || i + 1 == stretches.len() {
+            groups.push(start..i + 1);
+            (start, queries) = (i + 1, 0);
+        }
+    }
+    groups
+}
+
+/// Depths of the keys that a query sees.
+fn seen(depth: usize, window: Option<u32>) -> Range<usize> {
+    window.map_or(0, |w| (depth + 1).saturating_sub(w as usize))..depth + 1
 }
 
 /// The output's address, shared by tasks that write disjoint parts of it.
 struct Target(*mut f32);
 // SAFETY: only ever used to write disjoint heads.
 unsafe impl Sync for Target {}
-impl Target {
-    fn at(&self, offset: usize) -> *mut f32 {
-        // SAFETY: callers stay inside the allocation.
-        unsafe { self.0.add(offset) }
-    }
+
+struct Job<'a> {
+    q: &'a Rows,
+    keys: &'a Rows,
+    values: &'a Rows,
+    layer: &'a LayerSpec,
+    out: Target,
 }
 
 /// Buffers of one worker, kept from task to task.
 #[derive(Default)]
 struct Scratch {
-    /// `[blocks, d, BLOCK]`, zero beyond the last key.
+    /// Where each gathered depth came from.
+    path: Vec<KeyRange>,
+    /// Depths gathered, from the first to the last.
+    there: Range<usize>,
+    /// `[depth / PANEL, d, PANEL]`, zero beyond the last key of a panel or whatever was gathered there before.
     keys: Vec<f32>,
-    /// `[keys, d]`
+    /// `[d / PANEL, depths, PANEL]`
     values: Vec<f32>,
-    /// One query's scores, then weights.
+    /// `[ROWS, depths]`: scores, then weights.
     scores: Vec<f32>,
 }
 
-impl Scratch {
-    /// Collects keys of `depths` (starting on a block) and elements `head` of their rows.
-    fn gather(
-        &mut self,
-        keys: &Rows,
-        values: &Rows,
-        ranges: &[KeyRange],
-        depths: Range<usize>,
-        head: Range<usize>,
+impl Job<'_> {
+    #[inline(always)]
+    fn task<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
+        &self,
+        stretches: &[Stretch<'_>],
+        kv_head: usize,
+        scratch: &mut Scratch,
     ) {
-        let d = head.len();
-        let blocks = depths.len().div_ceil(BLOCK);
-        self.keys.clear();
-        self.keys.resize(blocks * d * BLOCK, 0.0);
-        self.values.resize(depths.len() * d, 0.0);
-        self.scores.resize(blocks * BLOCK, 0.0);
+        let d = self.layer.head_dim;
+        let deepest = stretches.iter().map(|s| s.run.first_depth + s.queries.end).max().unwrap_or(0);
+        let depths = deepest.next_multiple_of(PANEL.max(LANES));
+        scratch.begin(depths, d.next_multiple_of(PANEL), ROWS);
+        let group = self.layer.heads / self.layer.kv_heads;
+        for Stretch { run, queries } in stretches {
+            let first = seen(run.first_depth + queries.start, self.layer.window).start;
+            let wanted = first / PANEL * PANEL..run.first_depth + queries.end;
+            scratch.gather::<PANEL>(self, &run.keys, wanted, depths, kv_head);
+            // Query by query, the heads of the group in turn.
+            let rows = queries.len() * group;
+            for row in (0..rows).step_by(ROWS) {
+                let at = |i: usize| {
+                    let i = (row + i).min(rows - 1);
+                    let query = queries.start + i / group;
+                    let head = kv_head * group + i % group;
+                    (run.first_depth + query, (run.rows.start + query) * self.q.width + head * d)
+                };
+                self.step::<S, ROWS, PANEL>(std::array::from_fn(at), ROWS.min(rows - row), depths, scratch);
+            }
+        }
+    }
+
+    /// A few heads: scores, softmax, weighted values. `rows` are their depths and their places in `q` and the output, of
+    /// which only the first `count` are real.
+    #[inline(always)]
+    fn step<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
+        &self,
+        rows: [(usize, usize); ROWS],
+        count: usize,
+        depths: usize,
+        scratch: &mut Scratch,
+    ) {
+        let d = self.layer.head_dim;
+        let window = self.layer.window;
+        let start = seen(rows[0].0, window).start / PANEL * PANEL;
+        let end = rows[ROWS - 1].0 + 1;
+        let q = rows.map(|(_, at)| &self.q.data[at..at + d]);
+        for block in (start..end).step_by(PANEL) {
+            let panel = &scratch.keys[block * d..(block + PANEL) * d];
+            let mut sums = kernel::multiply::<S, ROWS, PANEL>(q, panel.as_chunks::<PANEL>().0);
+            finish(&mut sums, self.layer);
+            for ((&(depth, _), sums), scores) in
+                rows.iter().zip(&sums).zip(scratch.scores.chunks_exact_mut(depths))
+            {
+                let seen = seen(depth, window);
+                for (j, (score, sum)) in scores[block..block + PANEL].iter_mut().zip(sums).enumerate() {
+                    let visible = block + j >= seen.start && block + j < seen.end;
+                    *score = if visible { *sum } else { f32::NEG_INFINITY };
+                }
+            }
+        }
+        let padded = end.next_multiple_of(PANEL);
+        let mut inverse = [0.0f32; ROWS];
+        for (inverse, scores) in inverse.iter_mut().zip(scratch.scores.chunks_exact_mut(depths)) {
+            *inverse = softmax(&mut scores[start..padded]);
+        }
+        let mut scores = scratch.scores.chunks_exact(depths);
+        let weights: [&[f32]; ROWS] =
+            std::array::from_fn(|_| scores.next().map_or(&[][..], |row| &row[start..end]));
+        for (c, values) in (0..d).step_by(PANEL).zip(scratch.values.chunks_exact(depths * PANEL)) {
+            let panel = &values.as_chunks::<PANEL>().0[start..end];
+            let sums = kernel::multiply::<S, ROWS, PANEL>(weights, panel);
+            for i in 0..count {
+                let len = PANEL.min(d - c);
+                // SAFETY: each (row, head) belongs to one task only and lies inside the output.
+                let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(rows[i].1 + c), len) };
+                out.iter_mut().zip(&sums[i]).for_each(|(o, s)| *o = s * inverse[i]);
+            }
+        }
+    }
+}
+
+/// From products to scores.
+#[inline(always)]
+fn finish<const ROWS: usize, const PANEL: usize>(scores: &mut [[f32; PANEL]; ROWS], layer: &LayerSpec) {
+    for score in scores.as_flattened_mut() {
+        *score *= layer.score_scale;
+    }
+    if let Some(cap) = layer.score_cap {
+        for score in scores.as_flattened_mut() {
+            *score = cap * tanh(*score / cap);
+        }
+    }
+}
+
+/// `e^(x - max)` in place; returns one over their sum. Whole vectors, of which the first starts on a multiple of
+/// [`LANES`], so that a score adds to the same partial sum however many unseen ones stand before it.
+#[inline(always)]
+fn softmax(scores: &mut [f32]) -> f32 {
+    let chunks = scores.as_chunks_mut::<LANES>().0;
+    let mut max = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks.iter() {
+        for i in 0..LANES {
+            max[i] = max[i].max(chunk[i]);
+        }
+    }
+    let max = max.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sums = [0.0f32; LANES];
+    for chunk in chunks {
+        for i in 0..LANES {
+            chunk[i] = exp(chunk[i] - max);
+            sums[i] += chunk[i];
+        }
+    }
+    1.0 / sum_lanes(sums)
+}
+
+impl Scratch {
+    /// Nothing gathered, and room for keys up to `depths`.
+    fn begin(&mut self, depths: usize, d: usize, rows: usize) {
+        self.path.clear();
+        self.there = 0..0;
+        self.keys.resize(depths * d, 0.0);
+        self.values.resize(depths * d, 0.0);
+        self.scores.resize(rows * depths, 0.0);
+    }
+
+    /// Sees to it that keys and values of `wanted` (starting on a panel) are those of `path`.
+    #[inline(always)]
+    fn gather<const PANEL: usize>(
+        &mut self,
+        job: &Job<'_>,
+        path: &[KeyRange],
+        wanted: Range<usize>,
+        depths: usize,
+        kv_head: usize,
+    ) {
+        let d = job.layer.head_dim;
+        let kept = if self.there.start <= wanted.start && wanted.start <= self.there.end {
+            common(&self.path, path).min(self.there.end)
+        } else {
+            wanted.start
+        };
+        let from = kept.max(wanted.start);
         let mut depth = 0;
-        for range in ranges {
-            let from = depths.start.max(depth);
-            let to = depths.end.min(depth + range.len);
-            for at in from..to {
+        for range in path {
+            for at in from.max(depth)..wanted.end.min(depth + range.len) {
                 let row = range.row + (at - depth);
-                let slot = at - depths.start;
-                self.values[slot * d..(slot + 1) * d].copy_from_slice(&values.row(row)[head.clone()]);
-                let block = &mut self.keys[slot / BLOCK * d * BLOCK..][..d * BLOCK];
-                for (column, &k) in block.chunks_exact_mut(BLOCK).zip(&keys.row(row)[head.clone()]) {
-                    column[slot % BLOCK] = k;
+                let head = kv_head * d..(kv_head + 1) * d;
+                let panel = &mut self.keys[at / PANEL * PANEL * d..][..PANEL * d];
+                let lanes = panel.as_chunks_mut::<PANEL>().0;
+                for (lane, &k) in lanes.iter_mut().zip(&job.keys.row(row)[head.clone()]) {
+                    lane[at % PANEL] = k;
+                }
+                let panels = self.values.chunks_exact_mut(depths * PANEL);
+                for (panel, v) in panels.zip(job.values.row(row)[head].chunks(PANEL)) {
+                    panel[at * PANEL..][..v.len()].copy_from_slice(v);
                 }
             }
             depth += range.len;
         }
+        self.there = if kept > wanted.start { self.there.start..wanted.end } else { wanted };
+        self.path.clear();
+        self.path.extend_from_slice(path);
     }
 }
 
-vectorized! {
-/// One head of one query: scores, softmax, weighted values. `seen` are its keys' depths, gathered from `first` on.
-fn one_query(
-    q: &[f32],
-    scratch: &mut Scratch,
-    first: usize,
-    seen: Range<usize>,
-    scale: f32,
-    out: &mut [f32],
-) {
-    let d = q.len();
-    // Whole blocks, counted from the query's own first block, whatever else the task has gathered.
-    let start = seen.start / BLOCK * BLOCK - first;
-    let end = seen.end - first;
-    let padded = (end.div_ceil(BLOCK)) * BLOCK;
-    let scores = &mut scratch.scores[start..padded];
-    let mut max = [f32::NEG_INFINITY; BLOCK];
-    for (b, scores) in scores.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-        let depth = first + start + b * BLOCK;
-        let block = &scratch.keys[(start / BLOCK + b) * d * BLOCK..][..d * BLOCK];
-        let mut sums = [0.0f32; BLOCK];
-        for (&q, column) in q.iter().zip(block.as_chunks::<BLOCK>().0) {
-            for i in 0..BLOCK {
-                sums[i] = q.mul_add(column[i], sums[i]);
-            }
+/// Depth to which two paths are the same rows.
+fn common(a: &[KeyRange], b: &[KeyRange]) -> usize {
+    let mut depth = 0;
+    for (a, b) in a.iter().zip(b) {
+        if a.row != b.row {
+            break;
         }
-        for i in 0..BLOCK {
-            let visible = depth + i >= seen.start && depth + i < seen.end;
-            scores[i] = if visible { sums[i] * scale } else { f32::NEG_INFINITY };
-            max[i] = max[i].max(scores[i]);
+        depth += a.len.min(b.len);
+        if a.len != b.len {
+            break;
         }
     }
-    let max = max.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut lanes = [0.0f32; 16];
-    for chunk in scores.as_chunks_mut::<16>().0 {
-        for i in 0..16 {
-            chunk[i] = exp(chunk[i] - max);
-            lanes[i] += chunk[i];
-        }
-    }
-    let inverse = 1.0 / sum_lanes(lanes);
-    let weights = &scratch.scores[start..end];
-    let values = &scratch.values[start * d..end * d];
-    let whole = d / LANES * LANES;
-    for c in (0..whole).step_by(LANES) {
-        let mut sums = [0.0f32; LANES];
-        for (&w, row) in weights.iter().zip(values.chunks_exact(d)) {
-            let row: &[f32; LANES] = match row[c..].first_chunk() {
-                Some(row) => row,
-                None => continue,
-            };
-            for i in 0..LANES {
-                sums[i] = w.mul_add(row[i], sums[i]);
-            }
-        }
-        for i in 0..LANES {
-            out[c + i] = sums[i] * inverse;
-        }
-    }
-    for c in whole..d {
-        let mut sum = 0.0f32;
-        for (&w, row) in weights.iter().zip(values.chunks_exact(d)) {
-            sum = w.mul_add(row[c], sum);
-        }
-        out[c] = sum * inverse;
-    }
-}
+    depth
 }

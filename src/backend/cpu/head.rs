@@ -1,9 +1,11 @@
 //! The output embedding: choice logits, log-sum-exp and the likeliest tokens, without a `[n, V]` matrix.
 
-use super::math::{dot, vectorized};
-use super::product::{Scratch, Shape, even_tile, multiply};
+use super::Head;
+use super::math::{dot, tanh, vectorized};
+use super::panels::Scratch;
+use super::product::{even_tile, multiply};
 use super::rows::Rows;
-use super::widen::{rows_f32, widen_row};
+use super::widen::widen_row;
 use crate::backend::TokenLogit;
 use crate::checkpoint::weights::Tensor;
 use rayon::prelude::*;
@@ -11,20 +13,49 @@ use rayon::prelude::*;
 /// Vocabulary rows of one tile.
 const TILE: usize = 256;
 
+/// `1 / max(|w_j|, 1e-12)` for each row, summed in f64.
+pub fn unit_rows(table: &Tensor<'_>) -> Rows {
+    let mut out = Rows::zeros(1, table.rows);
+    out.data.par_iter_mut().enumerate().for_each_init(
+        || vec![0.0; table.cols],
+        |row, (j, scale)| {
+            widen_row(table, j, row);
+            let square: f64 = row.iter().map(|&w| f64::from(w) * f64::from(w)).sum();
+            *scale = square.sqrt().max(1e-12).recip() as f32;
+        },
+    );
+    out
+}
+
 /// Logits of `ids` only, one dot product each.
-pub fn choice_logits(x: &Rows, head: &Tensor<'_>, ids: &[u32]) -> Vec<Vec<f32>> {
-    let mut weights = vec![0.0; ids.len() * head.cols];
-    for (row, &id) in weights.chunks_exact_mut(head.cols).zip(ids) {
-        widen_row(head, id as usize, row);
+pub fn choice_logits(x: &Rows, head: &Head<'_, '_>, ids: &[u32]) -> Vec<Vec<f32>> {
+    let mut weights = vec![0.0; ids.len() * x.width];
+    for (row, &id) in weights.chunks_exact_mut(x.width).zip(ids) {
+        widen_row(head.table, id as usize, row);
     }
+    let scales: Option<Vec<f32>> =
+        head.row_scale.map(|scales| ids.iter().map(|&id| scales.data[id as usize]).collect());
     (0..x.n)
         .into_par_iter()
         .map(|i| {
             let mut logits = vec![0.0; ids.len()];
             dots(x.row(i), &weights, &mut logits);
+            finish(&mut logits, scales.as_deref(), head.cap);
             logits
         })
         .collect()
+}
+
+vectorized! {
+    /// From dot products with some rows of the table to their logits.
+    fn finish(logits: &mut [f32], scales: Option<&[f32]>, cap: Option<f32>) {
+        if let Some(scales) = scales {
+            logits.iter_mut().zip(scales).for_each(|(l, s)| *l *= s);
+        }
+        if let Some(cap) = cap {
+            logits.iter_mut().for_each(|l| *l = cap * tanh(*l / cap));
+        }
+    }
 }
 
 vectorized! {
@@ -57,22 +88,31 @@ impl Running {
 }
 
 /// Runs `read` over every vocabulary tile's logits (`[n, tile]`, row-major) and returns its results in tile order.
-fn by_tile<R: Send>(x: &Rows, head: &Tensor<'_>, read: impl Fn(usize, &[f32], usize) -> R + Sync) -> Vec<R> {
-    let tile = even_tile(head.rows, TILE);
-    let starts: Vec<usize> = (0..head.rows).step_by(tile).collect();
+fn by_tile<R: Send>(
+    x: &Rows,
+    head: &Head<'_, '_>,
+    read: impl Fn(usize, &[f32], usize) -> R + Sync,
+) -> Vec<R> {
+    let table = head.table;
+    let tile = even_tile(table.rows, TILE);
+    let starts: Vec<usize> = (0..table.rows).step_by(tile).collect();
     starts
         .into_par_iter()
-        .map_init(Scratch::default, |scratch, start| {
-            let n = tile.min(head.rows - start);
-            let weights = rows_f32(head, start..start + n, &mut scratch.weights);
-            let logits = multiply(&x.data, weights, Shape { m: x.n, n, k: x.width }, &mut scratch.product);
+        .map_init(<(Scratch, Vec<f32>)>::default, |(scratch, logits), start| {
+            let n = tile.min(table.rows - start);
+            let weights = table.row_range(start..start + n);
+            let logits = multiply(x, &weights, scratch, logits);
+            let scales = head.row_scale.map(|scales| &scales.data[start..start + n]);
+            if scales.is_some() || head.cap.is_some() {
+                logits.chunks_exact_mut(n).for_each(|logits| finish(logits, scales, head.cap));
+            }
             read(start, logits, n)
         })
         .collect()
 }
 
 /// One value per row; tiles are joined in the order of the vocabulary.
-pub fn log_sum_exp(x: &Rows, head: &Tensor<'_>) -> Vec<f64> {
+pub fn log_sum_exp(x: &Rows, head: &Head<'_, '_>) -> Vec<f64> {
     if x.n == 0 {
         return Vec::new();
     }
@@ -86,7 +126,7 @@ pub fn log_sum_exp(x: &Rows, head: &Tensor<'_>) -> Vec<f64> {
 }
 
 /// The `k` largest logits of each row, largest first, ties by id.
-pub fn top_tokens(x: &Rows, head: &Tensor<'_>, k: usize) -> Vec<Vec<TokenLogit>> {
+pub fn top_tokens(x: &Rows, head: &Head<'_, '_>, k: usize) -> Vec<Vec<TokenLogit>> {
     if x.n == 0 {
         return Vec::new();
     }
@@ -118,22 +158,33 @@ mod tests {
     fn the_head_agrees_with_a_plain_sum() {
         let (v, h) = (700, 6);
         let w: Vec<f32> = (0..v * h).map(|i| ((i * 37 % 101) as f32 - 50.0) / 20.0).collect();
-        let head = Tensor { dtype: Dtype::F32, rows: v, cols: h, bytes: bytemuck::cast_slice(&w) };
+        let table = Tensor { dtype: Dtype::F32, rows: v, cols: h, bytes: bytemuck::cast_slice(&w) };
         let x = Rows { n: 2, width: h, data: (0..2 * h).map(|i| (i as f32 - 5.0) / 3.0).collect() };
-        for i in 0..2 {
-            let logits: Vec<f64> = (0..v)
-                .map(|t| (0..h).map(|d| f64::from(x.row(i)[d]) * f64::from(w[t * h + d])).sum())
-                .collect();
-            let want = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
-            assert!((log_sum_exp(&x, &head)[i] - want).abs() < 1e-5);
-            let mut order: Vec<usize> = (0..v).collect();
-            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
-            let top = &top_tokens(&x, &head, 3)[i];
-            assert_eq!(top.len(), 3);
-            assert!((f64::from(top[0].logit) - logits[order[0]]).abs() < 1e-4);
-            let choice = choice_logits(&x, &head, &[699, 0]);
-            assert!((f64::from(choice[i][0]) - logits[699]).abs() < 1e-4);
-            assert!((f64::from(choice[i][1]) - logits[0]).abs() < 1e-4);
+        let scales = unit_rows(&table);
+        for (row_scale, cap) in
+            [(None, None), (Some(&scales), None), (None, Some(3.0)), (Some(&scales), Some(0.5))]
+        {
+            let head = Head { table: &table, row_scale, cap };
+            for i in 0..2 {
+                let logit = |t: usize| {
+                    let row = w[t * h..][..h].iter().map(|&w| f64::from(w));
+                    let dot: f64 = row.clone().zip(x.row(i)).map(|(w, x)| w * f64::from(*x)).sum();
+                    let norm = row.map(|w| w * w).sum::<f64>().sqrt();
+                    let logit = if row_scale.is_some() { dot / norm } else { dot };
+                    cap.map_or(logit, |cap| f64::from(cap) * (logit / f64::from(cap)).tanh())
+                };
+                let logits: Vec<f64> = (0..v).map(logit).collect();
+                let want = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+                assert!((log_sum_exp(&x, &head)[i] - want).abs() < 1e-5);
+                let mut order: Vec<usize> = (0..v).collect();
+                order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
+                let top = &top_tokens(&x, &head, 3)[i];
+                assert_eq!(top.len(), 3);
+                assert!((f64::from(top[0].logit) - logits[order[0]]).abs() < 1e-4);
+                let choice = choice_logits(&x, &head, &[699, 0]);
+                assert!((f64::from(choice[i][0]) - logits[699]).abs() < 1e-4);
+                assert!((f64::from(choice[i][1]) - logits[0]).abs() < 1e-4);
+            }
         }
     }
 }

@@ -98,6 +98,19 @@ pub fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exp(-inner))
 }
 
+/// `tanh(x)` in f32: relative error below 4e-7 (polynomial: Cephes `tanhf`; beyond it the logistic form).
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let z = x * x;
+    let p = z.mul_add(-5.704_988_7e-3, 2.063_908_9e-2);
+    let p = z.mul_add(p, -5.373_971_6e-2);
+    let p = z.mul_add(p, 1.333_144_2e-1);
+    let p = z.mul_add(p, -3.333_328_2e-1);
+    let small = (z * p).mul_add(x, x);
+    let large = (1.0 - 2.0 / (1.0 + exp(2.0 * x.abs()))).copysign(x);
+    if x.abs() < 0.625 { small } else { large }
+}
+
 /// Sum of products in a fixed order: 16 partial sums by lane, then pairwise.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -158,6 +171,17 @@ mod tests {
                 0.5 * d * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (d + 0.044715 * d.powi(3))).tanh());
             assert!((gelu_tanh(x) as f64 - want).abs() <= 2e-6 * want.abs() + 1e-7, "gelu({x})");
         }
+    }
+
+    #[test]
+    fn tanh_agrees_with_f64() {
+        for i in -20_000..=20_000 {
+            let x = i as f32 * 1e-3;
+            let want = (x as f64).tanh();
+            assert!((tanh(x) as f64 - want).abs() <= 4e-7 * want.abs(), "tanh({x})");
+        }
+        assert_eq!((tanh(f32::INFINITY), tanh(f32::NEG_INFINITY)), (1.0, -1.0));
+        assert!(tanh(f32::NAN).is_nan());
     }
 
     #[test]

@@ -1,25 +1,30 @@
 //! The CPU backend: f32 arithmetic on all cores, whatever type the weights are stored in.
 //!
-//! It is the oracle for the GPU backends and what a machine without a GPU runs. Products go through the `gemm` crate,
-//! one weight tile a task, so weights stored in 16 bits are widened tile by tile and never as a second copy.
+//! It is the oracle for the GPU backends and what a machine without a GPU runs. Weights stored in 16 bits
+//! are widened tile by tile as products need them and never as a second copy.
 
 mod attention;
 mod elementwise;
 mod head;
+mod kernel;
 mod math;
+mod measure;
+mod panels;
+mod peak;
 mod product;
 mod rotary;
 mod rows;
 mod widen;
 
-pub use product::peak_product;
 pub use rotary::Turns;
 pub use rows::Rows;
 
-use super::{Backend, BackendError, GatedMlp, Projection, TokenLogit};
-use crate::checkpoint::spec::{LayerSpec, Rotary};
+use super::{Backend, BackendError, HeadUse, Projection, Purpose, TokenLogit};
+use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
 use crate::prefix::{Carry, QueryRun};
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// All cores of this machine (rayon's global pool).
 #[derive(Debug, Default, Clone, Copy)]
@@ -29,50 +34,68 @@ pub struct Cpu;
 pub struct Kv {
     /// Per layer: the carried path, `[path, kv_width]` keys and values, row = depth.
     paths: Vec<[Vec<f32>; 2]>,
-    /// The pass in work: path rows, then the pass's own.
-    keys: Rows,
-    values: Rows,
+    /// Per layer, between `write_kv` and `carry`: path rows, then the pass's own.
+    pass: Vec<[Rows; 2]>,
 }
+
+type Head<'a, 'w> = HeadUse<'a, Tensor<'w>, Rows>;
 
 impl Backend for Cpu {
     type Rows = Rows;
     type Matrix<'w> = Tensor<'w>;
     type Turns = Turns;
     type Kv = Kv;
+    type Watch = Option<usize>;
 
     fn describe(&self) -> String {
         format!("cpu, {} threads, {}, f32", rayon::current_num_threads(), math::instruction_set())
     }
 
-    fn upload<'w>(&self, tensor: Tensor<'w>) -> Result<Tensor<'w>, BackendError> {
+    fn upload<'w>(&self, tensor: Tensor<'w>, _purpose: Purpose) -> Result<Tensor<'w>, BackendError> {
         Ok(tensor)
+    }
+
+    fn unit_rows(&self, tensor: Tensor<'_>) -> Result<Rows, BackendError> {
+        Ok(head::unit_rows(&tensor))
     }
 
     fn new_kv(&self, layers: &[LayerSpec], _pack: usize, _path: usize) -> Result<Kv, BackendError> {
         Ok(Kv {
             paths: layers.iter().map(|_| [Vec::new(), Vec::new()]).collect(),
-            keys: Rows::default(),
-            values: Rows::default(),
+            pass: layers.iter().map(|_| [Rows::default(), Rows::default()]).collect(),
         })
     }
 
-    fn embed(&self, table: &Tensor<'_>, tokens: &[u32], scale: f32) -> Result<Rows, BackendError> {
-        let mut out = Rows::zeros(tokens.len(), table.cols);
-        for (row, &token) in out.data.chunks_exact_mut(table.cols).zip(tokens) {
-            widen::widen_row(table, token as usize, row);
+    fn embed(
+        &self,
+        table: &Tensor<'_>,
+        columns: Range<usize>,
+        tokens: &[u32],
+        scale: f32,
+    ) -> Result<Rows, BackendError> {
+        let mut out = Rows::unset(tokens.len(), columns.len());
+        out.data.par_chunks_exact_mut(columns.len().max(1)).zip(tokens).for_each(|(row, &token)| {
+            widen::widen_columns(table, token as usize, columns.clone(), row);
             if scale != 1.0 {
                 row.iter_mut().for_each(|x| *x *= scale);
             }
-        }
+        });
         Ok(out)
     }
 
-    fn norm(&self, x: &Rows, weight: &Tensor<'_>, eps: f32) -> Result<Rows, BackendError> {
-        Ok(elementwise::rms_norm(x, &widen::widen_all(weight), eps))
+    fn norm(
+        &self,
+        x: &Rows,
+        weight: Option<&Tensor<'_>>,
+        group: usize,
+        eps: f32,
+    ) -> Result<Rows, BackendError> {
+        let weight = weight.map(widen::widen_all);
+        Ok(elementwise::rms_norm(x, weight.as_deref(), group, eps))
     }
 
     fn linear(&self, x: &Rows, p: &Projection<'_, Tensor<'_>>) -> Result<Rows, BackendError> {
-        let mut out = Rows::zeros(x.n, p.weight.rows);
+        let mut out = Rows::unset(x.n, p.weight.rows);
         product::product(x, p.weight, p.bias, product::Write::Set, &mut out);
         Ok(out)
     }
@@ -84,6 +107,42 @@ impl Backend for Cpu {
         residual: &mut Rows,
     ) -> Result<(), BackendError> {
         product::product(x, p.weight, p.bias, product::Write::Add, residual);
+        Ok(())
+    }
+
+    fn gate(
+        &self,
+        x: &Rows,
+        gate: &Projection<'_, Tensor<'_>>,
+        up: &Projection<'_, Tensor<'_>>,
+        act: Act,
+    ) -> Result<Rows, BackendError> {
+        let mut inner = self.linear(x, gate)?;
+        let up = self.linear(x, up)?;
+        elementwise::gate(&mut inner, &up, 0, act);
+        Ok(inner)
+    }
+
+    fn side_gate(
+        &self,
+        x: &Rows,
+        w: &Projection<'_, Tensor<'_>>,
+        side: &Rows,
+        column: usize,
+        act: Act,
+    ) -> Result<Rows, BackendError> {
+        let mut inner = self.linear(x, w)?;
+        elementwise::gate(&mut inner, side, column, act);
+        Ok(inner)
+    }
+
+    fn add(&self, x: &Rows, to: &mut Rows) -> Result<(), BackendError> {
+        elementwise::add(x, to);
+        Ok(())
+    }
+
+    fn scale(&self, x: &mut Rows, by: f32) -> Result<(), BackendError> {
+        elementwise::scale(x, by);
         Ok(())
     }
 
@@ -99,8 +158,7 @@ impl Backend for Cpu {
     fn write_kv(&self, kv: &mut Kv, layer: usize, path: usize, k: Rows, v: Rows) -> Result<(), BackendError> {
         let [path_k, path_v] = &kv.paths[layer];
         let (k_len, v_len) = (path * k.width, path * v.width);
-        kv.keys = k.prepend(&path_k[..k_len]);
-        kv.values = v.prepend(&path_v[..v_len]);
+        kv.pass[layer] = [k.prepend(&path_k[..k_len]), v.prepend(&path_v[..v_len])];
         Ok(())
     }
 
@@ -108,14 +166,17 @@ impl Backend for Cpu {
         &self,
         q: &Rows,
         kv: &Kv,
+        kv_layer: usize,
         runs: &[QueryRun],
         layer: &LayerSpec,
     ) -> Result<Rows, BackendError> {
-        Ok(attention::tree_attention(q, &kv.keys, &kv.values, runs, layer))
+        let [keys, values] = &kv.pass[kv_layer];
+        Ok(attention::tree_attention(q, keys, values, runs, layer))
     }
 
     fn carry(&self, kv: &mut Kv, layer: usize, carry: &[Carry]) -> Result<(), BackendError> {
-        for (path, from) in kv.paths[layer].iter_mut().zip([&kv.keys, &kv.values]) {
+        let pass = std::mem::take(&mut kv.pass[layer]);
+        for (path, from) in kv.paths[layer].iter_mut().zip(pass) {
             let w = from.width;
             for c in carry {
                 let end = (c.depth + c.len) * w;
@@ -128,42 +189,49 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn gated_mlp(
+    fn gather_rows(&self, x: &Rows, rows: &[usize]) -> Result<Rows, BackendError> {
+        let mut out = Rows::unset(rows.len(), x.width);
+        for (to, &from) in out.data.chunks_exact_mut(x.width.max(1)).zip(rows) {
+            to.copy_from_slice(x.row(from));
+        }
+        Ok(out)
+    }
+
+    fn choice_logits(
         &self,
         x: &Rows,
-        mlp: &GatedMlp<'_, Tensor<'_>>,
-        residual: &mut Rows,
-    ) -> Result<(), BackendError> {
-        let mut inner = self.linear(x, &mlp.gate)?;
-        let up = self.linear(x, &mlp.up)?;
-        elementwise::gate(&mut inner, &up, mlp.act);
-        self.linear_add(&inner, &mlp.down, residual)
-    }
-
-    fn gather_rows(&self, x: &Rows, rows: &[usize]) -> Result<Rows, BackendError> {
-        let data = rows.iter().flat_map(|&r| x.row(r)).copied().collect();
-        Ok(Rows { n: rows.len(), width: x.width, data })
-    }
-
-    fn choice_logits(&self, x: &Rows, head: &Tensor<'_>, ids: &[u32]) -> Result<Vec<Vec<f32>>, BackendError> {
+        head: &Head<'_, '_>,
+        ids: &[u32],
+    ) -> Result<Vec<Vec<f32>>, BackendError> {
         Ok(head::choice_logits(x, head, ids))
     }
 
-    fn log_sum_exp(&self, x: &Rows, head: &Tensor<'_>) -> Result<Vec<f64>, BackendError> {
+    fn log_sum_exp(&self, x: &Rows, head: &Head<'_, '_>) -> Result<Vec<f64>, BackendError> {
         Ok(head::log_sum_exp(x, head))
     }
 
     fn top_tokens(
         &self,
         x: &Rows,
-        head: &Tensor<'_>,
+        head: &Head<'_, '_>,
         k: usize,
     ) -> Result<Vec<Vec<TokenLogit>>, BackendError> {
         Ok(head::top_tokens(x, head, k))
     }
 
-    fn first_non_finite(&self, x: &Rows) -> Result<Option<usize>, BackendError> {
-        Ok(x.data.iter().position(|v| !v.is_finite()).map(|i| i / x.width))
+    fn new_watch(&self) -> Result<Option<usize>, BackendError> {
+        Ok(None)
+    }
+
+    fn watch(&self, watch: &mut Option<usize>, x: &Rows, place: usize) -> Result<(), BackendError> {
+        if elementwise::any_not_finite(x) {
+            *watch = Some(watch.map_or(place, |first| first.min(place)));
+        }
+        Ok(())
+    }
+
+    fn noticed(&self, watch: &mut Option<usize>) -> Result<Option<usize>, BackendError> {
+        Ok(watch.take())
     }
 
     fn read(&self, x: &Rows) -> Result<Vec<f32>, BackendError> {

@@ -1,23 +1,28 @@
-//! Matrix products `x W^T` through the `gemm` crate.
+//! Matrix products `x W^T`.
 //!
-//! One task multiplies one tile of weight rows with one block of activation rows, single-threaded. Tile shapes follow
-//! from the weight alone. The crate sums over `k` in the same order for every row of a call and for every number of
-//! rows, but for its paths for small problems, which [`multiply`] keeps away from; tests check it shape by shape.
+//! A task multiplies some activation rows with some panels of weight rows. Elements are summed in stretches of at most
+//! [`DEPTH`], each from first to last, and the stretches' sums are added in order: the bits of a result depend on its two
+//! rows alone, so tasks may be cut as the machine likes.
 
+use super::kernel::{self, Step, by_instruction_set};
+use super::panels::Scratch;
 use super::rows::Rows;
-use super::widen::rows_f32;
+use super::widen::widen_all;
 use crate::checkpoint::weights::Tensor;
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Weight rows of one tile: small enough that a widened tile stays in the second-level cache's reach.
-const TILE: usize = 192;
-/// Activation rows of one block.
-const BLOCK: usize = 512;
-/// Up to this many results the crate takes dot products along `k`, which sum in another order.
-const DOT_RESULTS: usize = 256;
-/// Up to this many rows and columns the crate cuts a `k` above [`SMALL_DEPTH`] otherwise than beyond.
-const SMALL: usize = 64;
-const SMALL_DEPTH: usize = 512;
+/// Elements summed in one stretch: so many of a panel stay in the first-level cache, even of two threads that share one.
+const DEPTH: usize = 192;
+/// Weight rows of a task.
+const TILE: usize = 96;
+/// Activation rows that meet all panels of a task before the next do: they and their results stay in the second-level
+/// cache.
+const ROWS: usize = 48;
+/// Fewest activation rows of a task, to make up for interleaving its weights.
+const LEAST: usize = 96;
+/// Tasks per thread, so that none waits long for the last.
+const TASKS: usize = 4;
 
 /// What happens to the values already in the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,34 +33,39 @@ pub enum Write {
 
 /// `out = x W^T + bias`, or `out += ...`; x `[n, in]`, W `[out, in]`.
 pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write, out: &mut Rows) {
-    let bias = bias.map(super::widen::widen_all);
-    let width = w.rows;
-    let tile = even_tile(width, TILE);
-    let blocks: Vec<(usize, usize)> =
-        (0..x.n).step_by(BLOCK).flat_map(|r| (0..width).step_by(tile).map(move |c| (r, c))).collect();
-    let target = Target(out.data.as_mut_ptr());
-    blocks.into_par_iter().for_each_init(Scratch::default, |scratch, (row, col)| {
-        let m = BLOCK.min(x.n - row);
-        let n = tile.min(width - col);
-        let weights = rows_f32(w, col..col + n, &mut scratch.weights);
-        let a = &x.data[row * x.width..(row + m) * x.width];
-        let product = multiply(a, weights, Shape { m, n, k: x.width }, &mut scratch.product);
-        for i in 0..m {
-            // SAFETY: blocks do not overlap, and each lies inside `out` (`[x.n, width]`).
-            let to = unsafe { std::slice::from_raw_parts_mut(target.at((row + i) * width + col), n) };
-            let from = &product[i * n..(i + 1) * n];
-            match (write, &bias) {
-                (Write::Set, None) => to.copy_from_slice(from),
-                (Write::Set, Some(b)) => {
-                    to.iter_mut().zip(from).zip(&b[col..]).for_each(|((t, f), b)| *t = f + b)
-                }
-                (Write::Add, None) => to.iter_mut().zip(from).for_each(|(t, f)| *t += f),
-                (Write::Add, Some(b)) => {
-                    to.iter_mut().zip(from).zip(&b[col..]).for_each(|((t, f), b)| *t += f + b)
-                }
-            }
-        }
+    assert!(x.width == w.cols && out.width == w.rows && out.data.len() == x.n * w.rows);
+    let bias = bias.map(widen_all);
+    let (step_rows, panel) = kernel::step_shape();
+    let tile = even_tile(w.rows, TILE).next_multiple_of(panel);
+    let cuts = (TASKS * rayon::current_num_threads()).div_ceil(w.rows.div_ceil(tile).max(1));
+    let block = x.n.div_ceil(cuts).max(LEAST).next_multiple_of(step_rows);
+    let tasks: Vec<(usize, usize)> =
+        (0..x.n).step_by(block).flat_map(|r| (0..w.rows).step_by(tile).map(move |c| (r, c))).collect();
+    let target = Target { values: out.data.as_mut_ptr(), width: w.rows };
+    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (row, col)| {
+        let task = Task {
+            x: &x.data,
+            rows: row..(row + block).min(x.n),
+            weight: w,
+            columns: col..(col + tile).min(w.rows),
+            bias: bias.as_deref(),
+            write,
+        };
+        // SAFETY: tasks are disjoint and lie inside `out`.
+        unsafe { run_task(&task, &target, scratch) }
     });
+}
+
+/// `x W^T` on this thread: x `[n, in]`, W `[out, in]`, result `[n, out]` in `out`.
+pub fn multiply<'o>(x: &Rows, w: &Tensor<'_>, scratch: &mut Scratch, out: &'o mut Vec<f32>) -> &'o mut [f32] {
+    assert!(x.width == w.cols && x.data.len() == x.n * x.width);
+    out.resize(x.n * w.rows, 0.0);
+    let target = Target { values: out.as_mut_ptr(), width: w.rows };
+    let task =
+        Task { x: &x.data, rows: 0..x.n, weight: w, columns: 0..w.rows, bias: None, write: Write::Set };
+    // SAFETY: the one task fills `out`.
+    unsafe { run_task(&task, &target, scratch) }
+    out
 }
 
 /// The size of equal tiles of at most `most` rows, so that no sliver is left over.
@@ -63,114 +73,110 @@ pub fn even_tile(rows: usize, most: usize) -> usize {
     rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
 }
 
-/// The output's address, shared by tasks that write disjoint parts of it.
-struct Target(*mut f32);
-// SAFETY: only ever used to write disjoint blocks.
+/// An output `[.., width]`, shared by tasks that write disjoint parts of it.
+struct Target {
+    values: *mut f32,
+    width: usize,
+}
+// SAFETY: only ever used to write disjoint parts.
 unsafe impl Sync for Target {}
+
 impl Target {
-    fn at(&self, offset: usize) -> *mut f32 {
-        // SAFETY: callers stay inside the allocation.
-        unsafe { self.0.add(offset) }
-    }
-}
-
-/// Buffers of one worker, kept from tile to tile.
-#[derive(Default)]
-pub struct Scratch {
-    pub weights: Vec<f32>,
-    pub product: Vec<f32>,
-}
-
-/// `a` is `[m, k]`, `b` is `[n, k]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-}
-
-/// `a b^T` `[m, n]` in `out`, on this thread, with bits that do not depend on `m`.
-pub fn multiply<'o>(a: &[f32], b: &[f32], s: Shape, out: &'o mut Vec<f32>) -> &'o [f32] {
-    let least = (DOT_RESULTS / s.n + 1).max(if s.n <= SMALL && s.k > SMALL_DEPTH { SMALL + 1 } else { 2 });
-    out.clear();
-    if s.m >= least {
-        out.resize(s.m * s.n, 0.0);
-        gemm_into(a, b, s, out);
-    } else {
-        let mut padded = a.to_vec();
-        padded.resize(least * s.k, 0.0);
-        out.resize(least * s.n, 0.0);
-        gemm_into(&padded, b, Shape { m: least, ..s }, out);
-        out.truncate(s.m * s.n);
-    }
-    out
-}
-
-fn gemm_into(a: &[f32], b: &[f32], Shape { m, n, k }: Shape, out: &mut [f32]) {
-    assert!(a.len() >= m * k && b.len() >= n * k && out.len() >= m * n);
-    let (n_, k_) = (n as isize, k as isize);
-    // SAFETY: the three slices hold the shapes that the strides span (asserted above).
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n_,
-            false,
-            a.as_ptr(),
-            1,
-            k_,
-            b.as_ptr(),
-            k_,
-            1,
-            0.0f32,
-            1.0f32,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
-}
-
-/// GFLOP/s of one large square product on all cores: the ceiling that benchmarks measure against.
-pub fn peak_product(size: usize, repeats: usize) -> f64 {
-    let a = vec![0.5f32; size * size];
-    let b = vec![0.25f32; size * size];
-    let mut out = vec![0.0f32; size * size];
-    let mut best = f64::INFINITY;
-    for _ in 0..=repeats {
-        let start = std::time::Instant::now();
-        let s = size as isize;
-        // SAFETY: all three are `size * size`.
+    /// # Safety
+    /// Row and columns lie inside the output, and no other reference to them is alive.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn part(&self, row: usize, columns: Range<usize>) -> &mut [f32] {
+        // SAFETY: as promised by the caller.
         unsafe {
-            gemm::gemm(
-                size,
-                size,
-                size,
-                out.as_mut_ptr(),
-                1,
-                s,
-                false,
-                a.as_ptr(),
-                1,
-                s,
-                b.as_ptr(),
-                s,
-                1,
-                0.0f32,
-                1.0f32,
-                false,
-                false,
-                false,
-                gemm::Parallelism::Rayon(0),
-            );
+            std::slice::from_raw_parts_mut(self.values.add(row * self.width + columns.start), columns.len())
         }
-        best = best.min(start.elapsed().as_secs_f64());
     }
-    2.0 * (size as f64).powi(3) / best / 1e9
+}
+
+/// Activation rows `rows` times weight rows `columns`.
+struct Task<'a> {
+    /// `[.., weight.cols]`
+    x: &'a [f32],
+    rows: Range<usize>,
+    weight: &'a Tensor<'a>,
+    columns: Range<usize>,
+    bias: Option<&'a [f32]>,
+    write: Write,
+}
+
+/// # Safety
+/// The task's part lies inside the target and is written by nobody else meanwhile.
+unsafe fn run_task(task: &Task<'_>, target: &Target, scratch: &mut Scratch) {
+    #[inline(always)]
+    fn run<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
+        task: &Task<'_>,
+        target: &Target,
+        scratch: &mut Scratch,
+    ) {
+        task.run::<S, ROWS, PANEL>(target, scratch);
+    }
+    by_instruction_set!(run(task: &Task<'_>, target: &Target, scratch: &mut Scratch))
+}
+
+impl Task<'_> {
+    #[inline(always)]
+    fn run<S: Step<STEP, PANEL>, const STEP: usize, const PANEL: usize>(
+        &self,
+        target: &Target,
+        scratch: &mut Scratch,
+    ) {
+        let k = self.weight.cols;
+        let depth = even_tile(k, DEPTH);
+        let panels = scratch.fill::<PANEL>(self.weight, self.columns.clone());
+        for block in self.rows.clone().step_by(ROWS) {
+            let block = block..(block + ROWS).min(self.rows.end);
+            for from in (0..k).step_by(depth) {
+                let depth = from..(from + depth).min(k);
+                for (panel, column) in panels.chunks_exact(k).zip(self.columns.clone().step_by(PANEL)) {
+                    let columns = column..(column + PANEL).min(self.columns.end);
+                    let panel = &panel[depth.clone()];
+                    for row in block.clone().step_by(STEP) {
+                        let rows = row..(row + STEP).min(block.end);
+                        self.step::<S, STEP, PANEL>(rows, columns.clone(), depth.clone(), panel, target);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One step of the kernel and its results' way into the output. Rows beyond the last repeat it and are dropped.
+    #[inline(always)]
+    fn step<S: Step<STEP, PANEL>, const STEP: usize, const PANEL: usize>(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        depth: Range<usize>,
+        panel: &[[f32; PANEL]],
+        target: &Target,
+    ) {
+        let k = self.weight.cols;
+        let x = std::array::from_fn(|i| {
+            let at = (rows.start + i).min(rows.end - 1) * k;
+            &self.x[at + depth.start..at + depth.end]
+        });
+        let sums = kernel::multiply::<S, STEP, PANEL>(x, panel);
+        let set = self.write == Write::Set && depth.start == 0;
+        for (row, sums) in rows.zip(&sums) {
+            // SAFETY: inside this task's part, which is nobody else's.
+            let to = unsafe { target.part(row, columns.clone()) };
+            match (set, self.bias.filter(|_| depth.start == 0)) {
+                (true, None) => to.iter_mut().zip(sums).for_each(|(t, s)| *t = *s),
+                (false, None) => to.iter_mut().zip(sums).for_each(|(t, s)| *t += s),
+                (true, Some(b)) => {
+                    to.iter_mut().zip(sums).zip(&b[columns.start..]).for_each(|((t, s), b)| *t = s + b)
+                }
+                (false, Some(b)) => {
+                    to.iter_mut().zip(sums).zip(&b[columns.start..]).for_each(|((t, s), b)| *t += s + b)
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,24 +5,15 @@ use half::slice::HalfFloatSliceExt;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Rows `rows` of `t` as f32 `[rows, cols]`, in place where possible, else in `buffer`.
-pub fn rows_f32<'a>(t: &Tensor<'a>, rows: Range<usize>, buffer: &'a mut Vec<f32>) -> &'a [f32] {
-    let size = t.dtype.size();
-    let bytes = &t.bytes[rows.start * t.cols * size..rows.end * t.cols * size];
-    if t.dtype == Dtype::F32
-        && let Ok(values) = bytemuck::try_cast_slice::<u8, f32>(bytes)
-    {
-        return values;
-    }
-    buffer.resize(rows.len() * t.cols, 0.0);
-    widen(t.dtype, bytes, buffer);
-    buffer
-}
-
 /// One row of `t`.
 pub fn widen_row(t: &Tensor<'_>, row: usize, out: &mut [f32]) {
-    let bytes = t.cols * t.dtype.size();
-    widen(t.dtype, &t.bytes[row * bytes..(row + 1) * bytes], out);
+    widen_columns(t, row, 0..t.cols, out);
+}
+
+/// These columns of one row of `t`.
+pub fn widen_columns(t: &Tensor<'_>, row: usize, columns: Range<usize>, out: &mut [f32]) {
+    let (first, size) = (row * t.cols, t.dtype.size());
+    widen(t.dtype, &t.bytes[(first + columns.start) * size..(first + columns.end) * size], out);
 }
 
 /// All of `t`; meant for vectors.
@@ -38,7 +29,7 @@ pub fn widen_all<'a>(t: &Tensor<'a>) -> Cow<'a, [f32]> {
 }
 
 /// Exact: every f16 and bf16 value, subnormals included, is an f32.
-fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
+pub fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
     match dtype {
         Dtype::F32 => {
             for (o, b) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {

@@ -7,6 +7,7 @@ const NAMES: &[&str] = &[
     "_attn_implementation",
     "_attn_implementation_autoset",
     "_commit_hash",
+    "_from_model_config",
     "auto_map",
     "finetuning_task",
     "name_or_path",
@@ -68,5 +69,8 @@ const NAMES: &[&str] = &[
 
 /// Token ids are read by the tokens room.
 pub(super) fn is_inert(field: &str) -> bool {
-    NAMES.contains(&field) || field.starts_with("output_") || field.ends_with("_token_id")
+    NAMES.contains(&field)
+        || field.starts_with("output_")
+        || field.ends_with("_token_id")
+        || field.ends_with("_token_index")
 }

@@ -1,18 +1,18 @@
 //! Llama: Llama 2 and 3.x, Yi 1.5, SmolLM2. The form that the other families deviate from.
 
 use super::Family;
-use super::plain::{self, AbsentKvHeads, Layers};
+use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
-use crate::checkpoint::plan::{ROTARY_LEFTOVERS, llama_tensors};
-use crate::checkpoint::rope::Scalings;
-use crate::checkpoint::spec::DecoderSpec;
+use crate::checkpoint::plan::{Names, ROTARY_LEFTOVERS};
+use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::spec::{DecoderSpec, LayerSpec, Mlp};
 
 pub(super) const FAMILY: Family = Family {
     model_type: "llama",
     architecture: "LlamaForCausalLM",
     read,
-    tensors: llama_tensors,
+    names: Names::LLAMA,
     ignored: &[ROTARY_LEFTOVERS],
 };
 
@@ -23,6 +23,11 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     // Older files state neither; a bias that is there all the same is an unused tensor, hence an error.
     let attention_bias = fields.flag_or_none("attention_bias")?.unwrap_or(false);
     let mlp_bias = fields.flag_or_none("mlp_bias")?.unwrap_or(false);
-    let differs = Layers { qkv_bias: attention_bias, out_bias: attention_bias, mlp_bias, window: None };
-    plain::read(fields, Scalings::Llama3, AbsentKvHeads::AsHeads, differs)
+    fields.must_be("hidden_act", "silu")?;
+    let sizes = Sizes::read(fields, KvHeads::StatedOrHeads)?;
+    let rope = Rope::read(fields, rope::Rules { llama3: true, ..rope::Rules::PLAIN })?;
+    let plain = sizes.layer();
+    let mlp = Mlp { bias: mlp_bias, ..plain.mlp.clone() };
+    let layer = LayerSpec { qkv_bias: attention_bias, out_bias: attention_bias, mlp, ..plain };
+    Ok(sizes.spec(rope.table(sizes.head_dim), layer))
 }

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::Family;
-use super::plain::{self, AbsentKvHeads, Layers};
+use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
-use crate::checkpoint::plan::{ROTARY_LEFTOVERS, llama_tensors};
-use crate::checkpoint::rope::Scalings;
-use crate::checkpoint::spec::DecoderSpec;
+use crate::checkpoint::plan::{Names, ROTARY_LEFTOVERS};
+use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
 
 /// What an absent `sliding_window` means to the family's class; `null` means no window.
 const ABSENT_WINDOW: u32 = 4096;
@@ -17,7 +17,7 @@ pub(super) const FAMILY: Family = Family {
     model_type: "mistral",
     architecture: "MistralForCausalLM",
     read,
-    tensors: llama_tensors,
+    names: Names::LLAMA,
     ignored: &[ROTARY_LEFTOVERS],
 };
 
@@ -27,6 +27,8 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
         Some(Value::Null) => None,
         Some(_) => fields.size_or_none("sliding_window")?.and_then(|window| u32::try_from(window).ok()),
     };
-    let differs = Layers { window, ..Layers::default() };
-    plain::read(fields, Scalings::None, AbsentKvHeads::Refused, differs)
+    fields.must_be("hidden_act", "silu")?;
+    let sizes = Sizes::read(fields, KvHeads::Stated)?;
+    let rope = Rope::read(fields, rope::Rules::PLAIN)?;
+    Ok(sizes.spec(rope.table(sizes.head_dim), LayerSpec { window, ..sizes.layer() }))
 }

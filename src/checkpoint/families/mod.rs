@@ -3,18 +3,24 @@
 //! A family has three lists of fields: read, fixed (must hold one value) and inert (no effect on inference).
 //! A field on none of them is refused, because it may change the arithmetic.
 
+mod baichuan;
+mod gemma4;
+mod glm;
 mod inert;
+mod layer_types;
 mod llama;
 mod mistral;
-mod plain;
+mod olmo2;
 mod qwen2;
+mod qwen3;
+mod sizes;
 
 use serde_json::Value;
 
 use super::error::{CheckpointError, Result, shown_value};
 use super::fields::Fields;
-use super::plan::{NamePattern, TensorUse};
-use super::spec::DecoderSpec;
+use super::plan::{NamePattern, Names};
+use super::spec::{DecoderSpec, SpecError};
 
 pub(super) struct Family {
     /// `model_type` in config.json.
@@ -23,11 +29,21 @@ pub(super) struct Family {
     pub architecture: &'static str,
     /// The family's own fields; what all share is read around it.
     pub read: fn(&mut Fields) -> Result<DecoderSpec>,
-    pub tensors: fn(&DecoderSpec) -> Vec<TensorUse>,
+    pub names: Names,
     pub ignored: &'static [NamePattern],
 }
 
-static FAMILIES: &[Family] = &[llama::FAMILY, mistral::FAMILY, qwen2::FAMILY];
+static FAMILIES: &[Family] = &[
+    baichuan::FAMILY,
+    gemma4::MULTIMODAL,
+    gemma4::TEXT,
+    glm::FAMILY,
+    llama::FAMILY,
+    mistral::FAMILY,
+    olmo2::FAMILY,
+    qwen2::FAMILY,
+    qwen3::FAMILY,
+];
 
 impl Family {
     /// The family that `model_type` names; [`Family::spec`] then holds `architectures` against it.
@@ -48,17 +64,25 @@ impl Family {
         fields.must_be("model_type", self.model_type)?;
         fields.must_be("architectures", vec![self.architecture])?;
         let spec = (self.read)(&mut fields)?;
-        read_dtype(&mut fields)?;
-        fields.must_be_absent("quantization_config", "quantised weights are not supported")?;
-        fields.may_only_be("pretraining_tp", 1)?;
-        for key in ["add_cross_attention", "is_encoder_decoder", "tie_encoder_decoder"] {
-            fields.may_only_be(key, false)?;
-        }
-        fields.may_only_be("pruned_heads", Value::Object(Default::default()))?;
-        fields.inert(inert::is_inert);
-        fields.finish()?;
+        let refused =
+            |error: SpecError| fields.error("model_type", format!("describes no sound decoder: {error}"));
+        spec.check().map_err(refused)?;
+        finish(fields)?;
         Ok(spec)
     }
+}
+
+/// What every family's object holds beside its own fields; then refuses what nobody asked for.
+fn finish(mut fields: Fields) -> Result<()> {
+    read_dtype(&mut fields)?;
+    fields.must_be_absent("quantization_config", "quantised weights are not supported")?;
+    fields.may_only_be("pretraining_tp", 1)?;
+    for key in ["add_cross_attention", "is_encoder_decoder", "tie_encoder_decoder"] {
+        fields.may_only_be(key, false)?;
+    }
+    fields.may_only_be("pruned_heads", Value::Object(Default::default()))?;
+    fields.inert(inert::is_inert);
+    fields.finish()
 }
 
 /// `torch_dtype` (older) or `dtype`: the files say themselves how they are stored, so this is only held against

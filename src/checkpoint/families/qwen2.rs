@@ -3,18 +3,19 @@
 //! No field announces the biases: the family has them, and the bijection check demands their tensors.
 
 use super::Family;
-use super::plain::{self, AbsentKvHeads, Layers};
-use crate::checkpoint::error::{Result, shown_value};
+use super::layer_types::all_full;
+use super::sizes::{KvHeads, Sizes};
+use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
-use crate::checkpoint::plan::{ROTARY_LEFTOVERS, llama_tensors};
-use crate::checkpoint::rope::Scalings;
-use crate::checkpoint::spec::DecoderSpec;
+use crate::checkpoint::plan::{Names, ROTARY_LEFTOVERS};
+use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
 
 pub(super) const FAMILY: Family = Family {
     model_type: "qwen2",
     architecture: "Qwen2ForCausalLM",
     read,
-    tensors: llama_tensors,
+    names: Names::LLAMA,
     ignored: &[ROTARY_LEFTOVERS],
 };
 
@@ -24,31 +25,9 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     // Stated by the makers' files but switched off by the field above.
     fields.size_or_none("sliding_window")?;
     fields.count_or_none("max_window_layers")?;
-    let differs = Layers { qkv_bias: true, ..Layers::default() };
-    let spec = plain::read(fields, Scalings::None, AbsentKvHeads::Refused, differs)?;
-    check_layer_types(fields, spec.layers.len())?;
-    Ok(spec)
-}
-
-/// transformers 5 writes one word per layer; without a window all are `full_attention`.
-fn check_layer_types(fields: &mut Fields, layers: usize) -> Result<()> {
-    const KEY: &str = "layer_types";
-    let Some(types) = fields.list_or_none(KEY)? else {
-        return Ok(());
-    };
-    if types.len() != layers {
-        return Err(fields.error(KEY, format!("has {} entries for {layers} layers", types.len())));
-    }
-    for (i, word) in types.iter().enumerate() {
-        if word != "full_attention" {
-            return Err(fields.error(
-                KEY,
-                format!(
-                    "says {} for layer {i}, but only \"full_attention\" is supported here",
-                    shown_value(word)
-                ),
-            ));
-        }
-    }
-    Ok(())
+    fields.must_be("hidden_act", "silu")?;
+    let sizes = Sizes::read(fields, KvHeads::Stated)?;
+    all_full(fields, sizes.layers)?;
+    let rope = Rope::read(fields, rope::Rules::PLAIN)?;
+    Ok(sizes.spec(rope.table(sizes.head_dim), LayerSpec { qkv_bias: true, ..sizes.layer() }))
 }

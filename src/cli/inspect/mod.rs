@@ -8,12 +8,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use self::text::Text;
-use super::engine::{EngineArgs, ModelArgs};
+use super::engine::{Chosen, DeviceArgs, ModelArgs, Work};
 use super::prompts::unescape;
+use crate::backend::measure::Measured;
 use crate::decoder::Decoder;
 use crate::inspect::{Answer, Parts, answer, choices};
 use crate::scoring::{Engine, ScoreOptions};
 use crate::study::{Message, Study};
+use crate::tokens::PromptTokenizer;
 
 /// Print what was understood of a checkpoint: arithmetic, tensors, tokenizer, BOS, chat template, cost.
 ///
@@ -24,7 +26,7 @@ pub struct Args {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
-    engine: EngineArgs,
+    device: DeviceArgs,
     /// Study whose answers and prompts are looked at: a name or a folder
     #[arg(long, value_name = "NAME|DIR", default_value = crate::study::EMBEDDED[0])]
     study: String,
@@ -71,11 +73,28 @@ fn ask(args: &Args, parts: &Parts, study: &Study) -> Result<Answer> {
     };
     let language = study.languages().first().context("the study has no language")?;
     let choices = choices(study, language, tokenizer)?.ids();
-    let backend = args.engine.backend()?;
     parts.checkpoint.check_finite()?;
-    let engine = Engine::new(Decoder::new(&backend, &parts.checkpoint.spec, &parts.checkpoint)?);
-    let options = ScoreOptions { top: args.top, ..args.engine.options() };
-    Ok(answer(&engine, tokens, choices, tokenizer, &options)?)
+    args.device.run(args.json, Asking { parts, tokenizer, tokens, choices, top: args.top })
+}
+
+/// One prompt on the device that was chosen.
+struct Asking<'a> {
+    parts: &'a Parts,
+    tokenizer: &'a PromptTokenizer,
+    tokens: Vec<u32>,
+    choices: Vec<Vec<u32>>,
+    top: usize,
+}
+
+impl Work for Asking<'_> {
+    type Output = Answer;
+
+    fn run<B: Measured>(self, backend: &B, _: &Chosen) -> Result<Answer> {
+        let checkpoint = &self.parts.checkpoint;
+        let engine = Engine::new(Decoder::new(backend, &checkpoint.spec, checkpoint)?);
+        let options = ScoreOptions { top: self.top, ..ScoreOptions::default() };
+        Ok(answer(&engine, self.tokens, self.choices, self.tokenizer, &options)?)
+    }
 }
 
 /// A list as it stands, or a file that holds one.

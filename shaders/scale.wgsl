@@ -1,0 +1,24 @@
+// x *= by, element by element; x f32 of `count` elements. A thread per element, 256 to a part.
+
+struct Params {
+    first: u32,
+    end: u32,
+    across: u32,
+    count: u32,
+    by: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+
+#include "part.wgsl"
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+    let part = part_of(workgroup);
+    let i = part * 256u + t;
+    if (part >= p.end || i >= p.count) {
+        return;
+    }
+    x[i] *= p.by;
+}

@@ -1,0 +1,169 @@
+//! Which tile shape a product takes: a function of the weight and the device only.
+//!
+//! On a real device the shape for wide weights is measured once and kept in the user's cache folder under the device's
+//! and its driver's name. Whatever is chosen, every sum runs over k in the same order.
+
+use super::Wgpu;
+use super::error::WgpuError;
+use super::kernels::Tile;
+use super::options::TileChoice;
+use super::product::Finish;
+use crate::backend::Purpose;
+use crate::checkpoint::{Dtype, Tensor};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The shapes to choose from, small to large.
+pub const TILES: [Tile; 5] = [
+    Tile { thread: [4, 4], threads: [8, 8] },
+    Tile { thread: [8, 8], threads: [8, 8] },
+    Tile { thread: [4, 4], threads: [16, 16] },
+    Tile { thread: [8, 4], threads: [16, 16] },
+    Tile { thread: [8, 8], threads: [16, 16] },
+];
+
+/// Rows, columns and depth of the product that is timed.
+const TIMED: usize = 2048;
+
+/// The shapes chosen for a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiles {
+    /// For weights with few rows.
+    narrow: Tile,
+    pub(super) wide: Tile,
+}
+
+impl Tiles {
+    /// One shape for weights of all but a few rows.
+    pub fn new(wide: Tile) -> Tiles {
+        Tiles { narrow: TILES[0], wide }
+    }
+
+    /// For a weight of `rows` rows (all of it, however it is split).
+    pub fn tile(&self, rows: usize) -> Tile {
+        if rows < 2 * self.wide.columns() as usize { self.narrow } else { self.wide }
+    }
+}
+
+/// Sets the device's shapes as `choice` says.
+pub(super) fn choose(gpu: &mut Wgpu, choice: &TileChoice) -> Result<(), WgpuError> {
+    let fitting: Vec<Tile> = TILES.into_iter().filter(|t| t.fits(&gpu.device.limits)).collect();
+    let wide = match choice {
+        TileChoice::Fixed(index) => fitting.get(*index).copied(),
+        // Software gains nothing from large tiles and would take seconds to say so.
+        TileChoice::Measured { .. } if gpu.device.info.device_type == wgpu::DeviceType::Cpu => None,
+        TileChoice::Measured { cache } => {
+            let key = device_key(&gpu.device.info);
+            let kept = cache.as_deref().and_then(|file| kept(file, &key));
+            match fitting.iter().find(|t| kept.as_deref() == Some(&t.to_string())) {
+                Some(&tile) => Some(tile),
+                None => {
+                    let best = measure(gpu, &fitting)?;
+                    if let (Some(file), Some(best)) = (cache, best) {
+                        keep(file, &key, best);
+                    }
+                    best
+                }
+            }
+        }
+    };
+    if let Some(wide) = wide {
+        gpu.tiles = Tiles::new(wide);
+    }
+    Ok(())
+}
+
+/// The quickest of `tiles`, the smaller one where two are equal.
+fn measure(gpu: &mut Wgpu, tiles: &[Tile]) -> Result<Option<Tile>, WgpuError> {
+    let bytes = vec![0; TIMED * TIMED * 2];
+    let tensor = Tensor { dtype: Dtype::Bf16, rows: TIMED, cols: TIMED, bytes: &bytes };
+    let weight = gpu.upload_weight(tensor, Purpose::Product)?;
+    let x = gpu.new_rows("rows to be timed", TIMED, TIMED)?;
+    let y = gpu.new_rows("rows to be timed", TIMED, TIMED)?;
+    let mut best: Option<(Duration, Tile)> = None;
+    for &tile in tiles {
+        gpu.tiles = Tiles::new(tile);
+        // The first run builds the pipeline and lets the length of submits settle.
+        for run in 0..4 {
+            let start = Instant::now();
+            gpu.product(&x, &weight, None, Finish::Set, &y)?;
+            gpu.recorder().finish(&gpu.device)?;
+            let took = start.elapsed();
+            if run > 0 && best.is_none_or(|(time, _)| took < time) {
+                best = Some((took, tile));
+            }
+        }
+    }
+    Ok(best.map(|(_, tile)| tile))
+}
+
+/// What a measured choice holds for.
+fn device_key(info: &wgpu::AdapterInfo) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{version} | {} | {} | {} {}", info.name, info.backend, info.driver, info.driver_info)
+}
+
+/// The file in the user's cache folder, if there is such a folder.
+pub fn default_cache() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let cache = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
+    };
+    cache.map(|dir| dir.join("tiltmeter").join("tiles.json"))
+}
+
+fn read(file: &Path) -> Map<String, Value> {
+    let text = std::fs::read(file).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+fn kept(file: &Path, key: &str) -> Option<String> {
+    read(file).get(key)?.as_str().map(str::to_owned)
+}
+
+/// A cache that cannot be written only means measuring again.
+fn keep(file: &Path, key: &str, tile: Tile) {
+    let mut all = read(file);
+    all.insert(key.to_owned(), Value::String(tile.to_string()));
+    if let Some(dir) = file.parent() {
+        let written = std::fs::create_dir_all(dir)
+            .and_then(|()| tempfile::NamedTempFile::new_in(dir))
+            .and_then(|new| {
+                std::fs::write(new.path(), Value::Object(all).to_string())?;
+                new.persist(file).map_err(|e| e.error)
+            });
+        drop(written);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_shape_is_found_under_its_device_only() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("below/tiles.json");
+        assert_eq!(kept(&file, "a"), None);
+        keep(&file, "a", TILES[3]);
+        keep(&file, "b", TILES[1]);
+        assert_eq!(kept(&file, "a"), Some(TILES[3].to_string()));
+        assert_eq!(kept(&file, "b"), Some(TILES[1].to_string()));
+        assert_eq!(kept(&file, "c"), None);
+        std::fs::write(&file, "not JSON").expect("writes");
+        assert_eq!(kept(&file, "a"), None);
+    }
+
+    #[test]
+    fn the_shape_depends_on_the_weight_alone() {
+        let tiles = Tiles::new(TILES[4]);
+        assert_eq!(tiles.tile(64), TILES[0]);
+        assert_eq!(tiles.tile(4096), TILES[4]);
+        assert!(TILES.iter().all(|t| t.workgroup_bytes() <= 16 << 10 && t.invocations() <= 256));
+    }
+}

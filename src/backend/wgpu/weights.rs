@@ -1,0 +1,133 @@
+//! Weights on the device, in the type in which they are stored.
+//!
+//! They go from the mapped file to the device in chunks, with no copy of a whole matrix on the host. A matrix larger than
+//! the device binds in one piece lies in several buffers of whole rows.
+
+use super::Wgpu;
+use super::error::WgpuError;
+use crate::backend::Purpose;
+use crate::checkpoint::{Dtype, Tensor};
+use std::ops::Range;
+
+/// Bytes that are under way to the device at a time; twice this much is staged at most.
+const CHUNK: usize = 32 << 20;
+
+/// A weight: in the file, and where products need it on the device.
+pub struct Matrix<'w> {
+    /// As stored in the file; gathering reads its rows from here.
+    pub(super) tensor: Tensor<'w>,
+    /// Type on the device: vectors are widened to f32.
+    pub(super) dtype: Dtype,
+    pub(super) parts: Vec<Part>,
+}
+
+/// Whole rows of a matrix in one buffer.
+pub(super) struct Part {
+    pub rows: Range<usize>,
+    pub buffer: wgpu::Buffer,
+}
+
+impl Matrix<'_> {
+    /// Rows of the matrix: outputs of a product with it.
+    pub(super) fn rows(&self) -> usize {
+        self.tensor.rows
+    }
+
+    /// The buffer of a vector.
+    pub(super) fn vector(&self) -> Result<&wgpu::Buffer, WgpuError> {
+        match (&self.parts[..], self.tensor.rows) {
+            ([part], 1) => Ok(&part.buffer),
+            _ => Err(WgpuError::Refused("a matrix was used where a vector is needed".into())),
+        }
+    }
+}
+
+impl Wgpu {
+    pub(super) fn upload_weight<'w>(
+        &self,
+        tensor: Tensor<'w>,
+        purpose: Purpose,
+    ) -> Result<Matrix<'w>, WgpuError> {
+        if tensor.rows == 1 {
+            let buffer = self.put("a vector of weights", bytemuck::cast_slice(&widen(&tensor, 0)))?;
+            return Ok(Matrix { tensor, dtype: Dtype::F32, parts: vec![Part { rows: 0..1, buffer }] });
+        }
+        let mut parts = Vec::new();
+        // Gathered rows are few and come from the mapped file; the table itself can stay there.
+        if purpose != Purpose::Gather {
+            let row_bytes = tensor.cols * tensor.dtype.size();
+            let limit = self.device.binding_limit();
+            let most = (limit / row_bytes as u64) as usize;
+            if most == 0 {
+                return Err(WgpuError::TooLarge {
+                    what: "one row of a weight".into(),
+                    need: row_bytes as u64,
+                    limit,
+                    advice: "choose another --adapter or --backend cpu",
+                });
+            }
+            for rows in split(tensor.rows, most) {
+                let bytes = &tensor.bytes[rows.start * row_bytes..rows.end * row_bytes];
+                parts.push(Part { buffer: self.put_weight(bytes)?, rows });
+            }
+        }
+        Ok(Matrix { dtype: tensor.dtype, tensor, parts })
+    }
+
+    fn put_weight(&self, bytes: &[u8]) -> Result<wgpu::Buffer, WgpuError> {
+        if bytes.len() <= CHUNK {
+            return self.put("weights", bytes);
+        }
+        let buffer = self.memory.storage(&self.device, "weights", bytes.len() as u64)?;
+        let mut under_way = None;
+        for (i, chunk) in bytes.chunks(CHUNK).enumerate() {
+            let (whole, rest) = chunk.split_at(chunk.len() / 4 * 4);
+            let at = (i * CHUNK) as u64;
+            self.device.queue.write_buffer(&buffer, at, whole);
+            if !rest.is_empty() {
+                let mut word = [0; 4];
+                word[..rest.len()].copy_from_slice(rest);
+                self.device.queue.write_buffer(&buffer, at + whole.len() as u64, &word);
+            }
+            let submitted = self.device.queue.submit([]);
+            if let Some(before) = under_way.replace(submitted) {
+                self.device.wait(before)?;
+            }
+        }
+        Ok(buffer)
+    }
+}
+
+/// Equal ranges of at most `most` of `rows` rows.
+fn split(rows: usize, most: usize) -> Vec<Range<usize>> {
+    let step = rows.div_ceil(rows.div_ceil(most).max(1)).max(1);
+    (0..rows).step_by(step).map(|start| start..(start + step).min(rows)).collect()
+}
+
+/// Row `row` of `tensor` as f32; exact.
+pub(super) fn widen(tensor: &Tensor<'_>, row: usize) -> Vec<f32> {
+    let bytes = tensor.cols * tensor.dtype.size();
+    let bytes = &tensor.bytes[row * bytes..(row + 1) * bytes];
+    match tensor.dtype {
+        Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Dtype::F16 => {
+            bytes.as_chunks::<2>().0.iter().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect()
+        }
+        Dtype::Bf16 => {
+            bytes.as_chunks::<2>().0.iter().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_split_evenly_and_completely() {
+        assert_eq!(split(10, 100), [0..10]);
+        assert_eq!(split(10, 4), [0..4, 4..8, 8..10]);
+        assert_eq!(split(152_064, 18_724).len(), 9);
+        assert!(split(0, 4).is_empty());
+    }
+}

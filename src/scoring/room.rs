@@ -1,0 +1,161 @@
+//! How many tokens a pack may have on a device of bounded memory. Scores do not depend on it.
+
+use super::{Plan, ScoreOptions};
+use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
+use std::collections::BTreeSet;
+
+/// How large packs are to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PackSize {
+    /// What a person asked for; else it follows from the room there is.
+    pub asked: Option<usize>,
+    /// `None` for the CPU.
+    pub room: Option<Room>,
+}
+
+impl PackSize {
+    /// Tokens of a pack of `plan` beside `weight_bytes` of weights.
+    ///
+    /// # Errors
+    /// A size was not asked for, and not even a small pack fits.
+    pub fn tokens(
+        &self,
+        spec: &DecoderSpec,
+        weight_bytes: u64,
+        plan: &Plan<'_>,
+    ) -> Result<usize, TooLittleMemory> {
+        match (self.asked, self.room) {
+            (Some(tokens), _) => Ok(tokens),
+            (None, Some(room)) => room.pack_tokens(spec, weight_bytes, plan.longest()),
+            (None, None) => Ok(ScoreOptions::default().pack_tokens),
+        }
+    }
+}
+
+/// The room that a device has for a checkpoint and its passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Free memory; `None` where the system does not tell.
+    pub free_bytes: Option<u64>,
+    /// Longest array of rows that a kernel can see at once.
+    pub binding_bytes: u64,
+    /// More tokens bring no more speed.
+    pub most_tokens: usize,
+}
+
+/// A device with too little memory for a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the device has {free_gb:.1} GB of free memory, but the checkpoint's weights take {weights_gb:.1} GB and a pass of \
+     {LEAST_TOKENS} tokens {pass_gb:.1} GB; close what else uses the device, or compute with `--backend cpu`",
+    free_gb = *.free_bytes as f64 / 1e9,
+    weights_gb = *.weight_bytes as f64 / 1e9,
+    pass_gb = *.pass_bytes as f64 / 1e9
+)]
+pub struct TooLittleMemory {
+    pub free_bytes: u64,
+    pub weight_bytes: u64,
+    /// Of the smallest pass.
+    pub pass_bytes: u64,
+}
+
+/// Smaller packs are not worth a device.
+const LEAST_TOKENS: usize = 64;
+
+/// Left to the driver and to others, out of a hundred.
+const RESERVE_PERCENT: u64 = 5;
+
+impl Room {
+    /// The largest pack that fits beside `weight_bytes` of weights and paths of `path` tokens, in steps of 64.
+    ///
+    /// # Errors
+    /// Not even 64 tokens fit.
+    fn pack_tokens(
+        &self,
+        spec: &DecoderSpec,
+        weight_bytes: u64,
+        path: usize,
+    ) -> Result<usize, TooLittleMemory> {
+        // Buffers are rounded up by less than an eighth.
+        let by_binding = self.binding_bytes / 8 * 7 / (4 * widest_row(spec)).max(1);
+        let mut tokens = self.most_tokens.min(usize::try_from(by_binding).unwrap_or(usize::MAX));
+        if let Some(free_bytes) = self.free_bytes {
+            let usable = free_bytes - free_bytes / 100 * RESERVE_PERCENT;
+            let fixed = weight_bytes + path_bytes(spec, path);
+            let by_memory = usable.saturating_sub(fixed) / token_bytes(spec).max(1);
+            if by_memory < LEAST_TOKENS as u64 {
+                let pass_bytes = path_bytes(spec, path) + token_bytes(spec) * LEAST_TOKENS as u64;
+                return Err(TooLittleMemory { free_bytes, weight_bytes, pass_bytes });
+            }
+            tokens = tokens.min(usize::try_from(by_memory).unwrap_or(usize::MAX));
+        }
+        Ok((tokens / LEAST_TOKENS * LEAST_TOKENS).max(LEAST_TOKENS))
+    }
+}
+
+/// Elements of all layers' second embeddings of one token.
+fn side_width(spec: &DecoderSpec) -> usize {
+    spec.side.as_ref().map_or(0, |side| side.width * spec.layers.len())
+}
+
+/// Elements of the widest row of a pass.
+fn widest_row(spec: &DecoderSpec) -> u64 {
+    let widest =
+        spec.layers.iter().map(|l| l.mlp.width.max(l.q_width()).max(l.kv_width())).max().unwrap_or(0);
+    widest.max(spec.hidden).max(side_width(spec)) as u64
+}
+
+/// Activations of one token where they are most, all f32: the stream and what is added to it, queries before and after
+/// attention, the MLP's inner rows, second embeddings, and all keys and values that some layer still reads. Half as
+/// much again, because buffers are rounded up and used again only when their size fits.
+fn token_bytes(spec: &DecoderSpec) -> u64 {
+    let layer = spec.layers.iter().map(|l| 2 * l.q_width() + l.mlp.width).max().unwrap_or(0);
+    let kv = spec.layers.iter().map(LayerSpec::kv_width).max().unwrap_or(0);
+    let donors: BTreeSet<usize> = (0..spec.layers.len()).map(|i| spec.kv_layer(i)).collect();
+    let lent = donors.iter().filter(|donor| spec.layers.iter().any(|l| l.kv == Kv::Of(**donor))).count();
+    let elements = 3 * spec.hidden + layer + 2 * kv * (1 + lent) + 2 * side_width(spec);
+    (4 * elements as u64) * 3 / 2
+}
+
+/// Keys and values that all layers carry from pass to pass.
+fn path_bytes(spec: &DecoderSpec, path: usize) -> u64 {
+    let makers = spec.layers.iter().filter(|l| l.kv == Kv::Own);
+    makers.map(|l| 8 * (l.kv_width() * path) as u64).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::spec::Head;
+
+    fn spec() -> DecoderSpec {
+        let layer = LayerSpec::plain(4, 2, 8, 100);
+        DecoderSpec {
+            hidden: 32,
+            vocab: 10,
+            context: 8,
+            eps: 1e-6,
+            embed_scale: 1.0,
+            side: None,
+            rotaries: Vec::new(),
+            layers: vec![layer.clone(), layer],
+            head: Head::plain(true),
+        }
+    }
+
+    #[test]
+    fn the_pack_is_what_memory_the_binding_and_the_device_allow() {
+        // One token: 4 * (3 * 32 + 64 + 100 + 32) * 3 / 2 bytes; a path of 10: 2 * 8 * 16 * 10.
+        let (token, path) = (1752, 2560);
+        let room = |free, binding| Room { free_bytes: free, binding_bytes: binding, most_tokens: 1000 };
+        let tokens = |room: Room| room.pack_tokens(&spec(), 5000, 10);
+        assert_eq!(tokens(room(None, 1 << 30)), Ok(960), "as many as are of use");
+        assert_eq!(tokens(room(None, 400 * 240)), Ok(192), "210 rows of the widest matrix");
+        // 95 % of it holds weights, path and 130 tokens.
+        let free = (5000 + path + 130 * token) * 100 / 95 + 100;
+        assert_eq!(tokens(room(Some(free), 1 << 30)), Ok(128));
+        let error = tokens(room(Some(5000 + path), 1 << 30)).expect_err("weights and nothing else");
+        assert_eq!(error.pass_bytes, path + 64 * token);
+        assert!(error.to_string().contains("free memory"), "{error}");
+    }
+}

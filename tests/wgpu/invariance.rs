@@ -1,0 +1,42 @@
+//! Promise: on one device a score has the same bits for every pack size, order of the prompts, and with sharing off.
+
+use crate::device::open;
+use crate::score::{bits, items, references, score};
+use tiltmeter::backend::wgpu::{Precision, Wgpu, WgpuOptions};
+
+/// One of each kind of arithmetic that a pack could touch; the parity test runs all of them.
+const CASES: [&str; 5] = ["llama31_bf16", "mistral_window", "qwen25", "glm4", "gemma4"];
+
+fn check(gpu: &Wgpu) {
+    for dir in references() {
+        if !CASES.iter().any(|case| dir.ends_with(case)) {
+            continue;
+        }
+        let items = items(390);
+        let want = bits(&score(gpu, &dir, &items, 64, true));
+        for (pack_tokens, sharing) in [(512, true), (8192, true), (13, true), (512, false)] {
+            let got = bits(&score(gpu, &dir, &items, pack_tokens, sharing));
+            assert!(got == want, "{}: packs of {pack_tokens}, sharing {sharing}", dir.display());
+        }
+        let reversed: Vec<_> = items.iter().rev().cloned().collect();
+        let mut got = bits(&score(gpu, &dir, &reversed, 100, true));
+        got.reverse();
+        assert!(got == want, "{}: order of the prompts", dir.display());
+    }
+}
+
+#[test]
+fn scores_do_not_depend_on_packs_order_or_sharing() {
+    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    check(&gpu);
+}
+
+#[test]
+fn nor_do_they_on_matrix_units() {
+    let options = WgpuOptions { precision: Precision::Fast, ..WgpuOptions::default() };
+    let Some(gpu) = open(options) else { return };
+    match gpu.note() {
+        Some(note) => println!("skipped: {note}"),
+        None => check(&gpu),
+    }
+}

@@ -1,0 +1,13 @@
+//! The wgpu backend against the cpu backend, on whatever adapter is there, software ones included.
+//!
+//! Without an adapter these tests say so and pass; `shaders` needs none.
+
+mod data;
+mod device;
+mod heads;
+mod invariance;
+mod limits;
+mod parity;
+mod score;
+mod shaders;
+mod steps;
