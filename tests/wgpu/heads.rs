@@ -1,8 +1,8 @@
 //! Promise: choice logits, log-sum-exp and likeliest tokens agree with plain f64 sums, caps and row scales included.
 
 use crate::data::{Weight, rows};
-use crate::device::open;
-use tiltmeter::backend::wgpu::{Wgpu, WgpuOptions};
+use crate::device::{checked, open};
+use tiltmeter::backend::wgpu::Wgpu;
 use tiltmeter::backend::{Backend, HeadUse, Purpose};
 use tiltmeter::checkpoint::Dtype;
 
@@ -47,7 +47,7 @@ fn check(gpu: &Wgpu, dtype: Dtype, unit_rows: bool, cap: Option<f32>) {
 
 #[test]
 fn heads_agree_with_plain_sums() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     check(&gpu, Dtype::Bf16, false, None);
     check(&gpu, Dtype::F32, true, None);
     check(&gpu, Dtype::F16, false, Some(10.0));
@@ -56,7 +56,7 @@ fn heads_agree_with_plain_sums() {
 
 #[test]
 fn equal_logits_are_listed_by_token() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     let (x, table) = (rows(2, 4, 1.0, 1), rows(300, 4, 0.0, 1));
     let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
     let head = HeadUse { table: &table, row_scale: None, cap: None };
@@ -64,4 +64,24 @@ fn equal_logits_are_listed_by_token() {
     assert_eq!(top[1].iter().map(|t| t.token).collect::<Vec<_>>(), [0, 1, 2, 3]);
     let sums = gpu.log_sum_exp(&x.on(&gpu), &head).expect("sums");
     assert!((sums[0] - 300f64.ln()).abs() < 1e-6);
+}
+
+#[test]
+fn many_rows_give_what_each_gives_alone() {
+    let Some(gpu) = open(checked()) else { return };
+    let (x, table) = (rows(N, H, 3.0, 1), Weight::new(Dtype::Bf16, V, H, 1.5, 2));
+    let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
+    let head = HeadUse { table: &table, row_scale: None, cap: None };
+    let few = x.on(&gpu);
+    let (sums, top) =
+        (gpu.log_sum_exp(&few, &head).expect("sums"), gpu.top_tokens(&few, &head, 3).expect("top"));
+    // More than meet a strip of the vocabulary at a time.
+    let indices: Vec<usize> = (0..1030).map(|i| i * 5 % N).collect();
+    let many = gpu.gather_rows(&few, &indices).expect("gathers");
+    let many_sums = gpu.log_sum_exp(&many, &head).expect("sums");
+    let many_top = gpu.top_tokens(&many, &head, 3).expect("top");
+    for (row, &index) in indices.iter().enumerate() {
+        assert_eq!(many_sums[row].to_bits(), sums[index].to_bits(), "row {row}");
+        assert_eq!(many_top[row], top[index], "row {row}");
+    }
 }

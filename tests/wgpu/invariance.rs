@@ -1,6 +1,6 @@
 //! Promise: on one device a score has the same bits for every pack size, order of the prompts, and with sharing off.
 
-use crate::device::open;
+use crate::device::{checked, open};
 use crate::score::{bits, items, references, score};
 use tiltmeter::backend::wgpu::{Precision, Wgpu, WgpuOptions};
 
@@ -27,13 +27,13 @@ fn check(gpu: &Wgpu) {
 
 #[test]
 fn scores_do_not_depend_on_packs_order_or_sharing() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     check(&gpu);
 }
 
 #[test]
 fn nor_do_they_on_matrix_units() {
-    let options = WgpuOptions { precision: Precision::Fast, ..WgpuOptions::default() };
+    let options = WgpuOptions { precision: Precision::Fast, ..checked() };
     let Some(gpu) = open(options) else { return };
     match gpu.note() {
         Some(note) => println!("skipped: {note}"),

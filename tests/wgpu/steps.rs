@@ -1,9 +1,12 @@
 //! Promise: every step gives what the cpu backend gives, to f32 rounding.
 
 use crate::data::{Weight, assert_close, rows};
-use crate::device::open;
+use crate::device::{checked, downlevel, open};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tiltmeter::backend::cpu::Cpu;
-use tiltmeter::backend::wgpu::{Wgpu, WgpuOptions};
+use tiltmeter::backend::wgpu::{Precision, SubmitHook, TileChoice, Wgpu, WgpuOptions};
 use tiltmeter::backend::{Backend, Projection, Purpose};
 use tiltmeter::checkpoint::Dtype;
 use tiltmeter::checkpoint::spec::{Act, LayerSpec, Pairs, Rotary};
@@ -50,10 +53,26 @@ impl Step for Product {
 
 #[test]
 fn products_agree_for_every_stored_type_and_any_shape() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
-    for (n, k, out) in [(1, 8, 4), (33, 20, 7), (5, 64, 200), (70, 30, 40), (3, 7, 3)] {
+    let Some(gpu) = open(checked()) else { return };
+    for (n, k, out) in [(1, 8, 4), (33, 20, 7), (5, 64, 200), (70, 30, 40), (3, 7, 3), (550, 8, 70)] {
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
             compare(&gpu, &format!("{n} x {k} x {out} {dtype:?}"), &Product { n, k, out, dtype });
+        }
+    }
+}
+
+#[test]
+fn products_on_matrix_units_agree_to_f16_rounding() {
+    let options = WgpuOptions { precision: Precision::Fast, ..checked() };
+    let Some(gpu) = open(options) else { return };
+    if let Some(note) = gpu.note() {
+        println!("skipped: {note}");
+        return;
+    }
+    for (n, k, out) in [(1, 8, 4), (70, 30, 40), (33, 100, 65), (3, 7, 3)] {
+        for dtype in [Dtype::F32, Dtype::Bf16] {
+            let step = Product { n, k, out, dtype };
+            assert_close(&format!("{n} x {k} x {out} {dtype:?}"), &step.run(&gpu), &step.run(&Cpu), 3e-3);
         }
     }
 }
@@ -102,9 +121,11 @@ impl Step for RowWise {
 }
 
 #[test]
-fn row_wise_steps_agree() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
-    compare(&gpu, "row-wise steps", &RowWise);
+fn row_wise_steps_agree_with_and_without_subgroup_operations() {
+    for options in [checked(), downlevel()] {
+        let Some(gpu) = open(options) else { return };
+        compare(&gpu, "row-wise steps", &RowWise);
+    }
 }
 
 /// Two passes over a small tree, the second with a carried path.
@@ -151,7 +172,7 @@ impl Step for Attention {
 
 #[test]
 fn attention_agrees_for_windows_caps_groups_and_long_heads() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     for (heads, kv_heads, head_dim, window, score_cap) in [
         (4, 2, 24, None, None),
         (7, 1, 16, Some(16), None),
@@ -166,7 +187,7 @@ fn attention_agrees_for_windows_caps_groups_and_long_heads() {
 
 #[test]
 fn values_that_are_not_finite_are_noticed_at_their_first_place() {
-    let Some(gpu) = open(WgpuOptions::default()) else { return };
+    let Some(gpu) = open(checked()) else { return };
     let mut watch = gpu.new_watch().unwrap();
     let sound = rows(40, 300, 3e38, 1).on(&gpu);
     gpu.watch(&mut watch, &sound, 3).unwrap();
@@ -182,4 +203,43 @@ fn values_that_are_not_finite_are_noticed_at_their_first_place() {
         assert_eq!(gpu.noticed(&mut watch).unwrap(), Some(5));
         assert_eq!(gpu.noticed(&mut watch).unwrap(), None);
     }
+}
+
+#[test]
+fn every_tile_shape_gives_the_same_bits() {
+    let step = Product { n: 150, k: 20, out: 300, dtype: Dtype::Bf16 };
+    let mut first: Option<Vec<f32>> = None;
+    for tile in 0..5 {
+        let Some(gpu) = open(WgpuOptions { tiles: TileChoice::Fixed(tile), ..checked() }) else { return };
+        let got = step.run(&gpu);
+        let same = first
+            .get_or_insert_with(|| got.clone())
+            .iter()
+            .zip(&got)
+            .all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "{}", gpu.path());
+    }
+}
+
+#[test]
+fn long_work_is_cut_without_changing_a_bit() {
+    let step = Product { n: 100, k: 400, out: 500, dtype: Dtype::F32 };
+    let run = |submit_target| {
+        let submits = Arc::new(AtomicUsize::new(0));
+        let count = submits.clone();
+        let hook: SubmitHook = Arc::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let gpu = open(WgpuOptions { submit_target, before_submit: Some(hook), ..checked() })?;
+        // Once for the lengths to settle.
+        step.run(&gpu);
+        let before = submits.load(Ordering::Relaxed);
+        let got: Vec<u32> = step.run(&gpu).into_iter().map(f32::to_bits).collect();
+        Some((got, submits.load(Ordering::Relaxed) - before))
+    };
+    let (Some(whole), Some(cut)) = (run(Duration::from_secs(10)), run(Duration::from_micros(1))) else {
+        return;
+    };
+    assert!(whole.0 == cut.0, "other bits");
+    assert!(cut.1 > 2 * whole.1, "{} submits, and {} where they should be short", whole.1, cut.1);
 }

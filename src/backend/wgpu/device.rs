@@ -18,7 +18,10 @@ pub struct Device {
 
 /// Features used where the adapter has them.
 fn features(adapter: &wgpu::Adapter, options: &WgpuOptions) -> wgpu::Features {
-    let mut wanted = wgpu::Features::SUBGROUP;
+    let mut wanted = match options.limits {
+        LimitChoice::Downlevel => wgpu::Features::empty(),
+        LimitChoice::Adapter | LimitChoice::Binding(_) => wgpu::Features::SUBGROUP,
+    };
     if options.precision == Precision::Fast {
         wanted |= wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
     }
@@ -95,7 +98,12 @@ impl Device {
             Err(wgpu::PollError::Timeout) => {
                 Err(WgpuError::Timeout { seconds: self.submit_timeout.as_secs() })
             }
-            Err(e) => Err(WgpuError::Refused(e.to_string())),
+            // The submit was not taken, which is how a device that has just gone shows first.
+            Err(e) => {
+                let _ = self.raw.poll(wgpu::PollType::Poll);
+                self.check()?;
+                Err(WgpuError::Lost { reason: e.to_string() })
+            }
         }
     }
 
@@ -110,7 +118,7 @@ impl Device {
         let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.raw.push_error_scope(wgpu::ErrorFilter::Internal);
         let made = make(&self.raw);
-        let errors = [internal.pop(), validation.pop(), memory.pop()].map(|e| pollster::block_on(e));
+        let errors = [internal.pop(), validation.pop(), memory.pop()].map(pollster::block_on);
         match errors.into_iter().flatten().next() {
             Some(error) => Err(error),
             None => Ok(made),

@@ -122,6 +122,8 @@ pub const ELEMENTS: u32 = 256;
 /// Elements that a part of the watch covers.
 pub const WATCHED: u32 = 4096;
 
+/// Copies; what the device's memory can do at best.
+pub const BENCH_COPY: Kernel = plain("bench_copy.wgsl", "rw");
 pub const ADD: Kernel = plain("add.wgsl", "rw");
 pub const SCALE: Kernel = plain("scale.wgsl", "w");
 pub const GATHER: Kernel = plain("gather.wgsl", "rrw");
@@ -190,6 +192,11 @@ pub fn top() -> Kernel {
     Kernel { file: "top.wgsl", buffers: "rw", values: vec![("THREADS", "256".into())] }
 }
 
+/// Multiply-adds on registers in so many rounds; what the device can compute at best.
+pub fn bench_fma(rounds: u64) -> Kernel {
+    Kernel { file: "bench_fma.wgsl", buffers: "w", values: vec![("ROUNDS", rounds.to_string())] }
+}
+
 /// Query-head pairs that a workgroup of the attention takes.
 pub fn attention_pairs(head_dim: usize) -> usize {
     if head_dim <= 256 { 8 } else { 4 }
@@ -212,7 +219,7 @@ pub fn attention(head_dim: usize) -> Kernel {
 pub fn all(tiles: &[Tile], head_dims: &[usize]) -> Vec<Kernel> {
     let dtypes = [Dtype::F32, Dtype::F16, Dtype::Bf16];
     let reduces = [Reduce::Memory, Reduce::Subgroup];
-    let mut all = vec![ADD, SCALE, GATHER, ROPE, LOGITS, WATCH, top()];
+    let mut all = vec![ADD, SCALE, GATHER, ROPE, LOGITS, WATCH, BENCH_COPY, top(), bench_fma(64)];
     all.extend(dtypes.map(embed));
     for &tile in tiles {
         all.extend(dtypes.iter().flat_map(|&dtype| [4, 5].map(|k| product(dtype, k, tile))));

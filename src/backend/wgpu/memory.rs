@@ -94,13 +94,7 @@ impl Memory {
         let free = self.lock_shelves().get_mut(&size).and_then(Vec::pop);
         let buffer = match free {
             Some(buffer) => buffer,
-            None => match self.make(device, what, size, STORAGE) {
-                // What lies on the shelves in other sizes may be all that is missing.
-                Err(WgpuError::OutOfMemory { .. }) if self.give_back() > 0 => {
-                    self.make(device, what, size, STORAGE)?
-                }
-                made => made?,
-            },
+            None => self.make(device, what, size, STORAGE)?,
         };
         Ok(Pooled { buffer: Some(buffer), home: self.shelves.clone() })
     }
@@ -117,13 +111,23 @@ impl Memory {
         size: u64,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, WgpuError> {
-        self.allocate.allocate(device, what, size, usage)
+        match self.allocate.allocate(device, what, size, usage) {
+            // What lies unused in other sizes may be all that is missing.
+            Err(WgpuError::OutOfMemory { .. }) if self.give_back(device) > 0 => {
+                self.allocate.allocate(device, what, size, usage)
+            }
+            made => made,
+        }
     }
 
     /// Frees the unused activation buffers and returns their bytes.
-    pub fn give_back(&self) -> u64 {
+    pub fn give_back(&self, device: &Device) -> u64 {
         let shelves = std::mem::take(&mut *self.lock_shelves());
-        shelves.iter().map(|(size, buffers)| size * buffers.len() as u64).sum()
+        let bytes = shelves.iter().map(|(size, buffers)| size * buffers.len() as u64).sum();
+        drop(shelves);
+        // wgpu frees what was dropped when it next looks at the device.
+        let _ = device.raw.poll(wgpu::PollType::Poll);
+        bytes
     }
 
     fn lock_shelves(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Vec<wgpu::Buffer>>> {

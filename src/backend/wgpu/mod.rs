@@ -12,7 +12,6 @@ mod attention;
 mod coop;
 mod device;
 mod error;
-mod fit;
 mod head;
 mod kernels;
 mod kv;
@@ -25,6 +24,7 @@ mod record;
 mod rows;
 mod source;
 mod steps;
+mod transfer;
 mod tune;
 mod watch;
 mod weights;
@@ -33,7 +33,7 @@ pub use device::Device;
 pub use error::WgpuError;
 pub use kv::Kv;
 pub use memory::{Allocate, DeviceMemory, Memory};
-pub use options::{LimitChoice, Precision, SubmitHook, TileChoice, WgpuOptions};
+pub use options::{CHECKED, LimitChoice, Precision, SubmitHook, TileChoice, WgpuOptions};
 pub use rows::Rows;
 pub use steps::Turns;
 pub use watch::Watch;
@@ -57,6 +57,7 @@ pub struct Wgpu {
     memory: Memory,
     pipelines: Pipelines,
     recorder: Mutex<Recorder>,
+    staged: Mutex<transfer::Staged>,
     /// The attention plans used last.
     plans: Mutex<Vec<attention::Plan>>,
     tiles: Tiles,
@@ -84,6 +85,7 @@ impl Wgpu {
         let mut gpu = Wgpu {
             pipelines: Pipelines::new(options.trusted),
             recorder: Mutex::new(recorder),
+            staged: Mutex::default(),
             plans: Mutex::default(),
             tiles: Tiles::new(tune::TILES[0]),
             units: None,
@@ -160,6 +162,8 @@ impl Backend for Wgpu {
     }
 
     fn new_kv(&self, layers: &[LayerSpec], _pack: usize, path: usize) -> Result<Kv, BackendError> {
+        // Buffers of the sizes of an earlier run would only be in the way.
+        self.memory.give_back(&self.device);
         Ok(Kv::new(layers.len(), path))
     }
 

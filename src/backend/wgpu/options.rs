@@ -22,7 +22,8 @@ pub enum LimitChoice {
     /// All that the adapter has.
     #[default]
     Adapter,
-    /// The WebGPU defaults, which every adapter has: bindings of 128 MiB, 8 storage buffers, 16 KiB of workgroup memory.
+    /// The WebGPU defaults, which every adapter has: bindings of 128 MiB, 8 storage buffers, 16 KiB of workgroup memory;
+    /// no subgroup operations.
     Downlevel,
     /// The adapter's, but bindings of at most this many bytes. For tests of what happens on small devices.
     Binding(u64),
@@ -41,11 +42,15 @@ pub enum TileChoice {
 /// What runs just before each submit; tests use it to lose a device in the middle of a run.
 pub type SubmitHook = Arc<dyn Fn(&wgpu::Device) + Send + Sync>;
 
+/// With this variable in the environment shaders are bounds-checked in release builds too.
+pub const CHECKED: &str = "TILTMETER_CHECKED_SHADERS";
+
 #[derive(Clone)]
 pub struct WgpuOptions {
     pub precision: Precision,
     pub limits: LimitChoice,
-    /// Leave out the bounds checks in shaders. The kernels keep inside their buffers by themselves.
+    /// Leave out the bounds checks in shaders. The kernels keep inside their buffers by themselves. The default: in
+    /// release builds, unless [`CHECKED`] is set.
     pub trusted: bool,
     /// Longest wait for one submit.
     pub submit_timeout: Duration,
@@ -62,8 +67,8 @@ impl Default for WgpuOptions {
         WgpuOptions {
             precision: Precision::F32,
             limits: LimitChoice::Adapter,
-            trusted: !cfg!(debug_assertions),
-            submit_timeout: Duration::from_secs(60),
+            trusted: !cfg!(debug_assertions) && std::env::var_os(CHECKED).is_none(),
+            submit_timeout: Duration::from_secs(120),
             submit_target: Duration::from_millis(100),
             tiles: TileChoice::Measured { cache: default_cache() },
             memory: Arc::new(DeviceMemory),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Wgpu;
 use super::error::WgpuError;
-use super::kernels::{ELEMENTS, Kernel};
+use super::kernels::{self, ELEMENTS};
 use super::record::Dispatch;
 use crate::backend::BackendError;
 use crate::backend::measure::{Measured, Peak};
@@ -19,8 +19,6 @@ const COPIED: u64 = 256 << 20;
 const LEAST_SECONDS: f64 = 0.02;
 /// Measurements of that length, of which the best counts.
 const TRIES: usize = 3;
-
-const COPY: Kernel = Kernel { file: "bench_copy.wgsl", buffers: "rw", values: Vec::new() };
 
 impl Measured for Wgpu {
     const PEAK: &'static str = "f32 multiply-adds on registers by a kernel that does nothing else";
@@ -40,14 +38,12 @@ impl Measured for Wgpu {
 
 impl Wgpu {
     fn multiply_adds(&self) -> Result<f64, WgpuError> {
-        let kernel =
-            || Kernel { file: "bench_fma.wgsl", buffers: "w", values: vec![("ROUNDS", ROUNDS.to_string())] };
         let flop_of = |parts: u64| parts * u64::from(ELEMENTS) * ROUNDS * ROUND;
         let out = |parts: u64| self.new_rows("sums of the peak", parts as usize, ELEMENTS as usize);
         self.best(16, 1 << 16, |parts| {
             let out = out(parts)?;
             self.run(&Dispatch {
-                kernel: kernel(),
+                kernel: kernels::bench_fma(ROUNDS),
                 buffers: &[&out.buffer],
                 params: &[0.999f32.to_bits()],
                 parts,
@@ -66,7 +62,7 @@ impl Wgpu {
         self.best(1, 1 << 10, |repeats| {
             for _ in 0..repeats {
                 self.run(&Dispatch {
-                    kernel: COPY,
+                    kernel: kernels::BENCH_COPY,
                     buffers: &[&x.buffer, &y.buffer],
                     params: &[(n * width / 4) as u32],
                     parts: n as u64,

@@ -1,4 +1,4 @@
-//! Activations on the device, and moving them there and back.
+//! Activations on the device, and reading them back.
 
 use super::Wgpu;
 use super::error::WgpuError;
@@ -33,21 +33,6 @@ impl Wgpu {
     /// Records one kernel.
     pub(super) fn run(&self, work: &Dispatch<'_>) -> Result<(), WgpuError> {
         self.recorder().dispatch(&self.device, &self.pipelines, work)
-    }
-
-    /// A new buffer that holds `data`. Nothing that is recorded can be reading it, so it may be written at once.
-    pub(super) fn put(&self, what: &str, data: &[u8]) -> Result<wgpu::Buffer, WgpuError> {
-        let buffer = self.memory.storage(&self.device, what, data.len() as u64)?;
-        let whole = data.len() / 4 * 4;
-        if whole > 0 {
-            self.device.queue.write_buffer(&buffer, 0, &data[..whole]);
-        }
-        if whole < data.len() {
-            let mut word = [0; 4];
-            word[..data.len() - whole].copy_from_slice(&data[whole..]);
-            self.device.queue.write_buffer(&buffer, whole as u64, &word);
-        }
-        Ok(buffer)
     }
 
     /// The first `bytes` of `buffer` once everything recorded is done.

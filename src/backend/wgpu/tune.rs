@@ -59,7 +59,7 @@ pub(super) fn choose(gpu: &mut Wgpu, choice: &TileChoice) -> Result<(), WgpuErro
             match fitting.iter().find(|t| kept.as_deref() == Some(&t.to_string())) {
                 Some(&tile) => Some(tile),
                 None => {
-                    let best = measure(gpu, &fitting)?;
+                    let best = measure(gpu, &fitting, TIMED)?;
                     if let (Some(file), Some(best)) = (cache, best) {
                         keep(file, &key, best);
                     }
@@ -74,13 +74,13 @@ pub(super) fn choose(gpu: &mut Wgpu, choice: &TileChoice) -> Result<(), WgpuErro
     Ok(())
 }
 
-/// The quickest of `tiles`, the smaller one where two are equal.
-fn measure(gpu: &mut Wgpu, tiles: &[Tile]) -> Result<Option<Tile>, WgpuError> {
-    let bytes = vec![0; TIMED * TIMED * 2];
-    let tensor = Tensor { dtype: Dtype::Bf16, rows: TIMED, cols: TIMED, bytes: &bytes };
+/// The quickest of `tiles` at a square product of this size, the smaller one where two are equal.
+fn measure(gpu: &mut Wgpu, tiles: &[Tile], size: usize) -> Result<Option<Tile>, WgpuError> {
+    let bytes = vec![0; size * size * 2];
+    let tensor = Tensor { dtype: Dtype::Bf16, rows: size, cols: size, bytes: &bytes };
     let weight = gpu.upload_weight(tensor, Purpose::Product)?;
-    let x = gpu.new_rows("rows to be timed", TIMED, TIMED)?;
-    let y = gpu.new_rows("rows to be timed", TIMED, TIMED)?;
+    let x = gpu.new_rows("rows to be timed", size, size)?;
+    let y = gpu.new_rows("rows to be timed", size, size)?;
     let mut best: Option<(Duration, Tile)> = None;
     for &tile in tiles {
         gpu.tiles = Tiles::new(tile);
@@ -157,6 +157,19 @@ mod tests {
         assert_eq!(kept(&file, "c"), None);
         std::fs::write(&file, "not JSON").expect("writes");
         assert_eq!(kept(&file, "a"), None);
+    }
+
+    #[test]
+    fn one_of_the_shapes_is_measured_as_the_quickest() {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+        let Some(adapter) = adapters.first() else {
+            println!("skipped: no Vulkan, Metal or DX12 adapter here");
+            return;
+        };
+        let mut gpu = Wgpu::open(adapter, &Default::default()).expect("the adapter opens");
+        let best = measure(&mut gpu, &TILES[..2], 64).expect("runs").expect("there are two");
+        assert!(TILES[..2].contains(&best));
     }
 
     #[test]

@@ -1,16 +1,13 @@
 //! Weights on the device, in the type in which they are stored.
 //!
-//! They go from the mapped file to the device in chunks, with no copy of a whole matrix on the host. A matrix larger than
-//! the device binds in one piece lies in several buffers of whole rows.
+//! They go from the mapped file to the device with no copy of a whole matrix on the host. A matrix larger than the device
+//! binds in one piece lies in several buffers of whole rows.
 
 use super::Wgpu;
 use super::error::WgpuError;
 use crate::backend::Purpose;
 use crate::checkpoint::{Dtype, Tensor};
 use std::ops::Range;
-
-/// Bytes that are under way to the device at a time; twice this much is staged at most.
-const CHUNK: usize = 32 << 20;
 
 /// A weight: in the file, and where products need it on the device.
 pub struct Matrix<'w> {
@@ -68,33 +65,10 @@ impl Wgpu {
             }
             for rows in split(tensor.rows, most) {
                 let bytes = &tensor.bytes[rows.start * row_bytes..rows.end * row_bytes];
-                parts.push(Part { buffer: self.put_weight(bytes)?, rows });
+                parts.push(Part { buffer: self.put("weights", bytes)?, rows });
             }
         }
         Ok(Matrix { dtype: tensor.dtype, tensor, parts })
-    }
-
-    fn put_weight(&self, bytes: &[u8]) -> Result<wgpu::Buffer, WgpuError> {
-        if bytes.len() <= CHUNK {
-            return self.put("weights", bytes);
-        }
-        let buffer = self.memory.storage(&self.device, "weights", bytes.len() as u64)?;
-        let mut under_way = None;
-        for (i, chunk) in bytes.chunks(CHUNK).enumerate() {
-            let (whole, rest) = chunk.split_at(chunk.len() / 4 * 4);
-            let at = (i * CHUNK) as u64;
-            self.device.queue.write_buffer(&buffer, at, whole);
-            if !rest.is_empty() {
-                let mut word = [0; 4];
-                word[..rest.len()].copy_from_slice(rest);
-                self.device.queue.write_buffer(&buffer, at + whole.len() as u64, &word);
-            }
-            let submitted = self.device.queue.submit([]);
-            if let Some(before) = under_way.replace(submitted) {
-                self.device.wait(before)?;
-            }
-        }
-        Ok(buffer)
     }
 }
 
