@@ -62,7 +62,7 @@ fn products_agree_for_every_stored_type_and_any_shape() {
 }
 
 #[test]
-fn products_on_matrix_units_agree_to_f16_rounding() {
+fn products_on_cooperative_matrices_agree_to_f16_rounding() {
     let options = WgpuOptions { precision: Precision::Fast, ..checked() };
     let Some(gpu) = open(options) else { return };
     if let Some(note) = gpu.note() {
