@@ -7,7 +7,7 @@ mod run;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use run::{PROMPTS, export, sweep, tiltmeter, write_all};
+use run::{export, sweep, tiltmeter, write_all};
 use serde_json::{Value, json};
 use tiltmeter::backend::wgpu::adapter;
 use tiltmeter::store::RunReader;
@@ -134,11 +134,15 @@ fn scored(dir: &Path, run: &str) -> usize {
     checkpoints.iter().map(|c| c.prompts as usize).sum()
 }
 
+/// Some of the prompts, in packs that a failure can come between.
+const LIMIT: usize = 24;
+const GPU_SWEEP: [&str; 6] = ["--backend", "wgpu", "--pack-tokens", "256", "--limit", "24"];
+
 /// A sweep on the GPU that `fault` ends, then the same without it: what it said, and the tables.
 fn interrupted(dir: &Path, run: &str, fault: &str) -> (Output, usize, (Vec<u8>, Vec<u8>)) {
     let gpu = |run: &str| {
         let mut command = sweep(dir, run);
-        command.args(["--backend", "wgpu", "--pack-tokens", "256"]);
+        command.args(GPU_SWEEP);
         command
     };
     let failed = output(gpu(run).env("TILTMETER_TEST_FAULT", fault));
@@ -156,10 +160,10 @@ fn a_gpu_that_fails_ends_the_sweep_with_an_error_and_the_next_start_goes_on_to_t
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
     write_all(dir);
-    let done = output(sweep(dir, "whole").args(["--backend", "wgpu", "--pack-tokens", "256"]));
+    let done = output(sweep(dir, "whole").args(GPU_SWEEP));
     assert!(done.status.success(), "{}", said(&done));
     let whole = export(dir, "whole", ".csv");
-    let all = 2 * 2 * 2 * PROMPTS;
+    let all = 2 * 2 * 2 * LIMIT;
     assert_eq!(scored(dir, "whole"), all);
 
     // Lost in the middle: late enough for some packs to be stored.
@@ -211,7 +215,73 @@ fn doctor_lists_each_device_with_its_path_and_a_self_check_that_passes() {
         assert!(device["why"].as_str().is_some_and(|why| !why.is_empty()), "{device}");
     }
     let model = &report["model"];
-    assert!(model["bos"].as_str().is_some_and(|rule| rule.contains("BOS")), "{model}");
+    assert!(model["bos"].as_str().is_some_and(|rule| rule.contains("in front of")), "{model}");
     assert!(model["chat"].as_array().is_some_and(|ids| !ids.is_empty()), "{model}");
     assert_eq!(model["fits"].as_array().map(Vec::len), Some(devices.len()));
+}
+
+/// Every number of two analyses, by its place.
+fn numbers(value: &Value, place: &str, out: &mut Vec<(String, f64)>) {
+    match value {
+        Value::Number(n) => out.push((place.to_owned(), n.as_f64().unwrap_or(f64::NAN))),
+        Value::Array(list) => {
+            for (i, value) in list.iter().enumerate() {
+                numbers(value, &format!("{place}[{i}]"), out);
+            }
+        }
+        Value::Object(map) => {
+            for (key, value) in map {
+                numbers(value, &format!("{place}.{key}"), out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The demo's checkpoints on a part of its prompts: all of them take minutes on a software device.
+#[test]
+fn the_demos_figures_are_the_same_on_a_gpu_as_on_the_processor() {
+    if !has_device() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    tiltmeter::demo::unpack(dir.path()).expect("unpacked");
+    let figures = |backend: &str| {
+        let out = dir.path().join(backend);
+        let mut sweep = tiltmeter();
+        sweep.args([
+            "sweep",
+            "--backend",
+            backend,
+            "--languages",
+            "en,zh",
+            "--countries",
+            "France,Japan,Indonesia",
+        ]);
+        sweep.args(["--scenarios", "trade,border", "--roster"]).arg(dir.path().join("roster.toml"));
+        let done = output(sweep.arg("--run").arg(&out));
+        assert!(done.status.success(), "{backend}: {}", said(&done));
+        let done = output(tiltmeter().args(["analyze", "--format", "json", "--run"]).arg(&out));
+        assert!(done.status.success(), "{backend}: {}", said(&done));
+        let analysis: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        let mut figures = Vec::new();
+        for figure in analysis["figures"].as_array().expect("figures") {
+            let id = figure["id"].as_str().expect("an id");
+            // Coherence counts who is ahead, and in the neutral checkpoint ties fall to either side.
+            if !id.starts_with("coherence") {
+                numbers(&figure["estimate"], id, &mut figures);
+            }
+        }
+        figures
+    };
+    let (cpu, gpu) = (figures("cpu"), figures("wgpu"));
+    assert!(cpu.len() > 1000, "{} figures", cpu.len());
+    assert_eq!(cpu.len(), gpu.len());
+    for ((place, cpu), (same, gpu)) in cpu.iter().zip(&gpu) {
+        assert_eq!(place, same);
+        assert!(
+            (cpu - gpu).abs() <= 1e-3 * cpu.abs().max(1.0),
+            "{place}: {cpu} on the processor, {gpu} on the GPU"
+        );
+    }
 }

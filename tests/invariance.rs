@@ -80,8 +80,15 @@ fn reference_checkpoints_score_the_same_however_they_are_packed() {
         println!("skipped: ../shared/reference is not here");
         return;
     }
-    let cases =
-        ["llama31_bf16", "mistral_window", "qwen25", "glm4_bf16", "baichuan2", "gemma4_bf16", "gemma4_text"];
+    let cases = [
+        "llama31_bf16",
+        "mistral_window",
+        "qwen25",
+        "glm4_bf16",
+        "baichuan2_f16",
+        "gemma4_bf16",
+        "gemma4_text",
+    ];
     for case in cases {
         if shared.join(case).is_dir() {
             check(&shared.join(case), 390);

@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{FAMILIES, TinyConfig, TinyFamily, write_tiny_checkpoint};
+use common::{
+    FAMILIES, RawTensor, TinyConfig, TinyFamily, write_config, write_tiny_checkpoint, write_weights,
+};
 use half::{bf16, f16};
 use tiltmeter::backend::Backend;
 use tiltmeter::backend::cpu::Cpu;
@@ -282,5 +284,27 @@ fn fused_matrices_and_unit_rows_agree_in_every_stored_type() {
     for dtype in [Dtype::F16, Dtype::Bf16] {
         check(&TinyConfig { dtype, shards: 3, ..TinyConfig::new(TinyFamily::Baichuan) }, 14);
         check(&TinyConfig { dtype, head_dim: 12, ..TinyConfig::new(TinyFamily::Glm) }, 15);
+    }
+}
+
+/// Finite weights whose products are not: the layer is named, and the next pass starts clean.
+#[test]
+fn an_overflow_is_reported_by_the_layer_where_it_happens() {
+    let config = TinyConfig::new(TinyFamily::Llama);
+    let mut tensors = config.tensors(3);
+    for tensor in tensors.iter_mut().filter(|tensor| tensor.name.ends_with("layers.1.mlp.down_proj.weight")) {
+        let huge = vec![f32::MAX; tensor.shape.iter().product()];
+        *tensor = RawTensor::new(tensor.name.clone(), Dtype::F32, tensor.shape.clone(), &huge);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    write_config(dir.path(), &config.config());
+    write_weights(dir.path(), &tensors, 1);
+    let checkpoint = Checkpoint::open(dir.path()).expect("opens");
+    let decoder = Decoder::new(&Cpu, &checkpoint.spec, &checkpoint).expect("uploads");
+    let tree = PrefixTree::new(&[vec![1u32, 2, 3]], true);
+    let mut state = decoder.path_state(&tree, 8).expect("state");
+    for pack in tree.packs(8) {
+        let error = decoder.forward(&tree, &pack, &mut state).expect_err("an overflow").to_string();
+        assert!(error.contains("in layer 1;"), "{error}");
     }
 }

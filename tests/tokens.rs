@@ -15,7 +15,7 @@ struct Reference {
     #[serde(default)]
     tokenizer_size: usize,
     tokenize: Vec<Tokenized>,
-    chat: Vec<Rendered>,
+    chat: Vec<Conversation>,
     #[serde(default)]
     chat_prints_todays_date: Option<bool>,
 }
@@ -28,7 +28,7 @@ struct Tokenized {
 }
 
 #[derive(Deserialize)]
-struct Rendered {
+struct Conversation {
     messages: Vec<Message>,
     add_generation_prompt: bool,
     #[serde(default)]

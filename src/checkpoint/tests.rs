@@ -16,6 +16,8 @@ const CASES: &[&str] = &[
     "glm4",
     "glm4_bf16",
     "baichuan2",
+    "baichuan2_bf16",
+    "baichuan2_f16",
     "gemma4",
     "gemma4_bf16",
     "gemma4_text",

@@ -42,6 +42,12 @@ enum Command {
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
 pub fn main() -> ExitCode {
+    // Mesa's layer that picks a device for windows complains on machines without any; nothing here has windows.
+    #[cfg(target_os = "linux")]
+    // SAFETY: no other thread runs yet.
+    unsafe {
+        std::env::set_var("NODEVICE_SELECT", "1");
+    }
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),

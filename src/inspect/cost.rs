@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
-use crate::scoring::{Plan, ScoreItem, Work};
+use crate::checkpoint::spec::Kv;
 
 /// Floating-point operations count a multiply-add as two; attention's, which grow with the context, are left out.
 #[derive(Debug, Serialize)]
@@ -23,18 +23,14 @@ pub struct Cost {
 impl Cost {
     pub fn of(checkpoint: &Checkpoint) -> Self {
         let spec = &checkpoint.spec;
-        let work = |tokens: usize| {
-            let prompt = [ScoreItem { tokens: vec![0; tokens], choices: 0 }];
-            Work::of(&Plan::new(&prompt, false), spec)
-        };
-        let (one, two) = (work(1), work(2));
-        let kv_values: usize = spec.layers.iter().map(|layer| 2 * layer.kv_width()).sum();
+        let makers = spec.layers.iter().filter(|layer| layer.kv == Kv::Own);
+        let kv_values: usize = makers.map(|layer| 2 * layer.kv_width()).sum();
         Self {
             weight_bytes: checkpoint.stored().filter(|tensor| tensor.used).map(|tensor| tensor.bytes).sum(),
             kv_bytes_per_token: (size_of::<f32>() * kv_values) as u64,
-            flop_last_token: one.layers,
-            flop_other_token: two.layers - one.layers,
-            flop_vocabulary: one.head,
+            flop_last_token: 2.0 * spec.token_products(true) as f64,
+            flop_other_token: 2.0 * spec.token_products(false) as f64,
+            flop_vocabulary: 2.0 * spec.vocab as f64 * spec.hidden as f64,
         }
     }
 

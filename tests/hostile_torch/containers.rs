@@ -67,16 +67,11 @@ fn archives_that_cannot_be_trusted_are_refused_by_entry() {
         (&["data.pkl", "checksum"], &|files| files[PICKLE].crc ^= 1),
         (&["data/99", "no tensor"], &|files| files.push(File::new("archive/data/99", vec![0; 8]))),
         (&["storage 0 has no entry data/0"], &|files| drop(files.remove(STORAGE))),
-        (&["one folder"], &|files| files.clear()),
     ];
     for (number, (names, change)) in cases.iter().enumerate() {
         let mut files = Parts::sound().files();
         change(&mut files);
-        let mut bytes = archive::write(&files);
-        if files.is_empty() {
-            bytes = [b"PK\x03\x04", &bytes[..]].concat();
-        }
-        refused(&format!("case {number}"), &bytes, names);
+        refused(&format!("case {number}"), &archive::write(&files), names);
     }
 }
 
@@ -115,6 +110,7 @@ fn other_formats_of_that_name_are_told_apart() {
     miscounted[end + 10] += 1;
     refused("a wrong count", &miscounted, &["entries in its central directory, but states"]);
     refused("empty", b"", &["is empty"]);
+    refused("an empty archive", &archive::write(&[]), &["not a torch file"]);
 }
 
 #[test]
@@ -137,7 +133,7 @@ fn spoiled_bytes_never_panic() {
     let file = dir.path().join(crate::BIN);
     let mut random = Random(11);
     let mut accepted = 0;
-    for _ in 0..4000 {
+    for _ in 0..1500 {
         let mut bytes = sound.clone();
         for _ in 0..1 + random.below(3) {
             let at = match random.below(4) {
@@ -153,5 +149,5 @@ fn spoiled_bytes_never_panic() {
         std::fs::write(&file, &bytes).expect("it can be written");
         accepted += usize::from(Checkpoint::open(dir.path()).is_ok());
     }
-    assert!(accepted < 2000, "{accepted} of 4000 spoiled files were accepted");
+    assert!(accepted < 750, "{accepted} of 1500 spoiled files were accepted");
 }

@@ -102,10 +102,10 @@ pub fn gelu_tanh(x: f32) -> f32 {
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let z = x * x;
-    let p = z.mul_add(-5.704_988_7e-3, 2.063_908_9e-2);
+    let p = z.mul_add(-5.704_988_7e-3, 2.063_909e-2);
     let p = z.mul_add(p, -5.373_971_6e-2);
     let p = z.mul_add(p, 1.333_144_2e-1);
-    let p = z.mul_add(p, -3.333_328_2e-1);
+    let p = z.mul_add(p, -3.333_328e-1);
     let small = (z * p).mul_add(x, x);
     let large = (1.0 - 2.0 / (1.0 + exp(2.0 * x.abs()))).copysign(x);
     if x.abs() < 0.625 { small } else { large }

@@ -16,6 +16,9 @@ mod rotary;
 mod rows;
 mod widen;
 
+#[cfg(test)]
+mod tests;
+
 pub use rotary::Turns;
 pub use rows::Rows;
 

@@ -98,7 +98,12 @@ impl Device {
             Err(wgpu::PollError::Timeout) => {
                 Err(WgpuError::Timeout { seconds: self.submit_timeout.as_secs() })
             }
-            Err(e) => Err(WgpuError::Refused(e.to_string())),
+            // The submit was not taken, which is how a device that has just gone shows first.
+            Err(e) => {
+                let _ = self.raw.poll(wgpu::PollType::Poll);
+                self.check()?;
+                Err(WgpuError::Lost { reason: e.to_string() })
+            }
         }
     }
 

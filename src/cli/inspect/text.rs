@@ -44,7 +44,7 @@ fn model(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
         f,
         "decoder",
         &format!(
-            "hidden size {}, {} rows of vocabulary, prompts of up to {} tokens, RMS eps {}",
+            "hidden size {}, {} rows of vocabulary, prompts of up to {} tokens, RMS eps {:e}",
             grouped(decoder.hidden),
             grouped(decoder.vocabulary),
             grouped(decoder.context),
@@ -52,6 +52,9 @@ fn model(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
         ),
     )?;
     line(f, "embedding", &format!("{}; output embedding: {}", decoder.embedding, decoder.head))?;
+    if let Some(side) = &decoder.side_input {
+        line(f, "side input", side)?;
+    }
     for (number, rotary) in decoder.rotaries.iter().enumerate() {
         line(f, &format!("rotary {number}"), rotary)?;
     }
