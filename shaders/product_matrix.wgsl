@@ -1,8 +1,8 @@
 // y = x W^T with what comes after it, as product.wgsl, on the device's matrix units: f16 products, f32 sums.
 //
 // Same shapes and kinds as product.wgsl; powers `[any]` f32 (row_power.wgsl) by row of x. Rows of x are multiplied by
-// their power of two before they become f16 and results divided by it, which is exact; weights become f16 (from bf16:
-// exact from 2^-14 on, what is smaller loses bits).
+// their power of two before they become f16 and results divided by it, which is exact; weights, stored in 16 bits, become
+// f16 (from bf16: exact from 2^-14 on, what is smaller loses bits).
 //
 // Layout: a workgroup of {{SUBGROUPS}} working subgroups makes a {{BM}} x {{BN}} tile, each subgroup 2 x 2 matrices of
 // {{SIDE}} x {{SIDE}}. Steps of 32 along k are staged in workgroup memory as f16. Where a device runs smaller subgroups

@@ -1,20 +1,25 @@
 //! An open device for a test.
 
 use std::time::Duration;
-use tiltmeter::backend::wgpu::{LimitChoice, Wgpu, WgpuOptions};
+use tiltmeter::backend::wgpu::{LimitChoice, Wgpu, WgpuOptions, adapter};
 
-/// Opens the first adapter; `None`, said aloud, if there is none.
+/// Opens the adapter that `TILTMETER_ADAPTER` names, else the best one; `None`, said aloud, if there is none.
 pub fn open(options: WgpuOptions) -> Option<Wgpu> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    let Some(adapter) = adapters.first() else {
+    let list = adapter::list();
+    if list.is_empty() {
+        assert!(
+            std::env::var_os("TILTMETER_TEST_NEEDS_ADAPTER").is_none(),
+            "no Vulkan, Metal or DX12 adapter here"
+        );
         println!("skipped: no Vulkan, Metal or DX12 adapter here");
         return None;
-    };
+    }
+    let named = std::env::var(adapter::VARIABLE).ok();
+    let candidate = adapter::choose(list, named.as_deref()).expect("an adapter of that name");
     // Software devices may share their cores with other tests.
     let submit_timeout = Duration::from_secs(600);
     let options = WgpuOptions { submit_timeout, ..options };
-    Some(Wgpu::open(adapter, &options).expect("the adapter opens"))
+    Some(Wgpu::open(&candidate.adapter, &options).expect("the adapter opens"))
 }
 
 /// All that the device has, with bounds checked in the shaders.

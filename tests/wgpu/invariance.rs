@@ -32,7 +32,7 @@ fn scores_do_not_depend_on_packs_order_or_sharing() {
 }
 
 #[test]
-fn nor_do_they_on_matrix_units() {
+fn nor_do_they_on_cooperative_matrices() {
     let options = WgpuOptions { precision: Precision::Fast, ..checked() };
     let Some(gpu) = open(options) else { return };
     match gpu.note() {

@@ -95,7 +95,7 @@ fn they_do_on_a_device_with_no_more_than_every_device_has() {
 }
 
 #[test]
-fn matrix_units_stay_within_the_fast_tolerance() {
+fn cooperative_matrices_stay_within_the_fast_tolerance() {
     let options = WgpuOptions { precision: Precision::Fast, ..checked() };
     let Some(gpu) = open(options) else { return };
     if let Some(note) = gpu.note() {

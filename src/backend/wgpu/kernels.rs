@@ -229,7 +229,8 @@ pub fn all(tiles: &[Tile], head_dims: &[usize]) -> Vec<Kernel> {
     all.extend(reduces.map(row_power));
     for (side, subgroup) in [(8, [8, 8]), (8, [32, 32]), (16, [32, 32]), (16, [32, 64])] {
         let units = MatrixUnits { side, subgroup };
-        all.extend(dtypes.iter().flat_map(|&dtype| [4, 5].map(|k| product_matrix(dtype, k, units))));
+        let halves = [Dtype::F16, Dtype::Bf16];
+        all.extend(halves.iter().flat_map(|&dtype| [4, 5].map(|k| product_matrix(dtype, k, units))));
     }
     all.extend(head_dims.iter().map(|&d| attention(d)));
     all

@@ -118,7 +118,9 @@ impl Wgpu {
     /// The path that products take.
     pub fn path(&self) -> String {
         match self.units {
-            Some(units) => format!("f16 products on {0}x{0} matrix units, f32 sums", units.side),
+            Some(units) => {
+                format!("f16 products of 16-bit weights on {0}x{0} matrix units, f32 sums", units.side)
+            }
             None => format!("f32 products, {} tiles", self.tiles.wide),
         }
     }

@@ -12,7 +12,8 @@ pub enum Precision {
     /// f32 products and sums, whatever type the weights are stored in.
     #[default]
     F32,
-    /// f16 products with f32 sums on the device's matrix units where it has fitting ones, else as `F32`.
+    /// f16 products with f32 sums for weights stored in 16 bits, on the device's matrix units where it has fitting ones;
+    /// else as `F32`.
     Fast,
 }
 

@@ -44,8 +44,9 @@ pub struct Recorder {
     params: wgpu::Buffer,
     /// What goes into `params` with the next submit.
     slots: Vec<u8>,
-    encoder: Option<wgpu::CommandEncoder>,
+    /// Before its encoder, so that it is dropped first.
     pass: Option<wgpu::ComputePass<'static>>,
+    encoder: Option<wgpu::CommandEncoder>,
     cost: u64,
     /// Operations that should take `target`.
     budget: u64,
