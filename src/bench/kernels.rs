@@ -288,7 +288,7 @@ fn prompts(n: usize) -> (PrefixTree, Pack) {
     let items: Vec<Vec<u32>> = (0..n.div_ceil(PROMPT - SHARED) + 8)
         .map(|i| {
             let token = |place: usize| {
-                if place < SHARED { family(i) * PROMPT + place } else { 1 << 20 | i * PROMPT + place }
+                if place < SHARED { family(i) * PROMPT + place } else { (1 << 20) | (i * PROMPT + place) }
             };
             (0..PROMPT).map(|place| token(place) as u32).collect()
         })

@@ -149,7 +149,7 @@ mod tests {
     fn size_classes_hold_what_is_asked_for_and_waste_at_most_a_quarter() {
         for size in [1, 255, 256, 257, 4096, 4097, 1_000_003, 128 << 20] {
             let class = size_class(size);
-            assert!(class >= size && class % 256 == 0, "{size}: {class}");
+            assert!(class >= size && class.is_multiple_of(256), "{size}: {class}");
             assert!(size < 2048 || class <= size + size / 4, "{size}: {class}");
         }
     }

@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn rows_are_split_evenly_and_completely() {
-        assert_eq!(split(10, 100), [0..10]);
+        assert_eq!(split(10, 100).len(), 1);
+        assert_eq!(split(10, 100)[0], 0..10);
         assert_eq!(split(10, 4), [0..4, 4..8, 8..10]);
         assert_eq!(split(152_064, 18_724).len(), 9);
         assert!(split(0, 4).is_empty());
