@@ -20,8 +20,10 @@ pub trait Step<const ROWS: usize, const PANEL: usize> {
 /// Any machine.
 pub struct Plain;
 /// x86-64 with AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
 pub struct Avx2;
 /// x86-64 with AVX-512.
+#[cfg(target_arch = "x86_64")]
 pub struct Avx512;
 
 /// `sums[i][j] = sum over p of rows[i][p] * panel[p][j]`; the rows are as long as the panel. Only for the step that

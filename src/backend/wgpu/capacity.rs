@@ -31,7 +31,7 @@ fn dx12(adapter: &wgpu::Adapter) -> Option<Capacity> {
     // SAFETY: the handle is only read from, while `adapter` lives.
     let hal = unsafe { adapter.as_hal::<wgpu::hal::api::Dx12>() }?;
     // SAFETY: a plain query on a live adapter.
-    let description = unsafe { hal.raw_adapter().as_raw().GetDesc1() }.ok()?;
+    let description = unsafe { hal.raw_adapter().GetDesc1() }.ok()?;
     let total = match description.DedicatedVideoMemory {
         0 => description.SharedSystemMemory,
         dedicated => dedicated,
