@@ -78,12 +78,34 @@ fn weights(f: &mut Formatter<'_>, weights: &WeightFacts) -> fmt::Result {
     if weights.ignored.is_empty() {
         return line(f, "ignored", "nothing");
     }
-    let names: Vec<String> = weights
-        .ignored_names
-        .iter()
-        .map(|(name, count)| if *count == 1 { name.clone() } else { format!("{name} ({count})") })
-        .collect();
-    line(f, "ignored", &format!("{}: {}", totals(&weights.ignored), names.join(", ")))
+    let names = match weights.ignored_names.len() {
+        0..=NAMES_SHOWN => listed(&weights.ignored_names),
+        _ => listed(&by_module(&weights.ignored_names)),
+    };
+    line(f, "ignored", &format!("{}: {names}", totals(&weights.ignored)))
+}
+
+/// More names of tensors than these are summed up by module.
+const NAMES_SHOWN: usize = 8;
+
+fn listed(names: &BTreeMap<String, usize>) -> String {
+    let name = |(name, count): (&String, &usize)| {
+        if *count == 1 { name.clone() } else { format!("{name} ({count})") }
+    };
+    names.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// `model.vision_tower.encoder.layers.*.norm.weight` counts for `model.vision_tower.*`.
+fn by_module(names: &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
+    let mut modules = BTreeMap::new();
+    for (name, count) in names {
+        let module = match name.match_indices('.').nth(1) {
+            Some((end, _)) => format!("{}.*", &name[..end]),
+            None => name.clone(),
+        };
+        *modules.entry(module).or_default() += count;
+    }
+    modules
 }
 
 fn spelling(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
