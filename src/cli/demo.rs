@@ -1,13 +1,12 @@
 //! `tiltmeter demo`: the whole way on two tiny checkpoints whose preference is known.
 
-use super::engine::{Chosen, EngineArgs, Work};
-use super::progress::Progress;
+use super::engine::EngineArgs;
 use super::report::Page;
-use crate::backend::measure::Measured;
+use super::sweep::Sweep;
 use crate::demo::{Comparison, Planted, unpack};
-use crate::store::{Roster, RunStore};
+use crate::store::Roster;
 use crate::study::Study;
-use crate::sweep::{FromFiles, Outcome, Request, run_identity, sweep};
+use crate::sweep::Request;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,7 +36,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut request = Request::new(&roster, &study);
     request.sharing = args.engine.sharing();
     let run = dir.join("run");
-    let outcome = args.engine.device.run(false, Scored { args: &args, request: &request, run: &run })?;
+    let scoring = Sweep { engine: &args.engine, request: &request, dir: &run, quiet: false };
+    let outcome = args.engine.device.run(false, scoring)?;
     if outcome.failed > 0 {
         bail!("the demo's own checkpoints could not be scored");
     }
@@ -63,26 +63,4 @@ pub fn run(args: Args) -> Result<ExitCode> {
         start.elapsed().as_secs_f64()
     );
     Ok(if comparison.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The sweep over both checkpoints on the device that was chosen.
-struct Scored<'a> {
-    args: &'a Args,
-    request: &'a Request<'a>,
-    run: &'a Path,
-}
-
-impl Work for Scored<'_> {
-    type Output = Outcome;
-
-    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Outcome> {
-        let loader = FromFiles {
-            backend,
-            arithmetic: chosen.arithmetic.clone(),
-            pack: self.args.engine.pack(chosen),
-            plan_only: false,
-        };
-        let mut store = RunStore::open_or_create(self.run, &run_identity(self.request.study))?;
-        Ok(sweep(self.request, &mut store, &loader, &mut Progress::new(false, false))?)
-    }
 }

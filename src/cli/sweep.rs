@@ -61,7 +61,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let outcome = match &args.run {
         Some(dir) if !args.dry_run => {
             request.check()?;
-            args.engine.device.run(args.quiet, Sweep { args: &args, request: &request, dir })?
+            args.engine
+                .device
+                .run(args.quiet, Sweep { engine: &args.engine, request: &request, dir, quiet: args.quiet })?
         }
         _ => {
             let loader = FromFiles {
@@ -79,11 +81,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The sweep on the device that was chosen.
-struct Sweep<'a> {
-    args: &'a Args,
-    request: &'a Request<'a>,
-    dir: &'a Path,
+/// A sweep on the device that is chosen.
+pub(super) struct Sweep<'a> {
+    pub engine: &'a EngineArgs,
+    pub request: &'a Request<'a>,
+    /// Run folder.
+    pub dir: &'a Path,
+    pub quiet: bool,
 }
 
 impl Work for Sweep<'_> {
@@ -93,11 +97,11 @@ impl Work for Sweep<'_> {
         let loader = FromFiles {
             backend,
             arithmetic: chosen.arithmetic.clone(),
-            pack: self.args.engine.pack(chosen),
+            pack: self.engine.pack(chosen),
             plan_only: false,
         };
         let mut store = RunStore::open_or_create(self.dir, &run_identity(self.request.study))?;
-        Ok(sweep(self.request, &mut store, &loader, &mut Progress::new(self.args.quiet, false))?)
+        Ok(sweep(self.request, &mut store, &loader, &mut Progress::new(self.quiet, false))?)
     }
 }
 

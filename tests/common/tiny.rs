@@ -75,6 +75,20 @@ pub struct TinyConfig {
 }
 
 impl TinyConfig {
+    /// The smallest that a file can be spoiled with.
+    pub fn small() -> Self {
+        TinyConfig {
+            hidden: 4,
+            layers: 1,
+            heads: 2,
+            kv_heads: 1,
+            head_dim: 2,
+            width: 6,
+            vocab: 5,
+            ..TinyConfig::new(TinyFamily::Llama)
+        }
+    }
+
     pub fn new(family: TinyFamily) -> Self {
         let plain = TinyConfig {
             family,

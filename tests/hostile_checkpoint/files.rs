@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{Random, TinyConfig, TinyFamily, write_index, write_parts};
+use crate::common::{Random, TinyConfig, write_index, write_parts};
 use crate::{Parts, open, refusal};
 
 /// What to change in a header or an index.
@@ -14,21 +14,8 @@ type Change<'a> = &'a dyn Fn(&mut Value);
 
 const WEIGHTS: &str = "model.safetensors";
 
-fn small() -> TinyConfig {
-    TinyConfig {
-        hidden: 4,
-        layers: 1,
-        heads: 2,
-        kv_heads: 1,
-        head_dim: 2,
-        width: 6,
-        vocab: 5,
-        ..TinyConfig::new(TinyFamily::Llama)
-    }
-}
-
 fn written(shards: usize) -> TempDir {
-    Parts::of(&small()).write(shards)
+    Parts::of(&TinyConfig::small()).write(shards)
 }
 
 /// Header length, header and data of a file.

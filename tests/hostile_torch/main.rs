@@ -16,25 +16,12 @@ mod tensors;
 use std::path::Path;
 
 use archive::File;
-use common::{RawTensor, TinyConfig, TinyFamily, write_config};
+use common::{RawTensor, TinyConfig, write_config};
 use pickle::{Pickle, Tensor};
 use tempfile::TempDir;
 use tiltmeter::checkpoint::Checkpoint;
 
 const BIN: &str = "pytorch_model.bin";
-
-fn small() -> TinyConfig {
-    TinyConfig {
-        hidden: 4,
-        layers: 1,
-        heads: 2,
-        kv_heads: 1,
-        head_dim: 2,
-        width: 6,
-        vocab: 5,
-        ..TinyConfig::new(TinyFamily::Llama)
-    }
-}
 
 /// What a torch file is made of, to be spoiled before it is written.
 #[derive(Clone)]
@@ -48,7 +35,7 @@ struct Parts {
 
 impl Parts {
     fn sound() -> Self {
-        Parts::of(&small().tensors(20))
+        Parts::of(&TinyConfig::small().tensors(20))
     }
 
     /// One storage a tensor.
@@ -98,7 +85,7 @@ fn part(key: usize, raw: &RawTensor) -> (Tensor, (String, Vec<u8>)) {
 /// A checkpoint folder around this torch file.
 fn folder(bytes: &[u8]) -> TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    write_config(dir.path(), &small().config());
+    write_config(dir.path(), &TinyConfig::small().config());
     std::fs::write(dir.path().join(BIN), bytes).expect("it can be written");
     dir
 }

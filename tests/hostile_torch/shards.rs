@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tiltmeter::checkpoint::Checkpoint;
 
-use crate::common::write_config;
-use crate::{BIN, Parts, refusal, small};
+use crate::common::{TinyConfig, write_config};
+use crate::{BIN, Parts, refusal};
 
 const INDEX: &str = "pytorch_model.bin.index.json";
 const NORM: &str = "model.norm.weight";
@@ -19,8 +19,8 @@ fn shard(part: usize) -> String {
 /// A folder with two shards and an index that was changed.
 fn sharded(change: impl FnOnce(&mut Value)) -> TempDir {
     let dir = tempfile::tempdir().expect("a folder");
-    write_config(dir.path(), &small().config());
-    let tensors = small().tensors(20);
+    write_config(dir.path(), &TinyConfig::small().config());
+    let tensors = TinyConfig::small().tensors(20);
     let mut weight_map = Map::new();
     for (part, tensors) in tensors.chunks(tensors.len().div_ceil(2)).enumerate() {
         let file = shard(part + 1);

@@ -6,7 +6,7 @@ use tiltmeter::checkpoint::{Checkpoint, Dtype, Role, Weights};
 
 use crate::common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
 use crate::pickle::{Pickle, Tensor};
-use crate::{BIN, Parts, archive, folder, small};
+use crate::{BIN, Parts, archive, folder};
 
 /// The bytes of every tensor that is used, by name.
 fn contents(checkpoint: &Checkpoint) -> Vec<(String, Vec<u8>)> {
@@ -38,7 +38,7 @@ fn every_type_comes_through_to_the_bit() {
 #[test]
 fn safetensors_win_where_both_are_there() {
     let dir = tempfile::tempdir().expect("a folder");
-    write_tiny_checkpoint(dir.path(), &small(), 3);
+    write_tiny_checkpoint(dir.path(), &TinyConfig::small(), 3);
     fs::write(dir.path().join(BIN), b"never looked at").expect("it can be written");
     let checkpoint = Checkpoint::open(dir.path()).expect("it is sound");
     assert!(checkpoint.used().iter().all(|tensor| tensor.file == "model.safetensors"));
@@ -124,7 +124,7 @@ fn views_of_one_storage_and_sizes_of_one_are_read() {
 
 #[test]
 fn a_tied_head_may_be_the_same_storage() {
-    let mut tiny = small();
+    let mut tiny = TinyConfig::small();
     tiny.tied = true;
     let mut parts = Parts::of(&tiny.tensors(20));
     let copy = Tensor { name: "lm_head.weight".into(), ..parts.tensor("model.embed_tokens.weight").clone() };
