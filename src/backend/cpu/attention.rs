@@ -7,7 +7,7 @@
 //! A query's scores, maximum, sum and output always run over its own keys by depth: keys that it does not see weigh
 //! exactly zero, so no result depends on where the tree was cut into runs, packs or paths, nor on the queries beside it.
 
-use super::kernel::{self, Step, by_instruction_set};
+use super::kernel::{self, Step, Target, by_instruction_set};
 use super::math::{exp, sum_lanes, tanh};
 use super::rows::Rows;
 use crate::checkpoint::spec::LayerSpec;
@@ -33,7 +33,7 @@ pub fn tree_attention(q: &Rows, keys: &Rows, values: &Rows, runs: &[QueryRun], l
     let groups = in_groups(&stretches);
     let tasks: Vec<(&[Stretch<'_>], usize)> =
         groups.iter().flat_map(|g| (0..layer.kv_heads).map(|head| (&stretches[g.clone()], head))).collect();
-    let job = Job { q, keys, values, layer, out: Target(out.data.as_mut_ptr()) };
+    let job = Job { q, keys, values, layer, out: Target { first: out.data.as_mut_ptr(), stride: q.width } };
     tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (stretches, head)| {
         run_task(&job, stretches, head, scratch);
     });
@@ -51,6 +51,14 @@ fn run_task(job: &Job<'_>, stretches: &[Stretch<'_>], head: usize, scratch: &mut
         job.task::<S, ROWS, PANEL>(stretches, head, scratch);
     }
     by_instruction_set!(run(job: &Job<'_>, stretches: &[Stretch<'_>], head: usize, scratch: &mut Scratch))
+}
+
+/// A query's head: its token's depth, and where it stands in `q` and in the output.
+#[derive(Clone, Copy)]
+struct Place {
+    depth: usize,
+    row: usize,
+    column: usize,
 }
 
 /// Some queries of one run.
@@ -78,11 +86,6 @@ fn seen(depth: usize, window: Option<u32>) -> Range<usize> {
     window.map_or(0, |w| (depth + 1).saturating_sub(w as usize))..depth + 1
 }
 
-/// The output's address, shared by tasks that write disjoint parts of it.
-struct Target(*mut f32);
-// SAFETY: only ever used to write disjoint heads.
-unsafe impl Sync for Target {}
-
 struct Job<'a> {
     q: &'a Rows,
     keys: &'a Rows,
@@ -102,7 +105,9 @@ struct Scratch {
     keys: Vec<f32>,
     /// `[d / PANEL, depths, PANEL]`
     values: Vec<f32>,
-    /// `[ROWS, depths]`: scores, then weights.
+    /// `[ROWS, d]`, a [`kernel::stride`] apart.
+    q: Vec<f32>,
+    /// `[ROWS, depths]`: scores, then weights; a [`kernel::stride`] apart.
     scores: Vec<f32>,
 }
 
@@ -117,7 +122,7 @@ impl Job<'_> {
         let d = self.layer.head_dim;
         let deepest = stretches.iter().map(|s| s.run.first_depth + s.queries.end).max().unwrap_or(0);
         let depths = deepest.next_multiple_of(PANEL.max(LANES));
-        scratch.begin(depths, d.next_multiple_of(PANEL), ROWS);
+        scratch.begin(depths, d, PANEL, ROWS);
         let group = self.layer.heads / self.layer.kv_heads;
         for Stretch { run, queries } in stretches {
             let first = seen(run.first_depth + queries.start, self.layer.window).start;
@@ -130,36 +135,38 @@ impl Job<'_> {
                     let i = (row + i).min(rows - 1);
                     let query = queries.start + i / group;
                     let head = kv_head * group + i % group;
-                    (run.first_depth + query, (run.rows.start + query) * self.q.width + head * d)
+                    Place { depth: run.first_depth + query, row: run.rows.start + query, column: head * d }
                 };
                 self.step::<S, ROWS, PANEL>(std::array::from_fn(at), ROWS.min(rows - row), depths, scratch);
             }
         }
     }
 
-    /// A few heads: scores, softmax, weighted values. `rows` are their depths and their places in `q` and the output, of
-    /// which only the first `count` are real.
+    /// A few heads: scores, softmax, weighted values. Only the first `count` of `rows` are real.
     #[inline(always)]
     fn step<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
         &self,
-        rows: [(usize, usize); ROWS],
+        rows: [Place; ROWS],
         count: usize,
         depths: usize,
         scratch: &mut Scratch,
     ) {
         let d = self.layer.head_dim;
         let window = self.layer.window;
-        let start = seen(rows[0].0, window).start / PANEL * PANEL;
-        let end = rows[ROWS - 1].0 + 1;
-        let q = rows.map(|(_, at)| &self.q.data[at..at + d]);
+        let start = seen(rows[0].depth, window).start / PANEL * PANEL;
+        let end = rows[ROWS - 1].depth + 1;
+        let stride = kernel::stride(depths);
+        for (to, at) in scratch.q.chunks_exact_mut(kernel::stride(d)).zip(rows) {
+            to[..d].copy_from_slice(&self.q.row(at.row)[at.column..at.column + d]);
+        }
+        let mut q = scratch.q.chunks_exact(kernel::stride(d));
+        let q: [&[f32]; ROWS] = std::array::from_fn(|_| q.next().map_or(&[][..], |row| &row[..d]));
         for block in (start..end).step_by(PANEL) {
             let panel = &scratch.keys[block * d..(block + PANEL) * d];
             let mut sums = kernel::multiply::<S, ROWS, PANEL>(q, panel.as_chunks::<PANEL>().0);
             finish(&mut sums, self.layer);
-            for ((&(depth, _), sums), scores) in
-                rows.iter().zip(&sums).zip(scratch.scores.chunks_exact_mut(depths))
-            {
-                let seen = seen(depth, window);
+            for ((at, sums), scores) in rows.iter().zip(&sums).zip(scratch.scores.chunks_exact_mut(stride)) {
+                let seen = seen(at.depth, window);
                 for (j, (score, sum)) in scores[block..block + PANEL].iter_mut().zip(sums).enumerate() {
                     let visible = block + j >= seen.start && block + j < seen.end;
                     *score = if visible { *sum } else { f32::NEG_INFINITY };
@@ -168,20 +175,19 @@ impl Job<'_> {
         }
         let padded = end.next_multiple_of(PANEL);
         let mut inverse = [0.0f32; ROWS];
-        for (inverse, scores) in inverse.iter_mut().zip(scratch.scores.chunks_exact_mut(depths)) {
+        for (inverse, scores) in inverse.iter_mut().zip(scratch.scores.chunks_exact_mut(stride)) {
             *inverse = softmax(&mut scores[start..padded]);
         }
-        let mut scores = scratch.scores.chunks_exact(depths);
+        let mut scores = scratch.scores.chunks_exact(stride);
         let weights: [&[f32]; ROWS] =
             std::array::from_fn(|_| scores.next().map_or(&[][..], |row| &row[start..end]));
         for (c, values) in (0..d).step_by(PANEL).zip(scratch.values.chunks_exact(depths * PANEL)) {
             let panel = &values.as_chunks::<PANEL>().0[start..end];
             let sums = kernel::multiply::<S, ROWS, PANEL>(weights, panel);
-            for i in 0..count {
-                let len = PANEL.min(d - c);
+            for ((at, sums), inverse) in rows.iter().zip(&sums).zip(&inverse).take(count) {
                 // SAFETY: each (row, head) belongs to one task only and lies inside the output.
-                let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(rows[i].1 + c), len) };
-                out.iter_mut().zip(&sums[i]).for_each(|(o, s)| *o = s * inverse[i]);
+                let out = unsafe { self.out.row(at.row, at.column + c, PANEL.min(d - c)) };
+                out.iter_mut().zip(sums).for_each(|(o, s)| *o = s * inverse);
             }
         }
     }
@@ -224,12 +230,14 @@ fn softmax(scores: &mut [f32]) -> f32 {
 
 impl Scratch {
     /// Nothing gathered, and room for keys up to `depths`.
-    fn begin(&mut self, depths: usize, d: usize, rows: usize) {
+    fn begin(&mut self, depths: usize, head_dim: usize, panel: usize, rows: usize) {
+        let d = head_dim.next_multiple_of(panel);
         self.path.clear();
         self.there = 0..0;
         self.keys.resize(depths * d, 0.0);
         self.values.resize(depths * d, 0.0);
-        self.scores.resize(rows * depths, 0.0);
+        self.q.resize(rows * kernel::stride(head_dim), 0.0);
+        self.scores.resize(rows * kernel::stride(depths), 0.0);
     }
 
     /// Sees to it that keys and values of `wanted` (starting on a panel) are those of `path`.
@@ -259,9 +267,14 @@ impl Scratch {
                 for (lane, &k) in lanes.iter_mut().zip(&job.keys.row(row)[head.clone()]) {
                     lane[at % PANEL] = k;
                 }
-                let panels = self.values.chunks_exact_mut(depths * PANEL);
-                for (panel, v) in panels.zip(job.values.row(row)[head].chunks(PANEL)) {
-                    panel[at * PANEL..][..v.len()].copy_from_slice(v);
+                let mut panels = self.values.chunks_exact_mut(depths * PANEL);
+                // Whole panels by themselves: a copy of known length is two moves, any other a call.
+                let (whole, rest) = job.values.row(row)[head].as_chunks::<PANEL>();
+                for (v, panel) in whole.iter().zip(&mut panels) {
+                    panel[at * PANEL..][..PANEL].copy_from_slice(v);
+                }
+                if let Some(panel) = panels.next() {
+                    panel[at * PANEL..][..rest.len()].copy_from_slice(rest);
                 }
             }
             depth += range.len;

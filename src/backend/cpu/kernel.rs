@@ -10,11 +10,44 @@
 /// A step for `ROWS` activation rows and a panel of `PANEL` weight rows: as many sums as the registers hold beside their
 /// operands.
 pub trait Step<const ROWS: usize, const PANEL: usize> {
-    /// `sums[i][j] = sum over p of rows[i][p] * panel[p][j]`
+    /// `out[i][j] = sum over p of rows[i][p] * panel[p][j]`, or `out[i][j] += ...`
     ///
     /// # Safety
-    /// The machine has the step's instructions, and every row is at least as long as the panel.
-    unsafe fn multiply(rows: &[&[f32]; ROWS], panel: &[[f32; PANEL]], sums: &mut [[f32; PANEL]; ROWS]);
+    /// The machine has the step's instructions; every row is as long as the panel; `out` has `ROWS` rows of `PANEL`
+    /// elements, to which no reference is alive.
+    unsafe fn multiply(rows: &[*const f32; ROWS], panel: &[[f32; PANEL]], out: Target, add: bool);
+}
+
+/// Rows of an output: the first one's address, and how many elements further each next one starts.
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub first: *mut f32,
+    pub stride: usize,
+}
+
+impl Target {
+    /// Address of an element.
+    pub fn at(self, row: usize, column: usize) -> *mut f32 {
+        self.first.wrapping_add(row * self.stride + column)
+    }
+
+    /// # Safety
+    /// There are so many elements in this row from this column on, and no other reference to them is alive.
+    #[inline(always)]
+    pub unsafe fn row<'a>(self, row: usize, column: usize, len: usize) -> &'a mut [f32] {
+        // SAFETY: as promised by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.at(row, column), len) }
+    }
+}
+// SAFETY: an address; who writes to it promises that no one else does.
+unsafe impl Send for Target {}
+// SAFETY: as above.
+unsafe impl Sync for Target {}
+
+/// The least distance of rows of `len` elements that a step reads fast: a quarter of a cache line off a whole number of
+/// lines. At some whole numbers (of 2 KiB, say) rows push each other out of the first-level cache.
+pub fn stride(len: usize) -> usize {
+    len.next_multiple_of(16) + 4
 }
 
 /// Any machine.
@@ -35,8 +68,9 @@ pub fn multiply<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
 ) -> [[f32; PANEL]; ROWS] {
     assert!(rows.iter().all(|row| row.len() == panel.len()));
     let mut sums = [[0.0f32; PANEL]; ROWS];
-    // SAFETY: chosen for this machine, and as long as the panel.
-    unsafe { S::multiply(&rows, panel, &mut sums) };
+    let target = Target { first: sums.as_flattened_mut().as_mut_ptr(), stride: PANEL };
+    // SAFETY: chosen for this machine; rows are as long as the panel; the sums are ours.
+    unsafe { S::multiply(&rows.map(<[f32]>::as_ptr), panel, target, false) };
     sums
 }
 
@@ -77,7 +111,10 @@ pub fn step_shape() -> (usize, usize) {
 }
 
 impl Step<4, 16> for Plain {
-    unsafe fn multiply(rows: &[&[f32]; 4], panel: &[[f32; 16]], sums: &mut [[f32; 16]; 4]) {
+    unsafe fn multiply(rows: &[*const f32; 4], panel: &[[f32; 16]], out: Target, add: bool) {
+        let mut sums = [[0.0f32; 16]; 4];
+        // SAFETY: rows are as long as the panel.
+        let rows = rows.map(|row| unsafe { std::slice::from_raw_parts(row, panel.len()) });
         for (p, weights) in panel.iter().enumerate() {
             for (sums, row) in sums.iter_mut().zip(rows) {
                 let x = row[p];
@@ -86,44 +123,79 @@ impl Step<4, 16> for Plain {
                 }
             }
         }
+        for (i, sums) in sums.iter().enumerate() {
+            // SAFETY: the output has so many rows, to which no reference is alive.
+            let out = unsafe { out.row(i, 0, 16) };
+            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = if add { *out + sum } else { *sum });
+        }
     }
 }
 
-/// One step of two vectors a row. Rows are listed by number, so that every sum is a register whatever the optimiser does.
+/// A step of two vectors a row. Rows are listed by number, so that every sum is a register whatever the optimiser does. The
+/// loop over `p` is unrolled: what it costs beside its arithmetic is what a core shared with another thread lacks.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector_step {
-    ($step:ident, $rows:literal, $panel:literal, $feature:literal, [$($i:literal)*],
-     $load:ident, $splat:ident, $fma:ident, $store:ident, $zero:ident) => {
-        impl Step<$rows, $panel> for $step {
-            #[target_feature(enable = $feature)]
-            unsafe fn multiply(
-                rows: &[&[f32]; $rows],
-                panel: &[[f32; $panel]],
-                sums: &mut [[f32; $panel]; $rows],
-            ) {
-                use std::arch::x86_64::*;
-                const HALF: usize = $panel / 2;
-                let mut low = [$zero(); $rows];
-                let mut high = [$zero(); $rows];
-                let x = rows.map(|row| row.as_ptr());
-                for (p, weights) in panel.iter().enumerate() {
-                    // SAFETY: a panel's element is two vectors wide; rows are as long as the panel.
+    ($step:ident, $rows:literal, $panel:literal, $feature:literal, [$($i:literal)*], $module:ident, $vector:ident,
+     $load:ident, $splat:ident, $fma:ident, $add:ident, $store:ident, $zero:ident) => {
+        mod $module {
+            use super::*;
+            use std::arch::x86_64::*;
+
+            const HALF: usize = $panel / 2;
+
+            impl Step<$rows, $panel> for $step {
+                #[target_feature(enable = $feature)]
+                unsafe fn multiply(rows: &[*const f32; $rows], panel: &[[f32; $panel]], out: Target, add: bool) {
+                    // SAFETY: rows are as long as the panel, the output's two vectors wide.
                     unsafe {
-                        let (a, b) = ($load(weights.as_ptr()), $load(weights.as_ptr().add(HALF)));
+                        let rows = *rows;
+                        $(_mm_prefetch::<_MM_HINT_T0>(out.at($i, 0).cast());)*
+                        let mut sums = [[$zero(); 2]; $rows];
+                        let (fours, rest) = panel.as_chunks::<4>();
+                        for (p, four) in fours.iter().enumerate() {
+                            add_one(rows, 4 * p, &four[0], &mut sums);
+                            add_one(rows, 4 * p + 1, &four[1], &mut sums);
+                            add_one(rows, 4 * p + 2, &four[2], &mut sums);
+                            add_one(rows, 4 * p + 3, &four[3], &mut sums);
+                        }
+                        for (p, weights) in rest.iter().enumerate() {
+                            add_one(rows, 4 * fours.len() + p, weights, &mut sums);
+                        }
+                        if add {
+                            $(
+                                sums[$i][0] = $add($load(out.at($i, 0)), sums[$i][0]);
+                                sums[$i][1] = $add($load(out.at($i, HALF)), sums[$i][1]);
+                            )*
+                        }
                         $(
-                            let value = $splat(*x[$i].add(p));
-                            low[$i] = $fma(value, a, low[$i]);
-                            high[$i] = $fma(value, b, high[$i]);
+                            $store(out.at($i, 0), sums[$i][0]);
+                            $store(out.at($i, HALF), sums[$i][1]);
                         )*
                     }
                 }
-                $(
-                    // SAFETY: a row of sums is two vectors wide.
-                    unsafe {
-                        $store(sums[$i].as_mut_ptr(), low[$i]);
-                        $store(sums[$i].as_mut_ptr().add(HALF), high[$i]);
-                    }
-                )*
+            }
+
+            /// Adds the products of element `p`.
+            ///
+            /// # Safety
+            /// The rows have such an element.
+            #[inline]
+            #[target_feature(enable = $feature)]
+            unsafe fn add_one(
+                rows: [*const f32; $rows],
+                p: usize,
+                weights: &[f32; $panel],
+                sums: &mut [[$vector; 2]; $rows],
+            ) {
+                // SAFETY: there is such an element; weights are two vectors wide.
+                unsafe {
+                    let (low, high) = ($load(weights.as_ptr()), $load(weights.as_ptr().add(HALF)));
+                    $(
+                        let x = $splat(*rows[$i].add(p));
+                        sums[$i][0] = $fma(x, low, sums[$i][0]);
+                        sums[$i][1] = $fma(x, high, sums[$i][1]);
+                    )*
+                }
             }
         }
     };
@@ -131,11 +203,11 @@ macro_rules! vector_step {
 
 #[cfg(target_arch = "x86_64")]
 vector_step!(
-    Avx2, 6, 16, "avx2,fma", [0 1 2 3 4 5],
-    _mm256_loadu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_storeu_ps, _mm256_setzero_ps
+    Avx2, 6, 16, "avx2,fma", [0 1 2 3 4 5], avx2, __m256,
+    _mm256_loadu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_storeu_ps, _mm256_setzero_ps
 );
 #[cfg(target_arch = "x86_64")]
 vector_step!(
-    Avx512, 12, 32, "avx512f", [0 1 2 3 4 5 6 7 8 9 10 11],
-    _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps, _mm512_setzero_ps
+    Avx512, 12, 32, "avx512f", [0 1 2 3 4 5 6 7 8 9 10 11], avx512, __m512,
+    _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_storeu_ps, _mm512_setzero_ps
 );

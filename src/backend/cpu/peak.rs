@@ -25,13 +25,13 @@ pub fn peak(tries: usize) -> f64 {
 fn steps() -> f64 {
     #[inline(always)]
     fn run<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(flop: &mut f64) {
-        let row = [0.5f32; LENGTH];
+        let stride = kernel::stride(LENGTH);
+        let x = vec![0.5f32; ROWS * stride];
+        let mut rows = x.chunks_exact(stride);
+        let rows: [&[f32]; ROWS] = std::array::from_fn(|_| rows.next().map_or(&[][..], |row| &row[..LENGTH]));
         let panel = [[0.25f32; PANEL]; LENGTH];
         for _ in 0..STEPS {
-            std::hint::black_box(kernel::multiply::<S, ROWS, PANEL>(
-                [&row; ROWS],
-                std::hint::black_box(&panel),
-            ));
+            std::hint::black_box(kernel::multiply::<S, ROWS, PANEL>(rows, std::hint::black_box(&panel)));
         }
         *flop = 2.0 * (STEPS * LENGTH * ROWS * PANEL) as f64;
     }

@@ -4,7 +4,7 @@
 //! [`DEPTH`], each from first to last, and the stretches' sums are added in order: the bits of a result depend on its two
 //! rows alone, so tasks may be cut as the machine likes.
 
-use super::kernel::{self, Step, by_instruction_set};
+use super::kernel::{self, Step, Target, by_instruction_set};
 use super::panels::Scratch;
 use super::rows::Rows;
 use super::widen::widen_all;
@@ -12,13 +12,11 @@ use crate::checkpoint::weights::Tensor;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Elements summed in one stretch: so many of a panel stay in the first-level cache, even of two threads that share one.
-const DEPTH: usize = 192;
-/// Weight rows of a task.
+/// Elements summed in one stretch: so many of a step's activation rows stay in the first-level cache while all panels of
+/// a task pass by, which stream from the second level better than activations do.
+const DEPTH: usize = 576;
+/// Weight rows of a task: a stretch of them stays in the second-level cache.
 const TILE: usize = 96;
-/// Activation rows that meet all panels of a task before the next do: they and their results stay in the second-level
-/// cache.
-const ROWS: usize = 48;
 /// Fewest activation rows of a task, to make up for interleaving its weights.
 const LEAST: usize = 96;
 /// Tasks per thread, so that none waits long for the last.
@@ -41,7 +39,7 @@ pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write
     let block = x.n.div_ceil(cuts).max(LEAST).next_multiple_of(step_rows);
     let tasks: Vec<(usize, usize)> =
         (0..x.n).step_by(block).flat_map(|r| (0..w.rows).step_by(tile).map(move |c| (r, c))).collect();
-    let target = Target { values: out.data.as_mut_ptr(), width: w.rows };
+    let target = Target { first: out.data.as_mut_ptr(), stride: w.rows };
     tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (row, col)| {
         let task = Task {
             x: &x.data,
@@ -52,7 +50,7 @@ pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write
             write,
         };
         // SAFETY: tasks are disjoint and lie inside `out`.
-        unsafe { run_task(&task, &target, scratch) }
+        unsafe { run_task(&task, target, scratch) }
     });
 }
 
@@ -60,38 +58,17 @@ pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write
 pub fn multiply<'o>(x: &Rows, w: &Tensor<'_>, scratch: &mut Scratch, out: &'o mut Vec<f32>) -> &'o mut [f32] {
     assert!(x.width == w.cols && x.data.len() == x.n * x.width);
     out.resize(x.n * w.rows, 0.0);
-    let target = Target { values: out.as_mut_ptr(), width: w.rows };
+    let target = Target { first: out.as_mut_ptr(), stride: w.rows };
     let task =
         Task { x: &x.data, rows: 0..x.n, weight: w, columns: 0..w.rows, bias: None, write: Write::Set };
     // SAFETY: the one task fills `out`.
-    unsafe { run_task(&task, &target, scratch) }
+    unsafe { run_task(&task, target, scratch) }
     out
 }
 
 /// The size of equal tiles of at most `most` rows, so that no sliver is left over.
 pub fn even_tile(rows: usize, most: usize) -> usize {
     rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
-}
-
-/// An output `[.., width]`, shared by tasks that write disjoint parts of it.
-struct Target {
-    values: *mut f32,
-    width: usize,
-}
-// SAFETY: only ever used to write disjoint parts.
-unsafe impl Sync for Target {}
-
-impl Target {
-    /// # Safety
-    /// Row and columns lie inside the output, and no other reference to them is alive.
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn part(&self, row: usize, columns: Range<usize>) -> &mut [f32] {
-        // SAFETY: as promised by the caller.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.values.add(row * self.width + columns.start), columns.len())
-        }
-    }
 }
 
 /// Activation rows `rows` times weight rows `columns`.
@@ -107,74 +84,88 @@ struct Task<'a> {
 
 /// # Safety
 /// The task's part lies inside the target and is written by nobody else meanwhile.
-unsafe fn run_task(task: &Task<'_>, target: &Target, scratch: &mut Scratch) {
+unsafe fn run_task(task: &Task<'_>, target: Target, scratch: &mut Scratch) {
     #[inline(always)]
     fn run<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
         task: &Task<'_>,
-        target: &Target,
+        target: Target,
         scratch: &mut Scratch,
     ) {
         task.run::<S, ROWS, PANEL>(target, scratch);
     }
-    by_instruction_set!(run(task: &Task<'_>, target: &Target, scratch: &mut Scratch))
+    by_instruction_set!(run(task: &Task<'_>, target: Target, scratch: &mut Scratch))
 }
 
 impl Task<'_> {
     #[inline(always)]
     fn run<S: Step<STEP, PANEL>, const STEP: usize, const PANEL: usize>(
         &self,
-        target: &Target,
+        target: Target,
         scratch: &mut Scratch,
     ) {
         let k = self.weight.cols;
         let depth = even_tile(k, DEPTH);
         let panels = scratch.fill::<PANEL>(self.weight, self.columns.clone());
-        for block in self.rows.clone().step_by(ROWS) {
-            let block = block..(block + ROWS).min(self.rows.end);
-            for from in (0..k).step_by(depth) {
-                let depth = from..(from + depth).min(k);
+        if let Some(bias) = self.bias {
+            self.start_with(bias, target);
+        }
+        for from in (0..k).step_by(depth) {
+            let depth = from..(from + depth).min(k);
+            let add = self.write == Write::Add || self.bias.is_some() || from > 0;
+            for row in self.rows.clone().step_by(STEP) {
+                let rows = row..(row + STEP).min(self.rows.end);
                 for (panel, column) in panels.chunks_exact(k).zip(self.columns.clone().step_by(PANEL)) {
                     let columns = column..(column + PANEL).min(self.columns.end);
                     let panel = &panel[depth.clone()];
-                    for row in block.clone().step_by(STEP) {
-                        let rows = row..(row + STEP).min(block.end);
-                        self.step::<S, STEP, PANEL>(rows, columns.clone(), depth.clone(), panel, target);
-                    }
+                    self.step::<S, STEP, PANEL>(panel, rows.clone(), depth.start, columns, add, target);
                 }
             }
         }
     }
 
-    /// One step of the kernel and its results' way into the output. Rows beyond the last repeat it and are dropped.
+    /// Puts the bias where the sums will be added.
+    fn start_with(&self, bias: &[f32], target: Target) {
+        let bias = &bias[self.columns.clone()];
+        for row in self.rows.clone() {
+            // SAFETY: inside this task's part, which is nobody else's.
+            let to = unsafe { target.row(row, self.columns.start, bias.len()) };
+            match self.write {
+                Write::Set => to.copy_from_slice(bias),
+                Write::Add => to.iter_mut().zip(bias).for_each(|(t, b)| *t += b),
+            }
+        }
+    }
+
+    /// One step of the kernel over a panel's elements from `depth` on, and its results' way into the output.
     #[inline(always)]
     fn step<S: Step<STEP, PANEL>, const STEP: usize, const PANEL: usize>(
         &self,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        depth: Range<usize>,
         panel: &[[f32; PANEL]],
-        target: &Target,
+        rows: Range<usize>,
+        depth: usize,
+        columns: Range<usize>,
+        add: bool,
+        target: Target,
     ) {
         let k = self.weight.cols;
+        if rows.len() == STEP && columns.len() == PANEL {
+            let x = &self.x[rows.start * k + depth..(rows.end - 1) * k + depth + panel.len()];
+            let x = std::array::from_fn(|i| x[i * k..].as_ptr());
+            let out = Target { first: target.at(rows.start, columns.start), ..target };
+            // SAFETY: chosen for this machine; `x` was cut to these rows; the output's are inside this task's part, which
+            // is nobody else's.
+            return unsafe { S::multiply(&x, panel, out, add) };
+        }
+        // Rows beyond the last repeat it and are dropped.
         let x = std::array::from_fn(|i| {
-            let at = (rows.start + i).min(rows.end - 1) * k;
-            &self.x[at + depth.start..at + depth.end]
+            let at = (rows.start + i).min(rows.end - 1) * k + depth;
+            &self.x[at..at + panel.len()]
         });
         let sums = kernel::multiply::<S, STEP, PANEL>(x, panel);
-        let set = self.write == Write::Set && depth.start == 0;
         for (row, sums) in rows.zip(&sums) {
             // SAFETY: inside this task's part, which is nobody else's.
-            let to = unsafe { target.part(row, columns.clone()) };
-            match (set, self.bias.filter(|_| depth.start == 0)) {
-                (true, None) => to.iter_mut().zip(sums).for_each(|(t, s)| *t = *s),
-                (false, None) => to.iter_mut().zip(sums).for_each(|(t, s)| *t += s),
-                (true, Some(b)) => {
-                    to.iter_mut().zip(sums).zip(&b[columns.start..]).for_each(|((t, s), b)| *t = s + b)
-                }
-                (false, Some(b)) => {
-                    to.iter_mut().zip(sums).zip(&b[columns.start..]).for_each(|((t, s), b)| *t += s + b)
-                }
-            }
+            let to = unsafe { target.row(row, columns.start, columns.len()) };
+            to.iter_mut().zip(sums).for_each(|(t, s)| *t = if add { *t + s } else { *s });
         }
     }
 }
