@@ -13,6 +13,7 @@ use super::rows::Rows;
 use crate::checkpoint::spec::LayerSpec;
 use crate::prefix::{KeyRange, QueryRun};
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Queries of one task, about.
@@ -34,8 +35,8 @@ pub fn tree_attention(q: &Rows, keys: &Rows, values: &Rows, runs: &[QueryRun], l
     let tasks: Vec<(&[Stretch<'_>], usize)> =
         groups.iter().flat_map(|g| (0..layer.kv_heads).map(|head| (&stretches[g.clone()], head))).collect();
     let job = Job { q, keys, values, layer, out: Target { first: out.data.as_mut_ptr(), stride: q.width } };
-    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (stretches, head)| {
-        run_task(&job, stretches, head, scratch);
+    tasks.into_par_iter().with_max_len(1).for_each(|(stretches, head)| {
+        SCRATCH.with_borrow_mut(|scratch| run_task(&job, stretches, head, scratch));
     });
     out
 }
@@ -92,6 +93,10 @@ struct Job<'a> {
     values: &'a Rows,
     layer: &'a LayerSpec,
     out: Target,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// Buffers of one worker, kept from task to task.
@@ -234,10 +239,17 @@ impl Scratch {
         let d = head_dim.next_multiple_of(panel);
         self.path.clear();
         self.there = 0..0;
-        self.keys.resize(depths * d, 0.0);
-        self.values.resize(depths * d, 0.0);
-        self.q.resize(rows * kernel::stride(head_dim), 0.0);
-        self.scores.resize(rows * kernel::stride(depths), 0.0);
+        let sizes = [
+            (&mut self.keys, depths * d),
+            (&mut self.values, depths * d),
+            (&mut self.q, rows * kernel::stride(head_dim)),
+            (&mut self.scores, rows * kernel::stride(depths)),
+        ];
+        for (buffer, size) in sizes {
+            if buffer.len() < size {
+                buffer.resize(size, 0.0);
+            }
+        }
     }
 
     /// Sees to it that keys and values of `wanted` (starting on a panel) are those of `path`.

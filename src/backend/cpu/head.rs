@@ -2,7 +2,6 @@
 
 use super::Head;
 use super::math::{dot, tanh, vectorized};
-use super::panels::Scratch;
 use super::product::{even_tile, multiply};
 use super::rows::Rows;
 use super::widen::widen_row;
@@ -98,10 +97,10 @@ fn by_tile<R: Send>(
     let starts: Vec<usize> = (0..table.rows).step_by(tile).collect();
     starts
         .into_par_iter()
-        .map_init(<(Scratch, Vec<f32>)>::default, |(scratch, logits), start| {
+        .map_init(<(Vec<f32>, Vec<f32>)>::default, |(panels, logits), start| {
             let n = tile.min(table.rows - start);
             let weights = table.row_range(start..start + n);
-            let logits = multiply(x, &weights, scratch, logits);
+            let logits = multiply(x, &weights, panels, logits);
             let scales = head.row_scale.map(|scales| &scales.data[start..start + n]);
             if scales.is_some() || head.cap.is_some() {
                 logits.chunks_exact_mut(n).for_each(|logits| finish(logits, scales, head.cap));

@@ -1,43 +1,73 @@
 //! Weights widened to f32 and interleaved for the innermost step of a product.
 
+use super::kernel::{Step, by_instruction_set, step_shape};
+use super::rows::Rows;
 use super::widen::widen_columns;
 use crate::checkpoint::weights::Tensor;
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Elements of a weight row widened at a time: a panel's share stays in the first-level cache.
 const STRETCH: usize = 128;
 
-/// Buffers of one worker, kept from tile to tile.
-#[derive(Default)]
-pub struct Scratch {
-    panels: Vec<f32>,
-    /// A stretch of a panel's weight rows, widened: `[PANEL, STRETCH]`.
-    rows: Vec<f32>,
+/// Some rows of a weight: `[panels, k, PANEL]`, each panel so many rows with their elements interleaved; what is missing
+/// in the last panel is zero.
+pub struct Panels {
+    /// The weight's first row here.
+    first: usize,
+    k: usize,
+    panel: usize,
+    data: Rows,
 }
 
-impl Scratch {
-    /// The weight rows `rows` as panels of `PANEL` rows, `[panels, weight.cols, PANEL]`; rows that fill up the last
-    /// panel are zero.
+impl Panels {
+    pub fn of(weight: &Tensor<'_>, rows: Range<usize>) -> Panels {
+        let (k, panel) = (weight.cols, step_shape().1);
+        let mut data = Rows::unset(rows.len().div_ceil(panel), k * panel);
+        data.data
+            .par_chunks_mut((k * panel).max(1))
+            .zip(rows.clone().into_par_iter().step_by(panel))
+            .with_max_len(1)
+            .for_each(|(one, first)| fill(weight, first..(first + panel).min(rows.end), one));
+        Panels { first: rows.start, k, panel, data }
+    }
+
+    /// The panels of these rows of the weight, from a panel's first on.
+    pub fn rows(&self, rows: &Range<usize>) -> &[f32] {
+        let panels = (rows.start - self.first) / self.panel..(rows.end - self.first).div_ceil(self.panel);
+        let size = self.k * self.panel;
+        &self.data.data[panels.start * size..panels.end * size]
+    }
+}
+
+/// Fills `panels` with rows `rows` of the weight.
+pub fn fill(weight: &Tensor<'_>, rows: Range<usize>, panels: &mut [f32]) {
     #[inline(always)]
-    pub fn fill<const PANEL: usize>(&mut self, weight: &Tensor<'_>, rows: Range<usize>) -> &[[f32; PANEL]] {
-        let len = weight.cols;
-        let size = rows.len().div_ceil(PANEL) * len * PANEL;
-        if self.panels.len() < size {
-            self.panels.resize(size, 0.0);
-        }
-        self.rows.resize(PANEL * STRETCH, 0.0);
-        let panels = self.panels[..size].as_chunks_mut::<PANEL>().0;
-        for (panel, first) in panels.chunks_exact_mut(len).zip(rows.clone().step_by(PANEL)) {
-            let there = PANEL.min(rows.end - first);
-            self.rows[there * STRETCH..].fill(0.0);
-            for (lanes, from) in panel.chunks_mut(STRETCH).zip((0..len).step_by(STRETCH)) {
-                for (i, row) in self.rows.chunks_exact_mut(STRETCH).take(there).enumerate() {
-                    widen_columns(weight, first + i, from..from + lanes.len(), &mut row[..lanes.len()]);
-                }
-                interleave(&self.rows, lanes);
+    fn run<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
+        weight: &Tensor<'_>,
+        rows: Range<usize>,
+        panels: &mut [f32],
+    ) {
+        fill_panels::<PANEL>(weight, rows, panels);
+    }
+    by_instruction_set!(run(weight: &Tensor<'_>, rows: Range<usize>, panels: &mut [f32]))
+}
+
+#[inline(always)]
+fn fill_panels<const PANEL: usize>(weight: &Tensor<'_>, rows: Range<usize>, panels: &mut [f32]) {
+    let len = weight.cols;
+    // A stretch of the panel's weight rows, widened.
+    let mut wide = [[0.0f32; STRETCH]; PANEL];
+    let panels = panels.as_chunks_mut::<PANEL>().0;
+    for (panel, first) in panels.chunks_exact_mut(len.max(1)).zip(rows.clone().step_by(PANEL)) {
+        let there = PANEL.min(rows.end - first);
+        wide[there..].fill([0.0; STRETCH]);
+        for (lanes, from) in panel.chunks_mut(STRETCH).zip((0..len).step_by(STRETCH)) {
+            for (i, row) in wide.iter_mut().take(there).enumerate() {
+                widen_columns(weight, first + i, from..from + lanes.len(), &mut row[..lanes.len()]);
             }
+            interleave(wide.as_flattened(), lanes);
         }
-        panels
     }
 }
 
@@ -108,10 +138,10 @@ mod tests {
             let weights: Vec<f32> = (0..rows * cols).map(|i| i as f32 + 1.0).collect();
             let bytes = bytemuck::cast_slice(&weights);
             let weight = Tensor { dtype: Dtype::F32, rows, cols, bytes };
-            let mut scratch = Scratch::default();
             for first in [0, 3.min(rows - 1)] {
-                let panels = scratch.fill::<16>(&weight, first..rows);
-                assert_eq!(panels.len(), (rows - first).div_ceil(16) * cols);
+                let mut panels = vec![f32::NAN; (rows - first).div_ceil(16) * cols * 16];
+                fill_panels::<16>(&weight, first..rows, &mut panels);
+                let panels = panels.as_chunks::<16>().0;
                 for (at, lane) in panels.iter().enumerate() {
                     let (panel, p) = (at / cols, at % cols);
                     for (j, &value) in lane.iter().enumerate() {

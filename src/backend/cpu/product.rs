@@ -1,11 +1,11 @@
 //! Matrix products `x W^T`.
 //!
-//! A task multiplies some activation rows with some panels of weight rows. Elements are summed in stretches of at most
-//! [`DEPTH`], each from first to last, and the stretches' sums are added in order: the bits of a result depend on its two
-//! rows alone, so tasks may be cut as the machine likes.
+//! Weight rows are interleaved once for all activation rows; then tasks multiply some activation rows with some panels.
+//! Elements are summed in stretches of at most [`DEPTH`], each from first to last, and the stretches' sums are added in
+//! order: the bits of a result depend on its two rows alone, so tasks may be cut as the machine likes.
 
 use super::kernel::{self, Step, Target, by_instruction_set};
-use super::panels::Scratch;
+use super::panels::{Panels, fill};
 use super::rows::Rows;
 use super::widen::widen_all;
 use crate::checkpoint::weights::Tensor;
@@ -13,14 +13,17 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Elements summed in one stretch: so many of a step's activation rows stay in the first-level cache while all panels of
-/// a task pass by, which stream from the second level better than activations do.
+/// a task pass by. Panels come in one sequence, which a processor fetches ahead better than rows at a distance.
 const DEPTH: usize = 576;
-/// Weight rows of a task: a stretch of them stays in the second-level cache.
-const TILE: usize = 96;
-/// Fewest activation rows of a task, to make up for interleaving its weights.
-const LEAST: usize = 96;
+/// Weight rows of a task: as often as a product has tiles are activations fetched anew, a third of a step's time for
+/// tiles of a hundred.
+const TILE: usize = 576;
+/// Most elements interleaved at a time: 16 MiB of f32.
+const MOST: usize = 1 << 22;
+/// Fewest activation rows of a task.
+const LEAST: usize = 24;
 /// Tasks per thread, so that none waits long for the last.
-const TASKS: usize = 4;
+const TASKS: usize = 12;
 
 /// What happens to the values already in the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,36 +37,56 @@ pub fn product(x: &Rows, w: &Tensor<'_>, bias: Option<&Tensor<'_>>, write: Write
     assert!(x.width == w.cols && out.width == w.rows && out.data.len() == x.n * w.rows);
     let bias = bias.map(widen_all);
     let (step_rows, panel) = kernel::step_shape();
-    let tile = even_tile(w.rows, TILE).next_multiple_of(panel);
-    let cuts = (TASKS * rayon::current_num_threads()).div_ceil(w.rows.div_ceil(tile).max(1));
-    let block = x.n.div_ceil(cuts).max(LEAST).next_multiple_of(step_rows);
-    let tasks: Vec<(usize, usize)> =
-        (0..x.n).step_by(block).flat_map(|r| (0..w.rows).step_by(tile).map(move |c| (r, c))).collect();
     let target = Target { first: out.data.as_mut_ptr(), stride: w.rows };
-    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (row, col)| {
-        let task = Task {
-            x: &x.data,
-            rows: row..(row + block).min(x.n),
-            weight: w,
-            columns: col..(col + tile).min(w.rows),
-            bias: bias.as_deref(),
-            write,
-        };
-        // SAFETY: tasks are disjoint and lie inside `out`.
-        unsafe { run_task(&task, target, scratch) }
-    });
+    let most = (MOST / w.cols.max(1)).max(TILE);
+    for columns in pieces(0..w.rows, most, panel) {
+        let panels = Panels::of(w, columns.clone());
+        let tiles: Vec<_> = pieces(columns, TILE, panel).collect();
+        let cuts = (TASKS * rayon::current_num_threads()).div_ceil(tiles.len().max(1));
+        let block = x.n.div_ceil(cuts).max(LEAST).next_multiple_of(step_rows);
+        let tasks: Vec<_> =
+            (0..x.n).step_by(block).flat_map(|row| tiles.iter().map(move |tile| (row, tile))).collect();
+        tasks.into_par_iter().with_max_len(1).for_each(|(row, columns)| {
+            let task = Task {
+                x: &x.data,
+                k: w.cols,
+                rows: row..(row + block).min(x.n),
+                panels: panels.rows(columns),
+                columns: columns.clone(),
+                bias: bias.as_deref(),
+                write,
+            };
+            // SAFETY: tasks are disjoint and lie inside `out`.
+            unsafe { run_task(&task, target) }
+        });
+    }
 }
 
-/// `x W^T` on this thread: x `[n, in]`, W `[out, in]`, result `[n, out]` in `out`.
-pub fn multiply<'o>(x: &Rows, w: &Tensor<'_>, scratch: &mut Scratch, out: &'o mut Vec<f32>) -> &'o mut [f32] {
+/// `x W^T` on this thread: x `[n, in]`, W `[out, in]`, result `[n, out]` in `out`; `panels` is a buffer.
+pub fn multiply<'o>(x: &Rows, w: &Tensor<'_>, panels: &mut Vec<f32>, out: &'o mut Vec<f32>) -> &'o mut [f32] {
     assert!(x.width == w.cols && x.data.len() == x.n * x.width);
     out.resize(x.n * w.rows, 0.0);
+    panels.resize(w.rows.next_multiple_of(kernel::step_shape().1) * w.cols, 0.0);
+    fill(w, 0..w.rows, panels);
     let target = Target { first: out.as_mut_ptr(), stride: w.rows };
-    let task =
-        Task { x: &x.data, rows: 0..x.n, weight: w, columns: 0..w.rows, bias: None, write: Write::Set };
+    let task = Task {
+        x: &x.data,
+        k: w.cols,
+        rows: 0..x.n,
+        panels,
+        columns: 0..w.rows,
+        bias: None,
+        write: Write::Set,
+    };
     // SAFETY: the one task fills `out`.
-    unsafe { run_task(&task, target, scratch) }
+    unsafe { run_task(&task, target) }
     out
+}
+
+/// `range` in equal pieces of at most `most`, all but the last a multiple of `unit`.
+fn pieces(range: Range<usize>, most: usize, unit: usize) -> impl Iterator<Item = Range<usize>> {
+    let size = even_tile(range.len(), most).next_multiple_of(unit);
+    range.clone().step_by(size).map(move |start| start..(start + size).min(range.end))
 }
 
 /// The size of equal tiles of at most `most` rows, so that no sliver is left over.
@@ -73,10 +96,12 @@ pub fn even_tile(rows: usize, most: usize) -> usize {
 
 /// Activation rows `rows` times weight rows `columns`.
 struct Task<'a> {
-    /// `[.., weight.cols]`
+    /// `[.., k]`
     x: &'a [f32],
+    k: usize,
     rows: Range<usize>,
-    weight: &'a Tensor<'a>,
+    /// Weight rows `columns`, interleaved: `[panels, k, PANEL]`.
+    panels: &'a [f32],
     columns: Range<usize>,
     bias: Option<&'a [f32]>,
     write: Write,
@@ -84,28 +109,20 @@ struct Task<'a> {
 
 /// # Safety
 /// The task's part lies inside the target and is written by nobody else meanwhile.
-unsafe fn run_task(task: &Task<'_>, target: Target, scratch: &mut Scratch) {
+unsafe fn run_task(task: &Task<'_>, target: Target) {
     #[inline(always)]
-    fn run<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(
-        task: &Task<'_>,
-        target: Target,
-        scratch: &mut Scratch,
-    ) {
-        task.run::<S, ROWS, PANEL>(target, scratch);
+    fn run<S: Step<ROWS, PANEL>, const ROWS: usize, const PANEL: usize>(task: &Task<'_>, target: Target) {
+        task.run::<S, ROWS, PANEL>(target);
     }
-    by_instruction_set!(run(task: &Task<'_>, target: Target, scratch: &mut Scratch))
+    by_instruction_set!(run(task: &Task<'_>, target: Target))
 }
 
 impl Task<'_> {
     #[inline(always)]
-    fn run<S: Step<STEP, PANEL>, const STEP: usize, const PANEL: usize>(
-        &self,
-        target: Target,
-        scratch: &mut Scratch,
-    ) {
-        let k = self.weight.cols;
+    fn run<S: Step<STEP, PANEL>, const STEP: usize, const PANEL: usize>(&self, target: Target) {
+        let k = self.k;
         let depth = even_tile(k, DEPTH);
-        let panels = scratch.fill::<PANEL>(self.weight, self.columns.clone());
+        let panels = self.panels.as_chunks::<PANEL>().0;
         if let Some(bias) = self.bias {
             self.start_with(bias, target);
         }
@@ -147,7 +164,7 @@ impl Task<'_> {
         add: bool,
         target: Target,
     ) {
-        let k = self.weight.cols;
+        let k = self.k;
         if rows.len() == STEP && columns.len() == PANEL {
             let x = &self.x[rows.start * k + depth..(rows.end - 1) * k + depth + panel.len()];
             let x = std::array::from_fn(|i| x[i * k..].as_ptr());

@@ -12,7 +12,7 @@ pub struct Rows {
 
 /// Buffers kept for the next rows. A pass makes and drops the same sizes layer after layer; fresh pages for each of them
 /// cost more than a twentieth of a pass.
-const KEPT: usize = 8;
+const KEPT: usize = 12;
 
 thread_local! {
     static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
@@ -27,9 +27,9 @@ impl Rows {
     pub(super) fn unset(n: usize, width: usize) -> Rows {
         let len = n * width;
         let mut data = FREE.with_borrow_mut(|free| {
-            // The smallest that is large enough.
+            // Of the large enough the smallest; of the same size that with the least to fill up.
             let fits = free.iter().enumerate().filter(|(_, b)| b.capacity() >= len);
-            let best = fits.min_by_key(|(_, b)| b.capacity()).map(|(i, _)| i);
+            let best = fits.min_by_key(|(_, b)| (b.capacity(), len.saturating_sub(b.len()))).map(|(i, _)| i);
             best.map_or_else(Vec::new, |i| free.swap_remove(i))
         });
         data.resize(len, 0.0);
