@@ -12,7 +12,7 @@ use tiltmeter::prefix::PrefixTree;
 const PACK: usize = 2048;
 
 fn rows(n: usize, width: usize) -> Rows {
-    Rows { n, width, data: (0..n * width).map(|i| ((i * 7919 % 1000) as f32) / 1000.0 - 0.5).collect() }
+    Rows::new(n, width, (0..n * width).map(|i| ((i * 7919 % 1000) as f32) / 1000.0 - 0.5).collect())
 }
 
 /// f16 values, as a checkpoint stores them.

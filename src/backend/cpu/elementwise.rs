@@ -6,7 +6,7 @@ use crate::checkpoint::spec::Act;
 use rayon::prelude::*;
 
 /// Rows handled by one task.
-const ROWS_PER_TASK: usize = 32;
+const ROWS_PER_TASK: usize = 64;
 
 /// `x / sqrt(mean(x^2) + eps) * weight`, each `group` elements of a row by themselves.
 pub fn rms_norm(x: &Rows, weight: Option<&[f32]>, group: usize, eps: f32) -> Rows {
@@ -15,6 +15,7 @@ pub fn rms_norm(x: &Rows, weight: Option<&[f32]>, group: usize, eps: f32) -> Row
     out.data
         .par_chunks_mut(span)
         .zip(x.data.par_chunks(span))
+        .with_max_len(1)
         .for_each(|(out, x)| rms_norm_rows(out, x, weight, group, eps));
     out
 }
@@ -53,11 +54,16 @@ fn rms_norm_row(out: &mut [f32], x: &[f32], weight: Option<&[f32]>, eps: f32) {
 /// `inner = act(inner) * up[:, column..column + inner.width]`
 pub fn gate(inner: &mut Rows, up: &Rows, column: usize, act: Act) {
     let (width, span) = (inner.width, ROWS_PER_TASK * inner.width);
-    inner.data.par_chunks_mut(span).zip(up.data.par_chunks(ROWS_PER_TASK * up.width)).for_each(|(g, u)| {
-        for (g, u) in g.chunks_exact_mut(width).zip(u.chunks_exact(up.width)) {
-            gate_slice(g, &u[column..column + width], act);
-        }
-    });
+    inner
+        .data
+        .par_chunks_mut(span)
+        .zip(up.data.par_chunks(ROWS_PER_TASK * up.width))
+        .with_max_len(1)
+        .for_each(|(g, u)| {
+            for (g, u) in g.chunks_exact_mut(width).zip(u.chunks_exact(up.width)) {
+                gate_slice(g, &u[column..column + width], act);
+            }
+        });
 }
 
 vectorized! {
@@ -75,6 +81,7 @@ pub fn add(x: &Rows, to: &mut Rows) {
     to.data
         .par_chunks_mut(span)
         .zip(x.data.par_chunks(span))
+        .with_max_len(1)
         .for_each(|(to, x)| to.iter_mut().zip(x).for_each(|(to, x)| *to += x));
 }
 

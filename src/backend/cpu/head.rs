@@ -158,7 +158,7 @@ mod tests {
         let (v, h) = (700, 6);
         let w: Vec<f32> = (0..v * h).map(|i| ((i * 37 % 101) as f32 - 50.0) / 20.0).collect();
         let table = Tensor { dtype: Dtype::F32, rows: v, cols: h, bytes: bytemuck::cast_slice(&w) };
-        let x = Rows { n: 2, width: h, data: (0..2 * h).map(|i| (i as f32 - 5.0) / 3.0).collect() };
+        let x = Rows::new(2, h, (0..2 * h).map(|i| (i as f32 - 5.0) / 3.0).collect());
         let scales = unit_rows(&table);
         for (row_scale, cap) in
             [(None, None), (Some(&scales), None), (None, Some(3.0)), (Some(&scales), Some(0.5))]

@@ -14,6 +14,7 @@ mod peak;
 mod product;
 mod rotary;
 mod rows;
+mod values;
 mod widen;
 
 #[cfg(test)]
@@ -238,6 +239,6 @@ impl Backend for Cpu {
     }
 
     fn read(&self, x: &Rows) -> Result<Vec<f32>, BackendError> {
-        Ok(x.data.clone())
+        Ok(x.data.to_vec())
     }
 }

@@ -225,11 +225,11 @@ mod tests {
             let w = values(n * k, 2);
             let w = tensor(&w, n);
             let mut whole = Rows::zeros(m, n);
-            product(&Rows { n: m, width: k, data: x.clone() }, &w, None, Write::Set, &mut whole);
+            product(&Rows::new(m, k, x.clone()), &w, None, Write::Set, &mut whole);
             for (first, rows) in
                 [(0, 1), (699, 1), (3, 2), (10, 3), (5, 7), (0, 63), (1, 64), (2, 65), (33, 200), (0, 513)]
             {
-                let part = Rows { n: rows, width: k, data: x[first * k..(first + rows) * k].to_vec() };
+                let part = Rows::new(rows, k, x[first * k..(first + rows) * k].to_vec());
                 let mut out = Rows::zeros(rows, n);
                 product(&part, &w, None, Write::Set, &mut out);
                 assert!(
@@ -243,14 +243,14 @@ mod tests {
 
     #[test]
     fn product_bias_and_residual_are_exact_on_small_integers() {
-        let x = Rows { n: 3, width: 2, data: vec![1., 2., 3., 4., 5., 6.] };
+        let x = Rows::new(3, 2, vec![1., 2., 3., 4., 5., 6.]);
         let w = [1., 0., 0., 1., 1., 1.];
         let b = [10., 20., 30.];
         let (w, b) = (tensor(&w, 3), tensor(&b, 1));
         let mut out = Rows::zeros(3, 3);
         product(&x, &w, Some(&b), Write::Set, &mut out);
-        assert_eq!(out.data, [11., 22., 33., 13., 24., 37., 15., 26., 41.]);
+        assert_eq!(*out.data, [11., 22., 33., 13., 24., 37., 15., 26., 41.]);
         product(&x, &w, None, Write::Add, &mut out);
-        assert_eq!(out.data, [12., 24., 36., 16., 28., 44., 20., 32., 52.]);
+        assert_eq!(*out.data, [12., 24., 36., 16., 28., 44., 20., 32., 52.]);
     }
 }

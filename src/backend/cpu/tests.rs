@@ -11,7 +11,7 @@ fn values(n: usize, seed: u32) -> Vec<f32> {
 fn capped_scores_agree_with_a_plain_sum() {
     let (n, heads, d, cap) = (4, 2, 6, 1.5f32);
     let layer = LayerSpec { score_cap: Some(cap), score_scale: 0.7, ..LayerSpec::plain(heads, 1, d, 1) };
-    let rows = |width, seed| Rows { n, width, data: values(n * width, seed) };
+    let rows = |width, seed| Rows::new(n, width, values(n * width, seed));
     let (q, k, v) = (rows(heads * d, 1), rows(d, 2), rows(d, 3));
     let mut kv = Cpu.new_kv(std::slice::from_ref(&layer), n, 0).expect("room");
     Cpu.write_kv(&mut kv, 0, 0, k.clone(), v.clone()).expect("written");
@@ -35,7 +35,7 @@ fn capped_scores_agree_with_a_plain_sum() {
 
 #[test]
 fn a_norm_by_groups_normalises_each_by_itself() {
-    let x = Rows { n: 2, width: 6, data: values(12, 5) };
+    let x = Rows::new(2, 6, values(12, 5));
     let weight = [2.0f32, 0.5, 1.0];
     let tensor = Tensor {
         dtype: crate::checkpoint::Dtype::F32,
@@ -56,7 +56,7 @@ fn a_norm_by_groups_normalises_each_by_itself() {
 
 #[test]
 fn a_watch_keeps_the_smallest_place_until_it_is_asked() {
-    let rows = |value| Rows { n: 1, width: 2, data: vec![0.0, value] };
+    let rows = |value| Rows::new(1, 2, vec![0.0, value]);
     let mut watch = Cpu.new_watch().expect("a watch");
     for (value, place) in [(1.0, 0), (f32::NAN, 4), (f32::INFINITY, 2), (f32::NAN, 3)] {
         Cpu.watch(&mut watch, &rows(value), place).expect("watched");
