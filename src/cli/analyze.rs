@@ -104,13 +104,7 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
     let mut letters = LetterBias::new(&table);
     reader.visit_prompts(|names, score| {
         letters.push(&PromptScore {
-            model: names.model,
-            language: names.language,
-            condition: names.condition,
-            country_1: names.country_1,
-            country_2: names.country_2,
-            scenario: names.scenario,
-            question: names.question,
+            names,
             forward: score.roles == Roles::Fwd,
             first: score.order == OptionOrder::First,
             log_odds: score.log_odds,
@@ -126,7 +120,7 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{CheckpointRecord, Progress, RunIdentity, RunStore, ScoreRow, SessionRecord};
+    use crate::store::{CheckpointRecord, Progress, RunStore, ScoreRow, samples};
     use crate::study::{Prompt, PromptText, StageForm};
 
     const ROSTER: &str = "[analysis]\ntarget = 'B'\nbaseline_language = 'fr'\n\
@@ -169,41 +163,13 @@ mod tests {
 
     /// A run in which `chat` is scored, `base` not yet, and one item of `chat` lacks a prompt.
     fn sweep(dir: &Path) {
-        let identity = RunIdentity {
-            program: "0".into(),
-            study_name: "toy".into(),
-            study_version: "1".into(),
-            study_sha256: "aa".into(),
-        };
         let record = CheckpointRecord {
-            model: "chat".into(),
             family: "f".into(),
             stage: "chat".into(),
             form: StageForm::Chat,
-            source: "c".into(),
-            revision: None,
-            weights_sha256: "w".into(),
-            tokenizer_sha256: "t".into(),
-            template_sha256: None,
-            template_date: None,
-            prefill: None,
-            dtype: "f32".into(),
-            parameters: 1,
-            backend: "cpu".into(),
+            ..samples::record("chat")
         };
-        let session = SessionRecord {
-            device: "a processor".into(),
-            pack_tokens: 64,
-            sharing: true,
-            prompts: 24,
-            naive_tokens: 24,
-            tree_tokens: 24,
-            computed_tokens: 0,
-            load_seconds: 0.0,
-            compute_seconds: 0.0,
-            complete: false,
-        };
-        let mut store = RunStore::open_or_create(dir, &identity).expect("a run");
+        let mut store = RunStore::open_or_create(dir, &samples::identity()).expect("a run");
         store.keep_roster(ROSTER).expect("kept");
         let checkpoint = store.checkpoint(&record).expect("registered");
         let answers = store.answers(checkpoint, &[vec![1], vec![2]]).expect("registered");
@@ -227,7 +193,7 @@ mod tests {
             compliance: 0.05,
         };
         let rows: Vec<ScoreRow<'_>> = keys.into_iter().zip(&prompts).map(row).collect();
-        let session = store.begin_session(checkpoint, &session).expect("begun");
+        let session = store.begin_session(checkpoint, &samples::session()).expect("begun");
         store.put(checkpoint, session, &rows, Progress::default()).expect("stored");
     }
 
