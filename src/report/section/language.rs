@@ -38,7 +38,7 @@ pub fn section(context: &Context<'_>) -> Section {
     let panels = panels.iter().map(|p| {
         let description = "A row each, a mark per language: the shift in log-odds with its 95 % interval. The table below has the numbers.";
         let name = format!("Language shift, {}", p.title);
-        let svg = forest::panel(&context.figure_id(), &name, description, &p.rows, slots, &axis, width);
+        let svg = frame::panel(&context.figure_id(), &name, description, &p.rows, slots, &axis, width);
         Panel { title: p.title.clone(), note: p.note.clone(), svg }
     });
     let mut legend = forest::legend(&scope.languages);

@@ -2,7 +2,7 @@
 
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, language, p_value};
-use super::super::frame::{Axis, RowLabel};
+use super::super::frame::{self, Axis, RowLabel};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
 use super::favourability::tip;
@@ -42,7 +42,7 @@ pub fn section(context: &Context<'_>) -> Section {
     );
     let panels = drawn.iter().map(|(_, title, rows)| {
         let description = "A row per checkpoint, a mark per language: the mean in log-odds with its 95 % interval. The table below has the numbers.";
-        let svg = forest::panel(&context.figure_id(), title, description, rows, scope.languages.len(), &axis, width);
+        let svg = frame::panel(&context.figure_id(), title, description, rows, scope.languages.len(), &axis, width);
         Panel { title: (*title).to_owned(), note: String::new(), svg }
     });
     section.blocks.push(Block::Figure {

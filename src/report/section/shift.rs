@@ -2,7 +2,7 @@
 
 use super::super::dumbbell::{self, Move, Row};
 use super::super::format::{self, language, p_value};
-use super::super::frame::{Axis, RowLabel};
+use super::super::frame::{self, Axis, RowLabel};
 use super::super::scope::Family;
 use super::super::summary::{family_caution, shift};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
@@ -38,7 +38,7 @@ pub fn section(context: &Context<'_>) -> Section {
             "A row per {}, an arrow per language from the first stage’s favourability to the last stage’s. The table below has the shifts.",
             scope.wording.one
         );
-        let svg = dumbbell::panel(
+        let svg = frame::panel(
             &context.figure_id(),
             &format!("Post-training shift, {title}"),
             &description,
@@ -86,7 +86,7 @@ fn rows(context: &Context<'_>, family: &Family<'_>) -> Vec<Row> {
         });
         Row {
             label: RowLabel { text: (*entity).to_owned(), strong: *entity == scope.target },
-            moves: moves.collect(),
+            marks: moves.collect(),
         }
     };
     scope.entities.iter().map(row).collect()
