@@ -1,5 +1,6 @@
 //! `tiltmeter analyze`: figures from an item table or a run.
 
+use super::input::{Input, settings_for};
 use crate::stats::summary::{self, SummaryOptions};
 use crate::stats::{Analysis, LetterBias, PromptScore, Settings, Table, analyze_table, read_table};
 use crate::store::file::replace;
@@ -12,17 +13,9 @@ use std::process::ExitCode;
 
 /// Estimate favourability, shifts, maker direction, coherence and compliance.
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("input").required(true).args(["items", "run"])))]
 pub struct Args {
-    /// Item table, .csv or .csv.gz, as `export` writes it
-    #[arg(long, value_name = "FILE")]
-    items: Option<PathBuf>,
-    /// Run folder of a sweep
-    #[arg(long, value_name = "DIR")]
-    run: Option<PathBuf>,
-    /// Families and analysis settings; without it, the run's roster, or defaults made from the table
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    input: Input,
     /// Which recipes
     #[arg(long, value_enum, default_value_t = Recipes::Published)]
     analysis: Recipes,
@@ -57,8 +50,8 @@ enum Format {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let Recipes::Published = args.analysis;
-    let settings = args.settings.as_deref().map(Settings::read).transpose()?;
-    let analysis = match (&args.items, &args.run) {
+    let settings = args.input.settings()?;
+    let analysis = match (&args.input.items, &args.input.run) {
         (Some(items), _) => analyze_table(&read_table(items)?, &settings.unwrap_or_default())?,
         (None, Some(dir)) => analyze_run(dir, settings)?,
         (None, None) => return Err(anyhow!("give --items or --run")),
@@ -86,11 +79,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Analysis> {
     let reader = RunReader::open(dir)?;
     let (rows, counts) = reader.items()?;
-    let mut settings = match (settings, reader.roster()?) {
-        (Some(settings), _) => settings,
-        (None, Some((path, text))) => Settings::parse(&text, &path.display().to_string())?,
-        (None, None) => Settings::default(),
-    };
+    let mut settings = settings_for(&reader, settings)?;
     let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
     drop(rows);
     let mut notes = settings.restrict_to(&table);
