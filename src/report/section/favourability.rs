@@ -116,13 +116,14 @@ fn numbers(context: &Context<'_>) -> Table {
             let dagger = scope.caution(code, checkpoint.label).dagger();
             for entity in &scope.entities {
                 let Some(c) = scope.favourability(code, checkpoint.label, entity) else { continue };
+                let [value, interval, p] = context.cells(c);
                 table.push(vec![
                     Cell::head(checkpoint.label),
                     Cell::text(format!("{}{dagger}", language(code))),
                     Cell::text(*entity),
-                    Cell::number(scope.decimals.signed(c.mean_cluster)),
-                    Cell::number(scope.decimals.interval(c.mean_cluster, c.ci_t)),
-                    Cell::number(p_value(c.p)),
+                    value,
+                    interval,
+                    p,
                     Cell::number(p_value(scope.adjusted(code, checkpoint.label, entity))),
                     Cell::number(percent(stats::percent(c.mean_cluster))),
                 ]);

@@ -130,15 +130,16 @@ fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
                 };
                 let (first, last) = ends.map_or((at(""), at("")), |(first, last)| (at(first.1), at(last.1)));
                 let holm = planned(context, code, family.name, entity).and_then(|contrast| contrast.p_holm);
+                let [value, interval, p] = context.cells(c);
                 table.push(vec![
                     Cell::head(family.name),
                     Cell::text(format!("{}{dagger}", language(code))),
                     Cell::text(*entity),
                     first,
                     last,
-                    Cell::number(scope.decimals.signed(c.mean_cluster)),
-                    Cell::number(scope.decimals.interval(c.mean_cluster, c.ci_t)),
-                    Cell::number(p_value(c.p)),
+                    value,
+                    interval,
+                    p,
                     Cell::number(p_value(holm)),
                 ]);
             }
