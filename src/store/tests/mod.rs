@@ -67,11 +67,18 @@ fn row<'a>(key: PromptKey, answers: AnswersId, logits: &'a [Vec<f32>]) -> ScoreR
     }
 }
 
-/// One sweep over `prompts`, `pack` at a time; it dies after `packs` of them.
-fn sweep(dir: &Path, prompts: &[Prompt], pack: usize, packs: usize) -> Result<(), StoreError> {
+/// A run whose checkpoint has a session.
+fn begun(dir: &Path) -> Result<(RunStore, CheckpointId, AnswersId, SessionId), StoreError> {
     let mut store = RunStore::open_or_create(dir, &identity())?;
     let checkpoint = store.checkpoint(&record("m"))?;
     let set = store.answers(checkpoint, &answers())?;
+    let session = store.begin_session(checkpoint, &session())?;
+    Ok((store, checkpoint, set, session))
+}
+
+/// One sweep over `prompts`, `pack` at a time; it dies after `packs` of them.
+fn sweep(dir: &Path, prompts: &[Prompt], pack: usize, packs: usize) -> Result<(), StoreError> {
+    let (mut store, checkpoint, set, run) = begun(dir)?;
     let keys = store.keys(prompts)?;
     let scored = store.scored(checkpoint)?;
     let left: Vec<(PromptKey, Vec<Vec<f32>>)> = keys
@@ -80,7 +87,6 @@ fn sweep(dir: &Path, prompts: &[Prompt], pack: usize, packs: usize) -> Result<()
         .filter(|(key, _)| !scored.contains_key(key))
         .map(|(key, prompt)| (key, logits(prompt)))
         .collect();
-    let run = store.begin_session(checkpoint, &session())?;
     let mut progress = Progress::default();
     for part in left.chunks(pack).take(packs) {
         let rows: Vec<ScoreRow<'_>> = part.iter().map(|(key, l)| row(*key, set, l)).collect();

@@ -52,10 +52,7 @@ fn one_sweep_at_a_time() {
 #[test]
 fn a_full_disk_loses_the_pack_and_nothing_before_it() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut store = RunStore::open_or_create(dir.path(), &identity()).expect("the run opens");
-    let checkpoint = store.checkpoint(&record("m")).expect("registered");
-    let set = store.answers(checkpoint, &answers()).expect("answers");
-    let run = store.begin_session(checkpoint, &session()).expect("a session");
+    let (mut store, checkpoint, set, run) = begun(dir.path()).expect("a session");
     let first = logits(&prompts()[0]);
     let keys = store.keys(&prompts()).expect("keys");
     let one = [row(keys[0], set, &first)];
@@ -73,10 +70,7 @@ fn a_full_disk_loses_the_pack_and_nothing_before_it() {
 #[test]
 fn figures_that_are_no_numbers_are_not_stored() {
     let dir = tempfile::tempdir().expect("a folder");
-    let mut store = RunStore::open_or_create(dir.path(), &identity()).expect("the run opens");
-    let checkpoint = store.checkpoint(&record("m")).expect("registered");
-    let set = store.answers(checkpoint, &answers()).expect("answers");
-    let run = store.begin_session(checkpoint, &session()).expect("a session");
+    let (mut store, checkpoint, set, run) = begun(dir.path()).expect("a session");
     let keys = store.keys(&prompts()).expect("keys");
     let good = logits(&prompts()[0]);
     let bad = vec![vec![f32::NAN, 0.0], vec![0.0]];
