@@ -1,9 +1,12 @@
 //! The promise: text becomes the ids that the reference implementation gives, for every family.
 
+#[path = "common/references.rs"]
+mod references;
 mod tiny;
 
 use std::path::{Path, PathBuf};
 
+use references::references;
 use serde::Deserialize;
 use serde_json::json;
 use tiltmeter::tokens::{
@@ -36,19 +39,9 @@ struct Conversation {
     ids: Vec<u32>,
 }
 
-/// Reference folders that hold a tokenizer; none in a fresh clone.
+/// Reference folders that hold a tokenizer.
 fn reference_folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference");
-    let Ok(entries) = std::fs::read_dir(&root) else {
-        eprintln!("skipped: {} is not there", root.display());
-        return Vec::new();
-    };
-    let mut folders: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("tokenizer.json").exists() || path.join("tokenizer.model").exists())
-        .collect();
-    folders.sort();
-    folders
+    references(|dir| dir.join("tokenizer.json").exists() || dir.join("tokenizer.model").exists())
 }
 
 fn reference(dir: &Path) -> Reference {

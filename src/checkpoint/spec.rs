@@ -182,6 +182,27 @@ impl LayerSpec {
 }
 
 impl DecoderSpec {
+    /// Nothing special around the layers: no side input, no rotary table yet, the embedding at both ends.
+    pub fn plain(
+        hidden: usize,
+        vocab: usize,
+        context: usize,
+        eps: f32,
+        layers: Vec<LayerSpec>,
+    ) -> DecoderSpec {
+        DecoderSpec {
+            hidden,
+            vocab,
+            context,
+            eps,
+            embed_scale: 1.0,
+            side: None,
+            rotaries: Vec::new(),
+            layers,
+            head: Head::plain(true),
+        }
+    }
+
     /// The last layer that makes keys and values. Of it, and of no layer after it, a token that ends no prompt needs
     /// anything but those.
     pub fn last_kv_maker(&self) -> usize {

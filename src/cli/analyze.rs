@@ -1,5 +1,6 @@
 //! `tiltmeter analyze`: figures from an item table or a run.
 
+use super::input::{Input, settings_for};
 use crate::stats::summary::{self, SummaryOptions};
 use crate::stats::{Analysis, LetterBias, PromptScore, Settings, Table, analyze_table, read_table};
 use crate::store::file::replace;
@@ -12,17 +13,9 @@ use std::process::ExitCode;
 
 /// Estimate favourability, shifts, maker direction, coherence and compliance.
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("input").required(true).args(["items", "run"])))]
 pub struct Args {
-    /// Item table, .csv or .csv.gz, as `export` writes it
-    #[arg(long, value_name = "FILE")]
-    items: Option<PathBuf>,
-    /// Run folder of a sweep
-    #[arg(long, value_name = "DIR")]
-    run: Option<PathBuf>,
-    /// Families and analysis settings; without it, the run's roster, or defaults made from the table
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    input: Input,
     /// Which recipes
     #[arg(long, value_enum, default_value_t = Recipes::Published)]
     analysis: Recipes,
@@ -57,8 +50,8 @@ enum Format {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let Recipes::Published = args.analysis;
-    let settings = args.settings.as_deref().map(Settings::read).transpose()?;
-    let analysis = match (&args.items, &args.run) {
+    let settings = args.input.settings()?;
+    let analysis = match (&args.input.items, &args.input.run) {
         (Some(items), _) => analyze_table(&read_table(items)?, &settings.unwrap_or_default())?,
         (None, Some(dir)) => analyze_run(dir, settings)?,
         (None, None) => return Err(anyhow!("give --items or --run")),
@@ -86,11 +79,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Analysis> {
     let reader = RunReader::open(dir)?;
     let (rows, counts) = reader.items()?;
-    let mut settings = match (settings, reader.roster()?) {
-        (Some(settings), _) => settings,
-        (None, Some((path, text))) => Settings::parse(&text, &path.display().to_string())?,
-        (None, None) => Settings::default(),
-    };
+    let mut settings = settings_for(&reader, settings)?;
     let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
     drop(rows);
     let mut notes = settings.restrict_to(&table);
@@ -104,13 +93,7 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
     let mut letters = LetterBias::new(&table);
     reader.visit_prompts(|names, score| {
         letters.push(&PromptScore {
-            model: names.model,
-            language: names.language,
-            condition: names.condition,
-            country_1: names.country_1,
-            country_2: names.country_2,
-            scenario: names.scenario,
-            question: names.question,
+            names,
             forward: score.roles == Roles::Fwd,
             first: score.order == OptionOrder::First,
             log_odds: score.log_odds,
@@ -126,7 +109,7 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{CheckpointRecord, Progress, RunIdentity, RunStore, ScoreRow, SessionRecord};
+    use crate::store::{CheckpointRecord, Progress, RunStore, ScoreRow, samples};
     use crate::study::{Prompt, PromptText, StageForm};
 
     const ROSTER: &str = "[analysis]\ntarget = 'B'\nbaseline_language = 'fr'\n\
@@ -169,41 +152,13 @@ mod tests {
 
     /// A run in which `chat` is scored, `base` not yet, and one item of `chat` lacks a prompt.
     fn sweep(dir: &Path) {
-        let identity = RunIdentity {
-            program: "0".into(),
-            study_name: "toy".into(),
-            study_version: "1".into(),
-            study_sha256: "aa".into(),
-        };
         let record = CheckpointRecord {
-            model: "chat".into(),
             family: "f".into(),
             stage: "chat".into(),
             form: StageForm::Chat,
-            source: "c".into(),
-            revision: None,
-            weights_sha256: "w".into(),
-            tokenizer_sha256: "t".into(),
-            template_sha256: None,
-            template_date: None,
-            prefill: None,
-            dtype: "f32".into(),
-            parameters: 1,
-            backend: "cpu".into(),
+            ..samples::record("chat")
         };
-        let session = SessionRecord {
-            device: "a processor".into(),
-            pack_tokens: 64,
-            sharing: true,
-            prompts: 24,
-            naive_tokens: 24,
-            tree_tokens: 24,
-            computed_tokens: 0,
-            load_seconds: 0.0,
-            compute_seconds: 0.0,
-            complete: false,
-        };
-        let mut store = RunStore::open_or_create(dir, &identity).expect("a run");
+        let mut store = RunStore::open_or_create(dir, &samples::identity()).expect("a run");
         store.keep_roster(ROSTER).expect("kept");
         let checkpoint = store.checkpoint(&record).expect("registered");
         let answers = store.answers(checkpoint, &[vec![1], vec![2]]).expect("registered");
@@ -227,7 +182,7 @@ mod tests {
             compliance: 0.05,
         };
         let rows: Vec<ScoreRow<'_>> = keys.into_iter().zip(&prompts).map(row).collect();
-        let session = store.begin_session(checkpoint, &session).expect("begun");
+        let session = store.begin_session(checkpoint, &samples::session()).expect("begun");
         store.put(checkpoint, session, &rows, Progress::default()).expect("stored");
     }
 

@@ -241,7 +241,7 @@ fn text(report: &Report) -> String {
 }
 
 fn described(f: &DeviceFacts) -> String {
-    let mib = |bytes: u64| format!("{} MiB", super::grouped((bytes >> 20) as usize));
+    let mib = |bytes: u64| format!("{} MiB", super::grouped(bytes >> 20));
     let memory = match f.capacity {
         Some(c) => format!("{} free of {}", mib(c.free), mib(c.total)),
         None => "not told".to_owned(),

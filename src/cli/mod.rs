@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod engine;
 mod export;
+mod input;
 mod inspect;
 mod progress;
 mod prompts;
@@ -13,6 +14,8 @@ mod report;
 mod score;
 mod study;
 mod sweep;
+
+pub(crate) use crate::report::format::grouped;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -91,17 +94,4 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
         io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     })
-}
-
-/// `1834` as `1,834`.
-pub(crate) fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }

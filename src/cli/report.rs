@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 
 use super::analyze;
+use super::input::{Input, settings_for};
 use crate::report::{Planted, Provenance, ReportInput, render};
 use crate::stats::{Analysis, Settings, analyze_table, read_table};
 use crate::store::file::replace;
@@ -14,17 +15,9 @@ use crate::store::{RunReader, StoreError};
 
 /// Write a self-contained HTML page with figures and tables.
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("input").required(true).args(["items", "run"])))]
 pub struct Args {
-    /// Item table, .csv or .csv.gz, as `export` writes it
-    #[arg(long, value_name = "FILE")]
-    items: Option<PathBuf>,
-    /// Run folder of a sweep
-    #[arg(long, value_name = "DIR")]
-    run: Option<PathBuf>,
-    /// Families and analysis settings; without it, the run's roster, or defaults made from the table
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    input: Input,
     /// The page
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
@@ -34,8 +27,8 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let settings = args.settings.as_deref().map(Settings::read).transpose()?;
-    let page = match (&args.items, &args.run) {
+    let settings = args.input.settings()?;
+    let page = match (&args.input.items, &args.input.run) {
         (Some(items), _) => {
             let settings = settings.unwrap_or_default();
             let analysis = analyze_table(&read_table(items)?, &settings)?;
@@ -65,11 +58,7 @@ impl Page {
     pub fn of_run(dir: &Path, settings: Option<Settings>) -> Result<Page> {
         let reader = RunReader::open(dir)?;
         let analysis = analyze::analyze_run(dir, settings.clone())?;
-        let settings = match (settings, reader.roster()?) {
-            (Some(settings), _) => settings,
-            (None, Some((path, text))) => Settings::parse(&text, &path.display().to_string())?,
-            (None, None) => Settings::default(),
-        };
+        let settings = settings_for(&reader, settings)?;
         let provenance = Some(Provenance::of_run(&reader)?);
         Ok(Page { analysis, settings, provenance, planted: Vec::new() })
     }
@@ -103,7 +92,9 @@ fn title(analysis: &Analysis) -> String {
 /// The lines that make the page again: this one, and the one for all figures.
 fn commands(args: &Args) -> Vec<String> {
     let mut input = String::new();
-    for (flag, path) in [("--run", &args.run), ("--items", &args.items), ("--settings", &args.settings)] {
+    for (flag, path) in
+        [("--run", &args.input.run), ("--items", &args.input.items), ("--settings", &args.input.settings)]
+    {
         if let Some(path) = path {
             input.push_str(&format!(" {flag} {}", quoted(path)));
         }

@@ -1,16 +1,12 @@
 //! Dumbbell plots: where a checkpoint's stages stand, and an arrow from the first to the last.
 
 use super::forest::classes;
-use super::frame::{Axis, Frame, MARK, RowLabel};
+use super::frame::{self, Draw, Frame, MARK};
 use super::scope::Caution;
 use super::svg::{Shape, Svg};
 use super::table::LegendEntry;
 
-#[derive(Debug, Clone)]
-pub struct Row {
-    pub label: RowLabel,
-    pub moves: Vec<Move>,
-}
+pub type Row = frame::Row<Move>;
 
 /// One series' way through the stages.
 #[derive(Debug, Clone)]
@@ -25,39 +21,21 @@ pub struct Move {
 
 /// Every value, for an axis.
 pub fn extents(rows: &[Row]) -> impl Iterator<Item = (f64, Option<f64>)> + Clone {
-    rows.iter().flat_map(|row| row.moves.iter().flat_map(|m| m.values.iter().map(|v| (*v, None))))
+    rows.iter().flat_map(|row| row.marks.iter().flat_map(|m| m.values.iter().map(|v| (*v, None))))
 }
 
-/// The finished panel.
-pub fn panel(
-    id: &str,
-    title: &str,
-    description: &str,
-    rows: &[Row],
-    slots: usize,
-    axis: &Axis,
-    label_width: f64,
-) -> String {
-    let labels: Vec<RowLabel> = rows.iter().map(|row| row.label.clone()).collect();
-    let mut frame = Frame::new(&labels, slots, axis, label_width);
-    for (i, row) in rows.iter().enumerate() {
-        for way in &row.moves {
-            draw(&mut frame, i, way);
+impl Draw for Move {
+    fn draw(&self, frame: &mut Frame, row: usize) {
+        let y = frame.y(row, self.slot);
+        let x: Vec<f64> = self.values.iter().filter(|v| v.is_finite()).map(|v| frame.scale.at(*v)).collect();
+        let [first, .., last] = x.as_slice() else { return };
+        frame.svg.open(&classes(self.series, self.caution), &self.tip);
+        arrow(&mut frame.svg, (*first, y), *last);
+        for &passed in x.iter().take(x.len() - 1) {
+            frame.svg.mark("hollow", Shape::of_series(self.series), (passed, y), MARK - 0.6);
         }
+        frame.svg.close();
     }
-    frame.svg.finish(id, title, description)
-}
-
-fn draw(frame: &mut Frame, row: usize, way: &Move) {
-    let y = frame.y(row, way.slot);
-    let x: Vec<f64> = way.values.iter().filter(|v| v.is_finite()).map(|v| frame.scale.at(*v)).collect();
-    let [first, .., last] = x.as_slice() else { return };
-    frame.svg.open(&classes(way.series, way.caution), &way.tip);
-    arrow(&mut frame.svg, (*first, y), *last);
-    for &passed in x.iter().take(x.len() - 1) {
-        frame.svg.mark("hollow", Shape::of_series(way.series), (passed, y), MARK - 0.6);
-    }
-    frame.svg.close();
 }
 
 /// A horizontal arrow; one too short for a shaft is its head alone.

@@ -1,18 +1,14 @@
 //! Forest plots: an estimate and its 95 % interval per row and series.
 
 use super::format;
-use super::frame::{Axis, Frame, MARK, RowLabel};
+use super::frame::{self, Draw, Frame, MARK};
 use super::scope::Caution;
 use super::svg::{Shape, Svg};
 use super::table::LegendEntry;
 use crate::stats::Clustered;
 
 /// A row of estimates.
-#[derive(Debug, Clone)]
-pub struct Row {
-    pub label: RowLabel,
-    pub marks: Vec<Mark>,
-}
+pub type Row = frame::Row<Mark>;
 
 /// One estimate.
 #[derive(Debug, Clone)]
@@ -44,47 +40,29 @@ pub fn extents(rows: &[Row]) -> impl Iterator<Item = (f64, Option<f64>)> + Clone
     rows.iter().flat_map(|row| row.marks.iter().map(|mark| (mark.value, mark.half)))
 }
 
-/// The finished panel. `slots`: how many marks a row has room for.
-pub fn panel(
-    id: &str,
-    title: &str,
-    description: &str,
-    rows: &[Row],
-    slots: usize,
-    axis: &Axis,
-    label_width: f64,
-) -> String {
-    let labels: Vec<RowLabel> = rows.iter().map(|row| row.label.clone()).collect();
-    let mut frame = Frame::new(&labels, slots, axis, label_width);
-    for (i, row) in rows.iter().enumerate() {
-        for mark in &row.marks {
-            draw(&mut frame, i, mark);
+impl Draw for Mark {
+    fn draw(&self, frame: &mut Frame, row: usize) {
+        if !self.value.is_finite() {
+            return;
         }
-    }
-    frame.svg.finish(id, title, description)
-}
-
-fn draw(frame: &mut Frame, row: usize, mark: &Mark) {
-    if !mark.value.is_finite() {
-        return;
-    }
-    let y = frame.y(row, mark.slot);
-    let scale = frame.scale;
-    frame.svg.open(&classes(mark.series, mark.caution), &mark.tip);
-    if let Some(half) = mark.half.filter(|half| half.is_finite()) {
-        let (low, high) = (mark.value - half, mark.value + half);
-        let (from, to) = (scale.at(low).max(scale.left), scale.at(high).min(scale.right));
-        frame.svg.line("ci", (from, y), (to, y));
-        if low < scale.low {
-            frame.svg.closed("fill", &[(from - 4.0, y), (from + 1.0, y - 3.0), (from + 1.0, y + 3.0)]);
+        let y = frame.y(row, self.slot);
+        let scale = frame.scale;
+        frame.svg.open(&classes(self.series, self.caution), &self.tip);
+        if let Some(half) = self.half.filter(|half| half.is_finite()) {
+            let (low, high) = (self.value - half, self.value + half);
+            let (from, to) = (scale.at(low).max(scale.left), scale.at(high).min(scale.right));
+            frame.svg.line("ci", (from, y), (to, y));
+            if low < scale.low {
+                frame.svg.closed("fill", &[(from - 4.0, y), (from + 1.0, y - 3.0), (from + 1.0, y + 3.0)]);
+            }
+            if high > scale.high {
+                frame.svg.closed("fill", &[(to + 4.0, y), (to - 1.0, y - 3.0), (to - 1.0, y + 3.0)]);
+            }
         }
-        if high > scale.high {
-            frame.svg.closed("fill", &[(to + 4.0, y), (to - 1.0, y - 3.0), (to - 1.0, y + 3.0)]);
-        }
+        let class = if self.hollow { "hollow" } else { "fill" };
+        frame.svg.mark(class, Shape::of_series(self.series), (scale.at(self.value), y), MARK);
+        frame.svg.close();
     }
-    let class = if mark.hollow { "hollow" } else { "fill" };
-    frame.svg.mark(class, Shape::of_series(mark.series), (scale.at(mark.value), y), MARK);
-    frame.svg.close();
 }
 
 /// A mark's classes: its series' colour, and how it looks where compliance is wanting.

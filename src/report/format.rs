@@ -117,8 +117,8 @@ fn superscript(c: char) -> char {
     }
 }
 
-/// `17,696`.
-pub fn grouped(n: u64) -> String {
+/// A whole number, as `17,696`.
+pub fn grouped(n: impl std::fmt::Display) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
@@ -150,12 +150,12 @@ pub fn count_word(n: usize) -> String {
         "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
         "twelve",
     ];
-    WORDS.get(n).map_or_else(|| grouped(n as u64), |word| (*word).to_owned())
+    WORDS.get(n).map_or_else(|| grouped(n), |word| (*word).to_owned())
 }
 
 /// `1 scenario`, `79 scenarios`.
 pub fn counted(n: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(n as u64), if n == 1 { one } else { many })
+    format!("{} {}", grouped(n), if n == 1 { one } else { many })
 }
 
 /// `A`, `A and B`, `A, B and C`.

@@ -73,6 +73,33 @@ pub struct RowLabel {
     pub strong: bool,
 }
 
+/// A row of a panel: its name, and what is drawn in it.
+#[derive(Debug, Clone)]
+pub struct Row<M> {
+    pub label: RowLabel,
+    pub marks: Vec<M>,
+}
+
+/// What a row can hold.
+pub trait Draw {
+    fn draw(&self, frame: &mut Frame, row: usize);
+}
+
+/// A finished panel. `slots`: how many marks a row has room for.
+pub fn panel<M: Draw>(
+    id: &str,
+    title: &str,
+    description: &str,
+    rows: &[Row<M>],
+    slots: usize,
+    axis: &Axis,
+    label_width: f64,
+) -> String {
+    let mut frame = Frame::new(rows, slots, axis, label_width);
+    frame.draw(rows);
+    frame.svg.finish(id, title, description)
+}
+
 /// Pixels that the longest of the labels needs, within bounds; panels of one figure share it, so that axes align.
 pub fn label_width<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {
     labels.map(|label| text_width(label) * EM * BOLD).fold(36.0, f64::max).min(0.42 * WIDTH) + GAP + LEFT
@@ -89,15 +116,15 @@ pub struct Frame {
 
 impl Frame {
     /// `slots` marks stand below each other in a row.
-    pub fn new(labels: &[RowLabel], slots: usize, axis: &Axis, label_width: f64) -> Frame {
+    pub fn new<M>(rows: &[Row<M>], slots: usize, axis: &Axis, label_width: f64) -> Frame {
         let row = ROW_LEAST.max(SLOT * slots as f64 + 6.0);
-        let bottom = TOP + row * labels.len() as f64;
+        let bottom = TOP + row * rows.len() as f64;
         let (low_end, high_end) = (&axis.ends.0, &axis.ends.1);
         let ends_width = (text_width(low_end) + text_width(high_end)) * SMALL + GAP;
         let one_line = ends_width <= WIDTH - RIGHT - label_width;
         let mut svg = Svg::new(WIDTH, bottom + FOOT + if one_line { 0.0 } else { FOOT_LINE });
         let scale = Scale { low: axis.low, high: axis.high, left: label_width, right: WIDTH - RIGHT };
-        for (i, label) in labels.iter().enumerate() {
+        for (i, Row { label, .. }) in rows.iter().enumerate() {
             let top = TOP + row * i as f64;
             if i % 2 == 0 {
                 svg.rect("band", (0.0, top), (WIDTH, row));
@@ -121,6 +148,15 @@ impl Frame {
         let high_foot = if one_line { foot } else { foot + FOOT_LINE };
         svg.text("ends", Anchor::End, (scale.right, high_foot), high_end);
         Frame { svg, scale, row, slots: slots.max(1) }
+    }
+
+    /// All that the rows hold, from above.
+    pub fn draw<M: Draw>(&mut self, rows: &[Row<M>]) {
+        for (i, row) in rows.iter().enumerate() {
+            for mark in &row.marks {
+                mark.draw(self, i);
+            }
+        }
     }
 
     /// The height of a slot's middle.

@@ -2,16 +2,12 @@
 
 use super::forest::classes;
 use super::format;
-use super::frame::{Axis, Frame, MARK, RowLabel};
+use super::frame::{self, Axis, Draw, Frame, MARK};
 use super::scope::Caution;
 use super::svg::{Shape, Ticks};
 use crate::stats::Quantiles;
 
-#[derive(Debug, Clone)]
-pub struct Row {
-    pub label: RowLabel,
-    pub marks: Vec<Mark>,
-}
+pub type Row = frame::Row<Mark>;
 
 #[derive(Debug, Clone)]
 pub struct Mark {
@@ -34,7 +30,6 @@ pub fn panel(
     slots: usize,
     label_width: f64,
 ) -> String {
-    let labels: Vec<RowLabel> = rows.iter().map(|row| row.label.clone()).collect();
     let axis = Axis {
         low: -0.02,
         high: 1.02,
@@ -45,7 +40,7 @@ pub fn panel(
         origin: f64::NAN,
         ends: ("never answers A or B".to_owned(), "always".to_owned()),
     };
-    let mut frame = Frame::new(&labels, slots, &axis, label_width);
+    let mut frame = Frame::new(rows, slots, &axis, label_width);
     let scale = frame.scale;
     if !rows.is_empty() {
         let (top, _) = frame.band(0);
@@ -55,18 +50,20 @@ pub fn panel(
             frame.svg.rect(class, (from, top), (to - from, last + height - top));
         }
     }
-    for (i, row) in rows.iter().enumerate() {
-        for mark in &row.marks {
-            let y = frame.y(i, mark.slot);
-            let q = &mark.quantiles;
-            frame.svg.open(&classes(mark.series, Caution::None), &mark.tip);
-            frame.svg.line("range", (scale.at(q.min), y), (scale.at(q.max), y));
-            frame.svg.line("middle", (scale.at(q.q25), y), (scale.at(q.q75), y));
-            frame.svg.mark("fill", Shape::of_series(mark.series), (scale.at(q.mean), y), MARK);
-            frame.svg.close();
-        }
-    }
+    frame.draw(rows);
     frame.svg.finish(id, title, description)
+}
+
+impl Draw for Mark {
+    fn draw(&self, frame: &mut Frame, row: usize) {
+        let (y, scale) = (frame.y(row, self.slot), frame.scale);
+        let q = &self.quantiles;
+        frame.svg.open(&classes(self.series, Caution::None), &self.tip);
+        frame.svg.line("range", (scale.at(q.min), y), (scale.at(q.max), y));
+        frame.svg.line("middle", (scale.at(q.q25), y), (scale.at(q.q75), y));
+        frame.svg.mark("fill", Shape::of_series(self.series), (scale.at(q.mean), y), MARK);
+        frame.svg.close();
+    }
 }
 
 /// `0.998 (0.954 to > 0.999)`.

@@ -126,21 +126,9 @@ fn path_bytes(spec: &DecoderSpec, path: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::spec::Head;
 
     fn spec() -> DecoderSpec {
-        let layer = LayerSpec::plain(4, 2, 8, 100);
-        DecoderSpec {
-            hidden: 32,
-            vocab: 10,
-            context: 8,
-            eps: 1e-6,
-            embed_scale: 1.0,
-            side: None,
-            rotaries: Vec::new(),
-            layers: vec![layer.clone(), layer],
-            head: Head::plain(true),
-        }
+        DecoderSpec::plain(32, 10, 8, 1e-6, vec![LayerSpec::plain(4, 2, 8, 100); 2])
     }
 
     #[test]

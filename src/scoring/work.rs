@@ -51,22 +51,10 @@ impl Work {
 mod tests {
     use super::super::ScoreItem;
     use super::*;
-    use crate::checkpoint::spec::Head;
 
     #[test]
     fn a_plan_of_two_prompts_counts_by_hand() {
-        let layer = LayerSpec::plain(2, 1, 3, 5);
-        let spec = DecoderSpec {
-            hidden: 4,
-            vocab: 10,
-            context: 8,
-            eps: 1e-6,
-            embed_scale: 1.0,
-            side: None,
-            rotaries: Vec::new(),
-            layers: vec![layer.clone(), layer],
-            head: Head::plain(true),
-        };
+        let spec = DecoderSpec::plain(4, 10, 8, 1e-6, vec![LayerSpec::plain(2, 1, 3, 5); 2]);
         // Three tokens in all, two prompts: [1, 2] and [1, 3].
         let items = [vec![1, 2], vec![1, 3]].map(|tokens| ScoreItem { tokens, choices: 0 });
         let work = Work::of(&Plan::new(&items, true), &spec);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::StatsError;
-use super::items::ItemRef;
+use super::items::{COLUMNS, ItemRef};
 use super::table::{CountryCells, Id, Names, Row, Run, Table};
 
 /// Limits that a real item table stays far below; they keep hostile files from exhausting the memory.
@@ -92,31 +92,32 @@ impl TableBuilder {
     /// Adds a row; `place` is its line or number, for messages.
     pub fn push(&mut self, item: ItemRef<'_>, place: u64) -> Result<(), StatsError> {
         self.check(&item).map_err(|problem| self.error(place, problem))?;
-        let scenario = self.scenarios.intern(item.scenario);
-        let kind = self.types.intern(item.scenario_type);
+        let names = item.names;
+        let scenario = self.scenarios.intern(names.scenario);
+        let kind = self.types.intern(names.scenario_type);
         match self.type_of.get(scenario as usize) {
             None => self.type_of.push((kind, place)),
             Some((known, _)) if *known == kind => {}
             Some((_, first)) => {
                 let problem = format!(
                     "scenario `{}` has the type `{}` here and another one in {} {first}",
-                    item.scenario, item.scenario_type, self.place
+                    names.scenario, names.scenario_type, self.place
                 );
                 return Err(self.error(place, problem));
             }
         }
         let run = (
-            self.models.intern(item.model),
-            self.languages.intern(item.language),
-            self.conditions.intern(item.condition),
+            self.models.intern(names.model),
+            self.languages.intern(names.language),
+            self.conditions.intern(names.condition),
         );
         let next = self.runs.len();
         let run = *self.runs.entry(run).or_insert(next);
         let row = Row {
-            country_1: self.countries.intern(item.country_1),
-            country_2: self.countries.intern(item.country_2),
+            country_1: self.countries.intern(names.country_1),
+            country_2: self.countries.intern(names.country_2),
             scenario,
-            question: self.questions.intern(item.question),
+            question: self.questions.intern(names.question),
             diff_fwd: item.diff_fwd,
             diff_rev: item.diff_rev,
             bias: item.bias,
@@ -138,21 +139,12 @@ impl TableBuilder {
     }
 
     fn check(&self, item: &ItemRef<'_>) -> Result<(), String> {
-        let names = [
-            ("model", item.model),
-            ("language", item.language),
-            ("condition", item.condition),
-            ("country_1", item.country_1),
-            ("country_2", item.country_2),
-            ("scenario", item.scenario),
-            ("scenario_type", item.scenario_type),
-            ("question", item.question),
-        ];
-        if let Some((column, _)) = names.iter().find(|(_, name)| name.is_empty()) {
+        let names = item.names;
+        if let Some((column, _)) = COLUMNS.iter().zip(names.in_order()).find(|(_, name)| name.is_empty()) {
             return Err(format!("column `{column}` is empty"));
         }
-        if item.country_1 == item.country_2 {
-            return Err(format!("country_1 and country_2 are both `{}`", item.country_1));
+        if names.country_1 == names.country_2 {
+            return Err(format!("country_1 and country_2 are both `{}`", names.country_1));
         }
         let numbers = [
             ("diff_fwd", item.diff_fwd),

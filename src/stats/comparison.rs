@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::cells::{Question, Subset};
 use super::cluster::Averages;
 use super::figure::{ByAverage, Estimate, Figure};
-use super::plan::PlanComparison;
-use super::table::{Id, Run, Table};
+use super::table::{Id, Run};
 use super::view::View;
 
 /// One average of either side. The shifts exist for a checkpoint that is not its family's first stage:
@@ -25,40 +24,44 @@ pub struct Sides {
     pub condition_shift: Option<f64>,
 }
 
-impl PlanComparison {
-    /// Every checkpoint that has both sides: (checkpoint, the condition's language, condition, baseline).
-    pub fn runs<'t>(&self, table: &'t Table) -> Vec<(Id, Id, &'t Run, &'t Run)> {
-        let sides = |model: Id, language: Id, baseline_language: Id| {
-            let condition = table.run(model, language, self.condition)?;
-            let baseline = table.run(model, baseline_language, self.baseline)?;
-            Some((model, language, condition, baseline))
-        };
-        let each =
-            table.models.ids().flat_map(|model| self.languages.iter().map(move |(l, b)| (model, *l, *b)));
-        each.filter_map(|(model, language, baseline)| sides(model, language, baseline)).collect()
+/// A checkpoint that has both sides of a comparison.
+pub struct Compared<'a> {
+    /// In ids: `<language of the condition>/<checkpoint>/<comparison>`.
+    pub name: String,
+    pub model: Id,
+    pub condition: &'a Run,
+    pub baseline: &'a Run,
+}
+
+/// Every one, comparison by comparison.
+pub fn compared<'a>(view: &View<'a>) -> Vec<Compared<'a>> {
+    let mut all = Vec::new();
+    for comparison in &view.plan.comparisons {
+        for model in view.table.models.ids() {
+            for &(language, of_baseline) in &comparison.languages {
+                let condition = view.table.run(model, language, comparison.condition);
+                let baseline = view.table.run(model, of_baseline, comparison.baseline);
+                let Some((condition, baseline)) = condition.zip(baseline) else { continue };
+                let checkpoint = view.table.models.name(model);
+                let name = format!("{}/{checkpoint}/{}", view.language(language), comparison.name);
+                all.push(Compared { name, model, condition, baseline });
+            }
+        }
     }
+    all
 }
 
 pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
-    for comparison in &view.plan.comparisons {
-        for (model, language, condition, baseline) in comparison.runs(view.table) {
-            for (country, question, subset) in view.selections(condition) {
-                let Some(estimate) = sides(view, model, condition, baseline, country, question, subset)
-                else {
-                    continue;
-                };
-                out.push(Figure {
-                    id: format!(
-                        "comparison/{}/{}/{}/{}",
-                        view.language(language),
-                        view.table.models.name(model),
-                        comparison.name,
-                        view.tail(country, question, subset)
-                    ),
-                    estimator: "comparison",
-                    estimate: Estimate::Comparison(Box::new(estimate)),
-                });
-            }
+    for Compared { name, model, condition, baseline } in compared(view) {
+        for (country, question, subset) in view.selections(condition) {
+            let Some(estimate) = sides(view, model, condition, baseline, country, question, subset) else {
+                continue;
+            };
+            out.push(Figure {
+                id: format!("comparison/{name}/{}", view.tail(country, question, subset)),
+                estimator: "comparison",
+                estimate: Estimate::Comparison(Box::new(estimate)),
+            });
         }
     }
 }

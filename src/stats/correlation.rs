@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::cells::{Question, group_means};
+use super::comparison::{Compared, compared};
 use super::figure::{Estimate, Figure};
 use super::table::{Id, Row, Run};
 use super::view::View;
@@ -64,27 +65,19 @@ pub fn questions(view: &View<'_>, out: &mut Vec<Figure>) {
 
 /// `comparison_correlation`: the two conditions' bias, row by row, question by question.
 pub fn comparisons(view: &View<'_>, out: &mut Vec<Figure>) {
-    for comparison in &view.plan.comparisons {
-        for (model, language, condition, baseline) in comparison.runs(view.table) {
-            for &question in &view.plan.questions {
-                let Question::Asked(id) = question else { continue };
-                let values: Vec<(f64, f64)> =
-                    join(baseline, id, condition, id).into_iter().map(|(_, values)| values).collect();
-                if values.is_empty() {
-                    continue;
-                }
-                out.push(Figure {
-                    id: format!(
-                        "comparison_correlation/{}/{}/{}/{}/all",
-                        view.language(language),
-                        view.table.models.name(model),
-                        comparison.name,
-                        view.question(question)
-                    ),
-                    estimator: "comparison_correlation",
-                    estimate: Estimate::Correlation(Coefficient::new(&values)),
-                });
+    for Compared { name, condition, baseline, .. } in compared(view) {
+        for &question in &view.plan.questions {
+            let Question::Asked(id) = question else { continue };
+            let values: Vec<(f64, f64)> =
+                join(baseline, id, condition, id).into_iter().map(|(_, values)| values).collect();
+            if values.is_empty() {
+                continue;
             }
+            out.push(Figure {
+                id: format!("comparison_correlation/{name}/{}/all", view.question(question)),
+                estimator: "comparison_correlation",
+                estimate: Estimate::Correlation(Coefficient::new(&values)),
+            });
         }
     }
 }

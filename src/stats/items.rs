@@ -30,7 +30,7 @@ pub const COLUMNS: [&str; 12] = [
 ];
 
 /// How many of [`COLUMNS`] are names; the rest are numbers.
-const NAMES: usize = 8;
+pub const NAMES: usize = 8;
 
 /// A single record may not be longer than this: a file without line ends must not fill the memory.
 const LONGEST_RECORD: usize = 1 << 20;
@@ -56,9 +56,9 @@ pub struct ItemRow {
     pub compliance: f64,
 }
 
-/// The same row, borrowed: what the table's builder takes.
+/// What tells an item from all others, and its scenario's type.
 #[derive(Debug, Clone, Copy)]
-pub struct ItemRef<'a> {
+pub struct ItemNames<'a> {
     pub model: &'a str,
     pub language: &'a str,
     pub condition: &'a str,
@@ -67,6 +67,28 @@ pub struct ItemRef<'a> {
     pub scenario: &'a str,
     pub scenario_type: &'a str,
     pub question: &'a str,
+}
+
+impl<'a> ItemNames<'a> {
+    /// In the order of [`COLUMNS`].
+    pub fn in_order(&self) -> [&'a str; NAMES] {
+        [
+            self.model,
+            self.language,
+            self.condition,
+            self.country_1,
+            self.country_2,
+            self.scenario,
+            self.scenario_type,
+            self.question,
+        ]
+    }
+}
+
+/// The same row as [`ItemRow`], borrowed: what the table's builder takes.
+#[derive(Debug, Clone, Copy)]
+pub struct ItemRef<'a> {
+    pub names: ItemNames<'a>,
     pub diff_fwd: f64,
     pub diff_rev: f64,
     pub bias: f64,
@@ -76,14 +98,16 @@ pub struct ItemRef<'a> {
 impl ItemRow {
     pub fn as_ref(&self) -> ItemRef<'_> {
         ItemRef {
-            model: &self.model,
-            language: &self.language,
-            condition: &self.condition,
-            country_1: &self.country_1,
-            country_2: &self.country_2,
-            scenario: &self.scenario,
-            scenario_type: &self.scenario_type,
-            question: &self.question,
+            names: ItemNames {
+                model: &self.model,
+                language: &self.language,
+                condition: &self.condition,
+                country_1: &self.country_1,
+                country_2: &self.country_2,
+                scenario: &self.scenario,
+                scenario_type: &self.scenario_type,
+                question: &self.question,
+            },
             diff_fwd: self.diff_fwd,
             diff_rev: self.diff_rev,
             bias: self.bias,
@@ -153,14 +177,16 @@ fn item<'a>(record: &'a csv::StringRecord, columns: &[usize; COLUMNS.len()]) -> 
         })
     };
     Ok(ItemRef {
-        model: text(0),
-        language: text(1),
-        condition: text(2),
-        country_1: text(3),
-        country_2: text(4),
-        scenario: text(5),
-        scenario_type: text(6),
-        question: text(7),
+        names: ItemNames {
+            model: text(0),
+            language: text(1),
+            condition: text(2),
+            country_1: text(3),
+            country_2: text(4),
+            scenario: text(5),
+            scenario_type: text(6),
+            question: text(7),
+        },
         diff_fwd: number(NAMES)?,
         diff_rev: number(NAMES + 1)?,
         bias: number(NAMES + 2)?,

@@ -44,7 +44,7 @@ pub use decomposition::{Contrast, TwoWay};
 pub use error::StatsError;
 pub use favourability::{Rank, Spread, percent};
 pub use figure::{Analysis, ByAverage, Estimate, Figure, Named, SCHEMA};
-pub use items::{ItemRef, ItemRow, read_table};
+pub use items::{ItemNames, ItemRef, ItemRow, read_table};
 pub use maker::{LanguagePopulation, MakerTest};
 pub use nuisance::{LetterBias, PromptScore};
 pub use pairs::PairEstimate;

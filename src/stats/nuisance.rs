@@ -6,6 +6,7 @@ use super::cells::{Cell, Question, mean};
 use super::cluster::Clustered;
 use super::error::StatsError;
 use super::figure::{Estimate, Figure};
+use super::items::ItemNames;
 use super::plan::Plan;
 use super::settings::Settings;
 use super::table::{Id, Table};
@@ -39,13 +40,7 @@ pub fn role_bias(view: &View<'_>, out: &mut Vec<Figure>) {
 /// One prompt's score, of one of the four prompts of an item.
 #[derive(Debug, Clone, Copy)]
 pub struct PromptScore<'a> {
-    pub model: &'a str,
-    pub language: &'a str,
-    pub condition: &'a str,
-    pub country_1: &'a str,
-    pub country_2: &'a str,
-    pub scenario: &'a str,
-    pub question: &'a str,
+    pub names: ItemNames<'a>,
     /// Whether `country_1` is in the narrative's first role.
     pub forward: bool,
     /// Whether `country_1` is the first option.
@@ -74,23 +69,23 @@ impl<'t> LetterBias<'t> {
 
     /// Adds a prompt, in any order. One with a name that the table lacks is passed over: its item is not complete.
     pub fn push(&mut self, score: &PromptScore<'_>) {
-        let Some((asked, item)) = self.ids(score) else { return };
+        let Some((asked, item)) = self.ids(&score.names) else { return };
         let slots = self.items.entry(asked).or_default().entry(item).or_default();
         if let Some(slot) = slots.get_mut(usize::from(!score.forward) * 2 + usize::from(!score.first)) {
             *slot = Some(score.log_odds);
         }
     }
 
-    fn ids(&self, score: &PromptScore<'_>) -> Option<(Asked, Item)> {
+    fn ids(&self, names: &ItemNames<'_>) -> Option<(Asked, Item)> {
         let asked = (
-            self.table.models.id(score.model)?,
-            self.table.languages.id(score.language)?,
-            self.table.conditions.id(score.condition)?,
-            self.table.questions.id(score.question)?,
+            self.table.models.id(names.model)?,
+            self.table.languages.id(names.language)?,
+            self.table.conditions.id(names.condition)?,
+            self.table.questions.id(names.question)?,
         );
         let (first, second) =
-            (self.table.countries.id(score.country_1)?, self.table.countries.id(score.country_2)?);
-        Some((asked, (first.min(second), first.max(second), self.table.scenarios.id(score.scenario)?)))
+            (self.table.countries.id(names.country_1)?, self.table.countries.id(names.country_2)?);
+        Some((asked, (first.min(second), first.max(second), self.table.scenarios.id(names.scenario)?)))
     }
 
     /// `letter_bias/<language>/<checkpoint>/<question>/all`, and `both` for all questions; for [`super::Analysis::extend`].

@@ -13,12 +13,14 @@ mod run;
 mod schema;
 
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;
 
 pub use error::StoreError;
 pub use export::{Format, export_items, export_scores};
 pub use names::PromptKey;
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
-pub use read::{ItemCounts, ItemNames, PromptScore, RunReader, StoredCheckpoint, load_items};
+pub use read::{ItemCounts, PromptScore, RunReader, StoredCheckpoint, load_items};
 pub use roster::{Family, Roster, RosterError, Stage};
 pub use run::{AnswersId, CheckpointId, DATABASE, Progress, ROSTER, RunStore, ScoreRow, Scored, SessionId};

@@ -32,6 +32,8 @@ pub(super) fn arrangement(slot: i64) -> Option<(Roles, OptionOrder)> {
 /// Word numbers of language, condition, country 1, country 2, scenario, scenario type and question.
 pub(super) type ItemWords = [i64; 7];
 
+const COLUMNS: &str = "language, condition, country_1, country_2, scenario, scenario_type, question";
+
 /// The dictionary of a run, read once and extended as prompts come.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -67,11 +69,8 @@ impl Names {
         let item = match self.items.get(&words) {
             Some(id) => *id,
             None => {
-                db.prepare_cached(
-                    "INSERT INTO item (language, condition, country_1, country_2, scenario, scenario_type, question)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(words)?;
+                let add = format!("INSERT INTO item ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+                db.prepare_cached(&add)?.execute(words)?;
                 let id = db.last_insert_rowid();
                 self.items.insert(words, id);
                 id
@@ -91,16 +90,38 @@ impl Names {
     }
 }
 
+/// All items with their numbers.
 pub(super) fn read_items(db: &Connection) -> Result<Vec<(i64, ItemWords)>, rusqlite::Error> {
-    let mut query = db.prepare(
-        "SELECT id, language, condition, country_1, country_2, scenario, scenario_type, question FROM item",
-    )?;
-    let rows = query.query_map([], |row| {
-        let mut words: ItemWords = [0; 7];
-        for (column, word) in words.iter_mut().enumerate() {
-            *word = row.get(column + 1)?;
-        }
-        Ok((row.get(0)?, words))
-    })?;
-    rows.collect()
+    let mut query = db.prepare(&format!("SELECT {COLUMNS}, id FROM item"))?;
+    query.query_map([], |row| Ok((row.get(7)?, item_words(row)?)))?.collect()
+}
+
+/// `<language>/<condition>/<country_1>-<country_2>/<scenario>/<question>/<fwd|rev>/<12|21>`
+pub(super) fn prompt_id(db: &Connection, key: PromptKey) -> Option<String> {
+    let ask = format!("SELECT {COLUMNS} FROM item WHERE id = ?1");
+    let words = db.query_row(&ask, [key.item], item_words).ok()?;
+    let word = |id: i64| -> Option<String> {
+        db.query_row("SELECT text FROM word WHERE id = ?1", [id], |row| row.get(0)).ok()
+    };
+    let [language, condition, first, second, scenario, _, question] = words;
+    let (roles, order) = arrangement(i64::from(key.slot))?;
+    let (roles, order) = (roles.name(), order.name());
+    Some(format!(
+        "{}/{}/{}-{}/{}/{}/{roles}/{order}",
+        word(language)?,
+        word(condition)?,
+        word(first)?,
+        word(second)?,
+        word(scenario)?,
+        word(question)?,
+    ))
+}
+
+/// The first seven fields of a row, which are [`COLUMNS`].
+fn item_words(row: &rusqlite::Row<'_>) -> Result<ItemWords, rusqlite::Error> {
+    let mut words: ItemWords = [0; 7];
+    for (column, word) in words.iter_mut().enumerate() {
+        *word = row.get(column)?;
+    }
+    Ok(words)
 }

@@ -178,6 +178,16 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
+/// SQLite's integers are signed; no count here comes near the limit.
+pub fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`signed`].
+pub fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
 /// No table yet and no version: a new file, or one whose first transaction never ended.
 fn is_fresh(db: &Connection) -> Result<bool, rusqlite::Error> {
     let version: i64 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;

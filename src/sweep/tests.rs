@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::scoring::Work;
-use crate::store::{CheckpointRecord, RunReader};
+use crate::store::{CheckpointRecord, RunReader, samples};
 use crate::study::{Choices, Prompt, PromptText};
 
 const ROSTER: &str = "[[family]]\nname = 'f'\nbase = { model = 'a', checkpoint = 'x/a' }\n\
@@ -40,20 +40,12 @@ impl Loader for Fakes {
 
     fn load(&self, family: &Family, stage: &Stage) -> Result<Fake, ModelError> {
         let record = CheckpointRecord {
-            model: stage.model.clone(),
             family: family.name.clone(),
             stage: stage.name.clone(),
             form: stage.form,
             source: stage.checkpoint.clone(),
-            revision: None,
-            weights_sha256: "w".into(),
-            tokenizer_sha256: "t".into(),
-            template_sha256: None,
-            template_date: None,
             prefill: stage.prefill.clone(),
-            dtype: "f32".into(),
-            parameters: 1,
-            backend: "fake".into(),
+            ..samples::record(&stage.model)
         };
         Ok(Fake { record, context: self.context, packs: self.packs.clone() })
     }

@@ -1,12 +1,19 @@
-//! Tiny random checkpoints for tests: the same bytes for the same seed, on every machine.
+//! What the tests share: tiny random checkpoints (the same bytes for the same seed, on every machine), scores of made-up
+//! prompts, and the results of transformers to compare with.
 
 #![allow(dead_code, unused_imports)] // every test binary compiles its own copy and uses a part of it
 
 mod files;
 mod random;
+mod references;
+mod scores;
 mod tensors;
 mod tiny;
+mod transformers;
 
 pub use files::{RawTensor, write_config, write_index, write_parts, write_safetensors, write_weights};
 pub use random::Random;
+pub use references::references;
+pub use scores::{bits, items, score};
 pub use tiny::{FAMILIES, TinyConfig, TinyFamily, write_tiny_checkpoint};
+pub use transformers::{Errors, Reference, relative};

@@ -1,7 +1,23 @@
-//! An open device for a test.
+//! An open device for a test, and the checkpoints to try on it.
 
+use crate::common::Reference;
+use std::path::PathBuf;
 use std::time::Duration;
 use tiltmeter::backend::wgpu::{LimitChoice, Wgpu, WgpuOptions, adapter};
+use tiltmeter::checkpoint::Checkpoint;
+
+/// Folders of the reference checkpoints that this build can open; says which it cannot.
+pub fn references() -> Vec<PathBuf> {
+    let mut dirs = Reference::folders();
+    dirs.retain(|dir| match Checkpoint::open(dir) {
+        Ok(_) => true,
+        Err(e) => {
+            println!("skipped: {}: {e}", dir.display());
+            false
+        }
+    });
+    dirs
+}
 
 /// Opens the adapter that `TILTMETER_ADAPTER` names, else the best one; `None`, said aloud, if there is none.
 pub fn open(options: WgpuOptions) -> Option<Wgpu> {

@@ -1,7 +1,7 @@
 //! Promise: on one device a score has the same bits for every pack size, order of the prompts, and with sharing off.
 
-use crate::device::{checked, open};
-use crate::score::{bits, items, references, score};
+use crate::common::{bits, items, score};
+use crate::device::{checked, open, references};
 use tiltmeter::backend::wgpu::{Precision, Wgpu, WgpuOptions};
 
 /// One of each kind of arithmetic that a pack could touch; the parity test runs all of them.
@@ -12,7 +12,7 @@ fn check(gpu: &Wgpu) {
         if !CASES.iter().any(|case| dir.ends_with(case)) {
             continue;
         }
-        let items = items(390);
+        let items = items(390, 150, 16);
         let want = bits(&score(gpu, &dir, &items, 64, true));
         for (pack_tokens, sharing) in [(512, true), (8192, true), (13, true), (512, false)] {
             let got = bits(&score(gpu, &dir, &items, pack_tokens, sharing));

@@ -1,8 +1,8 @@
 //! Promise: what does not fit into one binding is split without changing a bit, or refused with advice.
 
+use crate::common::{bits, items, score};
 use crate::data::{Weight, rows};
-use crate::device::{checked, open};
-use crate::score::{bits, items, references, score};
+use crate::device::{checked, open, references};
 use std::time::Duration;
 use tiltmeter::backend::wgpu::{LimitChoice, WgpuOptions};
 use tiltmeter::backend::{Backend, Purpose};
@@ -19,7 +19,7 @@ fn split_weights_and_small_limits_give_the_same_bits() {
         if !["qwen25", "baichuan2_bf16"].iter().any(|case| dir.ends_with(case)) {
             continue;
         }
-        let items = items(390);
+        let items = items(390, 150, 16);
         let want = bits(&score(&whole, &dir, &items, 32, true));
         // The embeddings take 106 KiB and more here, and a pack of 32 tokens stays below the limit.
         let Some(gpu) = open(limited(LimitChoice::Binding(48 << 10))) else { return };

@@ -2,12 +2,14 @@
 //!
 //! Without an adapter these tests say so and pass; `shaders` needs none.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod data;
 mod device;
 mod heads;
 mod invariance;
 mod limits;
 mod parity;
-mod score;
 mod shaders;
 mod steps;

@@ -75,16 +75,11 @@ impl Sizes {
 
     /// A decoder of equal layers with one rotary table and nothing special around them.
     pub fn spec(&self, rotary: Rotary, layer: LayerSpec) -> DecoderSpec {
+        let layers = vec![layer; self.layers];
         DecoderSpec {
-            hidden: self.hidden,
-            vocab: self.vocab,
-            context: self.context,
-            eps: self.eps,
-            embed_scale: 1.0,
-            side: None,
             rotaries: vec![rotary],
-            layers: vec![layer; self.layers],
             head: Head::plain(self.tied),
+            ..DecoderSpec::plain(self.hidden, self.vocab, self.context, self.eps, layers)
         }
     }
 }

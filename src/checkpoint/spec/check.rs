@@ -105,22 +105,14 @@ impl DecoderSpec {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Head, LayerSpec, Rotary, SideInput};
+    use super::super::{LayerSpec, Rotary, SideInput};
     use super::*;
 
     fn sound() -> DecoderSpec {
         let shared = LayerSpec { kv: Kv::Of(0), ..LayerSpec::plain(4, 2, 8, 16) };
-        DecoderSpec {
-            hidden: 32,
-            vocab: 10,
-            context: 64,
-            eps: 1e-6,
-            embed_scale: 1.0,
-            side: None,
-            rotaries: vec![Rotary { freq: vec![1.0, 0.1, 0.01, 0.001], pairs: Pairs::Apart(4) }],
-            layers: vec![LayerSpec::plain(4, 2, 8, 16), LayerSpec::plain(4, 2, 8, 16), shared],
-            head: Head::plain(true),
-        }
+        let layers = vec![LayerSpec::plain(4, 2, 8, 16), LayerSpec::plain(4, 2, 8, 16), shared];
+        let rotary = Rotary { freq: vec![1.0, 0.1, 0.01, 0.001], pairs: Pairs::Apart(4) };
+        DecoderSpec { rotaries: vec![rotary], ..DecoderSpec::plain(32, 10, 64, 1e-6, layers) }
     }
 
     #[test]

@@ -38,7 +38,11 @@ fn model(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
     line(
         f,
         "family",
-        &format!("{}, {} parameters (config.json {sha256})", inspection.family, count(inspection.parameters)),
+        &format!(
+            "{}, {} parameters (config.json {sha256})",
+            inspection.family,
+            grouped(inspection.parameters)
+        ),
     )?;
     line(
         f,
@@ -246,10 +250,6 @@ fn totals(totals: &BTreeMap<String, TypeTotal>) -> String {
 
 fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
-}
-
-fn count(number: u64) -> String {
-    grouped(number as usize)
 }
 
 fn bytes(number: u64) -> String {

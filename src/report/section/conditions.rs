@@ -33,7 +33,7 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
         let title = c.checkpoint.label.to_owned();
         let description = "A row per condition, a mark per language: mean favourability in log-odds with its 95 % interval.";
         let name = format!("Favourability of {} by condition, {title}", scope.target);
-        let svg = forest::panel(&context.figure_id(), &name, description, &c.rows, scope.languages.len(), &axis, width);
+        let svg = frame::panel(&context.figure_id(), &name, description, &c.rows, scope.languages.len(), &axis, width);
         Panel { title, note: String::new(), svg }
     });
     let figure = Block::Figure {

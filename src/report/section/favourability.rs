@@ -2,7 +2,7 @@
 
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, language, p_value, percent};
-use super::super::frame::{Axis, RowLabel};
+use super::super::frame::{self, Axis, RowLabel};
 use super::super::scope::Checkpoint;
 use super::super::table::{Block, Cell, Panel, Section, Table};
 use super::super::words;
@@ -23,7 +23,7 @@ pub fn section(context: &Context<'_>) -> Section {
             scope.wording.one
         );
         let name = format!("Favourability, {}", checkpoint.label);
-        let svg = forest::panel(&context.figure_id(), &name, &description, rows, scope.languages.len(), &axis, width);
+        let svg = frame::panel(&context.figure_id(), &name, &description, rows, scope.languages.len(), &axis, width);
         Some(Panel { title, note: context.caution_note(checkpoint.label), svg })
     });
     let mut blocks = vec![Block::Figure {
@@ -116,13 +116,14 @@ fn numbers(context: &Context<'_>) -> Table {
             let dagger = scope.caution(code, checkpoint.label).dagger();
             for entity in &scope.entities {
                 let Some(c) = scope.favourability(code, checkpoint.label, entity) else { continue };
+                let [value, interval, p] = context.cells(c);
                 table.push(vec![
                     Cell::head(checkpoint.label),
                     Cell::text(format!("{}{dagger}", language(code))),
                     Cell::text(*entity),
-                    Cell::number(scope.decimals.signed(c.mean_cluster)),
-                    Cell::number(scope.decimals.interval(c.mean_cluster, c.ci_t)),
-                    Cell::number(p_value(c.p)),
+                    value,
+                    interval,
+                    p,
                     Cell::number(p_value(scope.adjusted(code, checkpoint.label, entity))),
                     Cell::number(percent(stats::percent(c.mean_cluster))),
                 ]);

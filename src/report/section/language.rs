@@ -1,7 +1,7 @@
 //! What the language of the prompt changes.
 
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, language, p_value};
+use super::super::format::{self, language};
 use super::super::frame::{self, Axis, RowLabel};
 use super::super::scope::Caution;
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
@@ -38,7 +38,7 @@ pub fn section(context: &Context<'_>) -> Section {
     let panels = panels.iter().map(|p| {
         let description = "A row each, a mark per language: the shift in log-odds with its 95 % interval. The table below has the numbers.";
         let name = format!("Language shift, {}", p.title);
-        let svg = forest::panel(&context.figure_id(), &name, description, &p.rows, slots, &axis, width);
+        let svg = frame::panel(&context.figure_id(), &name, description, &p.rows, slots, &axis, width);
         Panel { title: p.title.clone(), note: p.note.clone(), svg }
     });
     let mut legend = forest::legend(&scope.languages);
@@ -160,13 +160,14 @@ impl<'a> Shifts<'_, 'a> {
                 let dagger = self.caution(code, c.label).dagger();
                 for entity in &scope.entities {
                     let Some(shift) = self.shift(code, c.label, entity) else { continue };
+                    let [value, interval, p] = self.context.cells(shift);
                     table.push(vec![
                         Cell::head(c.label),
                         Cell::text(format!("{}{dagger}", language(code))),
                         Cell::text(*entity),
-                        Cell::number(scope.decimals.signed(shift.mean_cluster)),
-                        Cell::number(scope.decimals.interval(shift.mean_cluster, shift.ci_t)),
-                        Cell::number(p_value(shift.p)),
+                        value,
+                        interval,
+                        p,
                     ]);
                 }
             }

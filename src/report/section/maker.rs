@@ -91,7 +91,7 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
     let description = "A row per family and one for the mean, a mark per language: the signed shift in log-odds. The tables below have the numbers.";
     let name = format!("Maker direction on {}", scope.target);
     let svg =
-        forest::panel(&context.figure_id(), &name, description, &rows, scope.languages.len(), &axis, width);
+        frame::panel(&context.figure_id(), &name, description, &rows, scope.languages.len(), &axis, width);
     let mut legend = forest::legend(&scope.languages);
     legend.truncate(scope.languages.len());
     Block::Figure {

@@ -12,23 +12,24 @@ mod preference;
 mod sensitivity;
 mod shift;
 
-use std::cell::Cell;
+use std::cell;
 
 use super::input::ReportInput;
 use super::scope::{Caution, Checkpoint, Scope};
-use super::table::{Group, Panel, Section};
+use super::table::{Cell, Group, Panel, Section};
 use super::{format, frame};
+use crate::stats::Clustered;
 
 /// What every part is made from.
 pub struct Context<'a> {
     pub input: &'a ReportInput<'a>,
     pub scope: Scope<'a>,
-    figures: Cell<usize>,
+    figures: cell::Cell<usize>,
 }
 
 impl<'a> Context<'a> {
     pub fn new(input: &'a ReportInput<'a>) -> Context<'a> {
-        Context { input, scope: Scope::new(input), figures: Cell::new(0) }
+        Context { input, scope: Scope::new(input), figures: cell::Cell::new(0) }
     }
 
     /// An id for the next picture of the page.
@@ -97,6 +98,13 @@ impl<'a> Context<'a> {
 
     fn checkpoint_label_width(&self) -> f64 {
         frame::label_width(self.scope.checkpoints.iter().map(|c| c.label))
+    }
+
+    /// An estimate in a table: its value, its 95 % interval and its p.
+    fn cells(&self, c: &Clustered) -> [Cell; 3] {
+        let decimals = self.scope.decimals;
+        let interval = decimals.interval(c.mean_cluster, c.ci_t);
+        [decimals.signed(c.mean_cluster), interval, format::p_value(c.p)].map(Cell::number)
     }
 
     /// Ends of an axis of favourability.

@@ -1,8 +1,8 @@
 //! What the design cancels: a taste for the first letter, and one for the first role.
 
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, language, p_value};
-use super::super::frame::{Axis, RowLabel};
+use super::super::format::{self, language};
+use super::super::frame::{self, Axis, RowLabel};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
 use super::favourability::tip;
@@ -42,7 +42,7 @@ pub fn section(context: &Context<'_>) -> Section {
     );
     let panels = drawn.iter().map(|(_, title, rows)| {
         let description = "A row per checkpoint, a mark per language: the mean in log-odds with its 95 % interval. The table below has the numbers.";
-        let svg = forest::panel(&context.figure_id(), title, description, rows, scope.languages.len(), &axis, width);
+        let svg = frame::panel(&context.figure_id(), title, description, rows, scope.languages.len(), &axis, width);
         Panel { title: (*title).to_owned(), note: String::new(), svg }
     });
     section.blocks.push(Block::Figure {
@@ -98,14 +98,15 @@ fn numbers(context: &Context<'_>) -> Table {
     for (group, _, name) in GROUPS {
         for ([code, label, question, _], estimate) in scope.analysis.group(group) {
             let Estimate::Clustered(c) = estimate else { continue };
+            let [value, interval, p] = context.cells(c);
             table.push(vec![
                 Cell::head(name),
                 Cell::text(label),
                 Cell::text(language(code)),
                 Cell::text(format::words(question)),
-                Cell::number(scope.decimals.signed(c.mean_cluster)),
-                Cell::number(scope.decimals.interval(c.mean_cluster, c.ci_t)),
-                Cell::number(p_value(c.p)),
+                value,
+                interval,
+                p,
             ]);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::dumbbell::{self, Move, Row};
 use super::super::format::{self, language, p_value};
-use super::super::frame::{Axis, RowLabel};
+use super::super::frame::{self, Axis, RowLabel};
 use super::super::scope::Family;
 use super::super::summary::{family_caution, shift};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
@@ -38,7 +38,7 @@ pub fn section(context: &Context<'_>) -> Section {
             "A row per {}, an arrow per language from the first stage’s favourability to the last stage’s. The table below has the shifts.",
             scope.wording.one
         );
-        let svg = dumbbell::panel(
+        let svg = frame::panel(
             &context.figure_id(),
             &format!("Post-training shift, {title}"),
             &description,
@@ -86,7 +86,7 @@ fn rows(context: &Context<'_>, family: &Family<'_>) -> Vec<Row> {
         });
         Row {
             label: RowLabel { text: (*entity).to_owned(), strong: *entity == scope.target },
-            moves: moves.collect(),
+            marks: moves.collect(),
         }
     };
     scope.entities.iter().map(row).collect()
@@ -130,15 +130,16 @@ fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
                 };
                 let (first, last) = ends.map_or((at(""), at("")), |(first, last)| (at(first.1), at(last.1)));
                 let holm = planned(context, code, family.name, entity).and_then(|contrast| contrast.p_holm);
+                let [value, interval, p] = context.cells(c);
                 table.push(vec![
                     Cell::head(family.name),
                     Cell::text(format!("{}{dagger}", language(code))),
                     Cell::text(*entity),
                     first,
                     last,
-                    Cell::number(scope.decimals.signed(c.mean_cluster)),
-                    Cell::number(scope.decimals.interval(c.mean_cluster, c.ci_t)),
-                    Cell::number(p_value(c.p)),
+                    value,
+                    interval,
+                    p,
                     Cell::number(p_value(holm)),
                 ]);
             }

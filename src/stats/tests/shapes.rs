@@ -1,5 +1,7 @@
 use super::super::summary::{SummaryOptions, render};
-use super::super::{Analysis, Estimate, LetterBias, PromptScore, Settings, Table, analyze, analyze_table};
+use super::super::{
+    Analysis, Estimate, ItemNames, LetterBias, PromptScore, Settings, Table, analyze, analyze_table,
+};
 use super::rows;
 
 fn value(analysis: &Analysis, id: &str) -> f64 {
@@ -155,13 +157,7 @@ fn letter_bias_comes_apart_from_everything_else() {
             let towards_country_1 = if forward { row.diff_fwd } else { row.diff_rev };
             let letter = if row.condition == "main" { -0.75 } else { 0.5 };
             letters.push(&PromptScore {
-                model: &row.model,
-                language: &row.language,
-                condition: &row.condition,
-                country_1: &row.country_1,
-                country_2: &row.country_2,
-                scenario: &row.scenario,
-                question: &row.question,
+                names: row.as_ref().names,
                 forward,
                 first,
                 log_odds: letter + if first { towards_country_1 } else { -towards_country_1 },
@@ -169,8 +165,8 @@ fn letter_bias_comes_apart_from_everything_else() {
         }
     }
     // An item with one prompt of four says nothing.
-    letters.push(&PromptScore { model: "n", ..prompt() });
-    letters.push(&prompt());
+    letters.push(&prompt("n"));
+    letters.push(&prompt("m"));
     let settings = Settings::default();
     let mut analysis = analyze_table(&table, &settings).expect("an analysis");
     analysis.extend(letters.figures(&settings).expect("figures")).expect("new ids");
@@ -182,15 +178,18 @@ fn letter_bias_comes_apart_from_everything_else() {
     assert_eq!((both.clusters, both.df), (3, 2));
 }
 
-fn prompt() -> PromptScore<'static> {
+fn prompt(model: &str) -> PromptScore<'_> {
     PromptScore {
-        model: "m",
-        language: "en",
-        condition: "main",
-        country_1: "A",
-        country_2: "B",
-        scenario: "border_v9",
-        question: "justified",
+        names: ItemNames {
+            model,
+            language: "en",
+            condition: "main",
+            country_1: "A",
+            country_2: "B",
+            scenario: "border_v9",
+            scenario_type: "border",
+            question: "justified",
+        },
         forward: true,
         first: true,
         log_odds: 5.0,

@@ -50,21 +50,13 @@ impl Format {
 pub fn export_items(run: &RunReader, path: &Path) -> Result<ItemCounts, StoreError> {
     write_table(path, ITEMS, |sink| {
         run.visit_items(|n, s| {
-            sink.row(&[
-                Value::Text(n.model),
-                Value::Text(n.language),
-                Value::Text(n.condition),
-                Value::Text(n.country_1),
-                Value::Text(n.country_2),
-                Value::Text(n.scenario),
-                Value::Text(n.scenario_type),
-                Value::Text(n.question),
+            let own = [
                 Value::Float(s.diff_fwd),
                 Value::Float(s.diff_rev),
                 Value::Float(s.bias),
                 Value::Float(s.compliance),
-            ])
-            .map_err(Failure::Write)
+            ];
+            sink.row(&table::row(n, &own)).map_err(Failure::Write)
         })
     })
 }
@@ -76,15 +68,7 @@ pub fn export_items(run: &RunReader, path: &Path) -> Result<ItemCounts, StoreErr
 pub fn export_scores(run: &RunReader, path: &Path) -> Result<usize, StoreError> {
     write_table(path, SCORES, |sink| {
         run.visit_prompts(|n, s| {
-            sink.row(&[
-                Value::Text(n.model),
-                Value::Text(n.language),
-                Value::Text(n.condition),
-                Value::Text(n.country_1),
-                Value::Text(n.country_2),
-                Value::Text(n.scenario),
-                Value::Text(n.scenario_type),
-                Value::Text(n.question),
+            let own = [
                 Value::Text(s.roles.name()),
                 Value::Text(s.order.name()),
                 Value::Count(s.n_tokens),
@@ -94,8 +78,8 @@ pub fn export_scores(run: &RunReader, path: &Path) -> Result<usize, StoreError> 
                 Value::Float(s.compliance),
                 Value::Float(s.logsumexp),
                 Value::Lists(&s.logits),
-            ])
-            .map_err(Failure::Write)
+            ];
+            sink.row(&table::row(n, &own)).map_err(Failure::Write)
         })
     })
 }

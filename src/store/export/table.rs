@@ -3,6 +3,8 @@
 use parquet::errors::ParquetError;
 use serde::{Serialize, Serializer};
 
+use crate::stats::items::{COLUMNS, ItemNames, NAMES};
+
 /// A column's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -13,7 +15,7 @@ pub enum Kind {
     Lists,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Column {
     pub name: &'static str,
     pub kind: Kind,
@@ -45,30 +47,22 @@ const fn float(name: &'static str) -> Column {
     Column { name, kind }
 }
 
-pub const ITEMS: &[Column] = &[
-    text("model"),
-    text("language"),
-    text("condition"),
-    text("country_1"),
-    text("country_2"),
-    text("scenario"),
-    text("scenario_type"),
-    text("question"),
-    float("diff_fwd"),
-    float("diff_rev"),
-    float("bias"),
-    float("compliance"),
-];
+/// An item's names, then `own`.
+const fn after_names<const N: usize>(own: &[Column]) -> [Column; N] {
+    assert!(NAMES + own.len() == N);
+    let mut all = [text(""); N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < NAMES { text(COLUMNS[i]) } else { own[i - NAMES] };
+        i += 1;
+    }
+    all
+}
 
-pub const SCORES: &[Column] = &[
-    text("model"),
-    text("language"),
-    text("condition"),
-    text("country_1"),
-    text("country_2"),
-    text("scenario"),
-    text("scenario_type"),
-    text("question"),
+pub const ITEMS: &[Column] =
+    &after_names::<12>(&[float("diff_fwd"), float("diff_rev"), float("bias"), float("compliance")]);
+
+pub const SCORES: &[Column] = &after_names::<17>(&[
     text("roles"),
     text("order"),
     Column { name: "n_tokens", kind: Kind::Count },
@@ -78,7 +72,12 @@ pub const SCORES: &[Column] = &[
     float("compliance"),
     float("logsumexp"),
     Column { name: "logits", kind: Kind::Lists },
-];
+]);
+
+/// The fields of a row: an item's names, then `own`.
+pub fn row<'a>(names: ItemNames<'a>, own: &[Value<'a>]) -> Vec<Value<'a>> {
+    names.in_order().map(Value::Text).into_iter().chain(own.iter().copied()).collect()
+}
 
 /// As JSON; floats in the shortest form that reads back to the same bits.
 impl Serialize for Value<'_> {

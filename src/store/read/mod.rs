@@ -1,0 +1,174 @@
+//! The reading side of a run: items and single prompts in a fixed order, whatever order they were scored in.
+
+mod checkpoints;
+mod dictionary;
+mod scores;
+
+pub use checkpoints::StoredCheckpoint;
+pub use scores::PromptScore;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::scoring::item::ItemScore;
+use crate::stats::items::{ItemNames, ItemRow};
+
+use super::run::{DATABASE, ROSTER};
+use super::{StoreError, schema};
+
+/// A run folder open for reading, also while a sweep writes to it: one moment's state throughout.
+#[derive(Debug)]
+pub struct RunReader {
+    dir: PathBuf,
+    path: PathBuf,
+    db: Connection,
+}
+
+/// How many items have all four prompts, and how many only some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ItemCounts {
+    pub complete: usize,
+    pub incomplete: usize,
+}
+
+impl RunReader {
+    /// Opens the run in `dir`.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRun`] where there is none; a file that is no run, or of another format.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(DATABASE);
+        if !path.exists() {
+            return Err(StoreError::NoRun { dir: dir.to_path_buf() });
+        }
+        let db = schema::open_reader(&path)?;
+        // Held to the end: every later question is answered from the same moment.
+        db.execute_batch("BEGIN").map_err(|e| StoreError::sqlite(&path, e))?;
+        Ok(Self { dir: dir.to_path_buf(), path, db })
+    }
+
+    /// The kept roster's path and text, if there is one.
+    pub fn roster(&self) -> Result<Option<(PathBuf, String)>, StoreError> {
+        let path = self.dir.join(ROSTER);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some((path, text))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(StoreError::io(&path, e)),
+        }
+    }
+
+    /// Program, study and time of creation, as `(key, value)` in alphabetical order of keys.
+    pub fn identity(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.all("SELECT key, value FROM run ORDER BY key", [], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Visits every complete item, ordered by model, language, condition, countries, scenario and question, each
+    /// as text; items that lack a prompt are counted, not visited.
+    pub fn visit_items<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(ItemNames<'_>, ItemScore) -> Result<(), E>,
+    ) -> Result<ItemCounts, E> {
+        let mut counts = ItemCounts::default();
+        let dictionary = self.dictionary()?;
+        for (id, record) in self.records()? {
+            let readings = self.readings(id)?;
+            for (item, words) in &dictionary.items {
+                let Some(cells) = readings.get(item) else {
+                    continue;
+                };
+                let Some(cells) = scores::complete(cells) else {
+                    counts.incomplete += 1;
+                    continue;
+                };
+                counts.complete += 1;
+                let names = dictionary.names(&record.model, words);
+                let names = names.ok_or_else(|| self.damaged("an item without its words"))?;
+                visit(names, ItemScore::of(&cells))?;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Visits every scored prompt, in the order of [`Self::visit_items`], within an item by roles and option order.
+    pub fn visit_prompts<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(ItemNames<'_>, PromptScore) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let mut count = 0;
+        let dictionary = self.dictionary()?;
+        for (id, record) in self.records()? {
+            let answers = self.answers(id)?;
+            for (item, words) in &dictionary.items {
+                let scores = self.prompt_scores(id, *item, &answers)?;
+                if scores.is_empty() {
+                    continue;
+                }
+                let names = dictionary.names(&record.model, words);
+                let names = names.ok_or_else(|| self.damaged("an item without its words"))?;
+                for score in scores {
+                    count += 1;
+                    visit(names, score)?;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// All complete items as rows, in the order of [`Self::visit_items`].
+    pub fn items(&self) -> Result<(Vec<ItemRow>, ItemCounts), StoreError> {
+        let mut rows = Vec::new();
+        let counts = self.visit_items(|names, score| {
+            rows.push(item_row(names, &score));
+            Ok::<(), StoreError>(())
+        })?;
+        Ok((rows, counts))
+    }
+
+    fn all<T>(
+        &self,
+        ask: &str,
+        params: impl rusqlite::Params,
+        row: impl FnMut(&rusqlite::Row<'_>) -> Result<T, rusqlite::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.db
+            .prepare(ask)
+            .and_then(|mut query| query.query_map(params, row)?.collect())
+            .map_err(|e| self.fail(e))
+    }
+
+    fn fail(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::sqlite(&self.path, error)
+    }
+
+    fn damaged(&self, what: &str) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), what: what.to_owned() }
+    }
+}
+
+/// The items of the run in `dir`, and its kept roster (path and text) if there is one.
+///
+/// # Errors
+/// As [`RunReader::open`].
+pub fn load_items(dir: &Path) -> Result<(Vec<ItemRow>, Option<(PathBuf, String)>), StoreError> {
+    let reader = RunReader::open(dir)?;
+    let (rows, _) = reader.items()?;
+    Ok((rows, reader.roster()?))
+}
+
+fn item_row(names: ItemNames<'_>, score: &ItemScore) -> ItemRow {
+    ItemRow {
+        model: names.model.to_owned(),
+        language: names.language.to_owned(),
+        condition: names.condition.to_owned(),
+        country_1: names.country_1.to_owned(),
+        country_2: names.country_2.to_owned(),
+        scenario: names.scenario.to_owned(),
+        scenario_type: names.scenario_type.to_owned(),
+        question: names.question.to_owned(),
+        diff_fwd: score.diff_fwd,
+        diff_rev: score.diff_rev,
+        bias: score.bias,
+        compliance: score.compliance,
+    }
+}

@@ -1,0 +1,106 @@
+//! The scores of one checkpoint, as they are stored.
+
+use std::collections::HashMap;
+
+use crate::scoring::item::{Reading, Readings};
+use crate::store::StoreError;
+use crate::store::names::arrangement;
+use crate::store::run::CheckpointId;
+use crate::study::{OptionOrder, Roles};
+
+use super::RunReader;
+use super::checkpoints::AnswerSets;
+
+/// One prompt's stored score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromptScore {
+    pub roles: Roles,
+    pub order: OptionOrder,
+    pub n_tokens: u32,
+    pub log_odds: f64,
+    pub logprob_a: f64,
+    pub logprob_b: f64,
+    pub compliance: f64,
+    pub logsumexp: f64,
+    /// Raw logits in the shape of the answer tokens.
+    pub logits: Vec<Vec<f32>>,
+}
+
+impl RunReader {
+    /// Log-odds and compliance of each scored prompt, by item and slot.
+    pub(super) fn readings(
+        &self,
+        id: CheckpointId,
+    ) -> Result<HashMap<i64, [Option<Reading>; 4]>, StoreError> {
+        let rows: Vec<(i64, i64, Reading)> = self.all(
+            "SELECT item, slot, log_odds, compliance FROM score WHERE checkpoint = ?1",
+            [id.0],
+            |row| {
+                let reading = Reading { log_odds: row.get(2)?, compliance: row.get(3)? };
+                Ok((row.get(0)?, row.get(1)?, reading))
+            },
+        )?;
+        let mut items: HashMap<i64, [Option<Reading>; 4]> = HashMap::new();
+        for (item, slot, reading) in rows {
+            let cells = items.entry(item).or_default();
+            let cell = usize::try_from(slot).ok().and_then(|s| cells.get_mut(s));
+            *cell.ok_or_else(|| self.damaged("a prompt's slot beyond 3"))? = Some(reading);
+        }
+        Ok(items)
+    }
+
+    pub(super) fn prompt_scores(
+        &self,
+        checkpoint: CheckpointId,
+        item: i64,
+        answers: &AnswerSets,
+    ) -> Result<Vec<PromptScore>, StoreError> {
+        let mut scores = Vec::with_capacity(4);
+        let fail = |e| self.fail(e);
+        let mut query = self
+            .db
+            .prepare_cached(
+                "SELECT slot, n_tokens, log_odds, logprob_a, logprob_b, compliance, logsumexp, logits, answers
+                 FROM score WHERE checkpoint = ?1 AND item = ?2 ORDER BY slot",
+            )
+            .map_err(fail)?;
+        let mut rows = query.query([checkpoint.0, item]).map_err(fail)?;
+        while let Some(row) = rows.next().map_err(fail)? {
+            let slot = row.get(0).map_err(fail)?;
+            let (roles, order) = arrangement(slot).ok_or_else(|| self.damaged("a prompt's slot beyond 3"))?;
+            let blob = row.get_ref(7).map_err(fail)?;
+            let shape = answers.get(&row.get(8).map_err(fail)?);
+            let logits = shape.zip(blob.as_blob().ok()).and_then(|(shape, bytes)| shaped(bytes, shape));
+            scores.push(PromptScore {
+                roles,
+                order,
+                n_tokens: row.get(1).map_err(fail)?,
+                log_odds: row.get(2).map_err(fail)?,
+                logprob_a: row.get(3).map_err(fail)?,
+                logprob_b: row.get(4).map_err(fail)?,
+                compliance: row.get(5).map_err(fail)?,
+                logsumexp: row.get(6).map_err(fail)?,
+                logits: logits.ok_or_else(|| self.damaged("logits that do not fit their answer tokens"))?,
+            });
+        }
+        Ok(scores)
+    }
+}
+
+/// An item's readings, if none of its prompts is missing.
+pub(super) fn complete(cells: &[Option<Reading>; 4]) -> Option<Readings> {
+    let [a, b, c, d] = *cells;
+    Some([[a?, b?], [c?, d?]])
+}
+
+/// Little-endian f32 in the shape of the answer tokens; `None` if the lengths differ.
+fn shaped(bytes: &[u8], shape: &[Vec<u32>]) -> Option<Vec<Vec<f32>>> {
+    let (values, rest) = bytes.as_chunks::<4>();
+    let total: usize = shape.iter().map(Vec::len).sum();
+    if !rest.is_empty() || values.len() != total {
+        return None;
+    }
+    let mut values = values.iter().map(|b| f32::from_le_bytes(*b));
+    let take = |list: &Vec<u32>| values.by_ref().take(list.len()).collect();
+    Some(shape.iter().map(take).collect())
+}

@@ -1,0 +1,196 @@
+//! The writing side of a run: scores go in pack by pack, and nothing that does not belong together mixes.
+
+mod checkpoints;
+mod sessions;
+
+pub use checkpoints::{AnswersId, CheckpointId};
+pub(super) use checkpoints::{CHECKPOINT_COLUMNS, checkpoint_row};
+pub use sessions::{Progress, ScoreRow, SessionId};
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::study::Prompt;
+
+use super::lock::RunLock;
+use super::names::{self, Names, PromptKey};
+use super::provenance::RunIdentity;
+use super::{StoreError, schema};
+
+/// The database in a run folder.
+pub const DATABASE: &str = "run.sqlite";
+/// The copy of the roster, with its analysis settings, in a run folder.
+pub const ROSTER: &str = "roster.toml";
+
+/// What is known of a prompt that is already scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scored {
+    pub prompt_sha256: [u8; 32],
+    pub answers: AnswersId,
+}
+
+/// A run folder open for writing; one process at a time.
+#[derive(Debug)]
+pub struct RunStore {
+    dir: PathBuf,
+    path: PathBuf,
+    db: Connection,
+    names: Names,
+    /// Numbers of answer tokens of each known set, flat.
+    answer_counts: HashMap<AnswersId, usize>,
+    _lock: RunLock,
+}
+
+impl RunStore {
+    /// Opens the run in `dir`, or makes it.
+    ///
+    /// # Errors
+    /// A folder in use, a file that is no run or is damaged, a disk that cannot be written, and
+    /// [`StoreError::OtherRun`] where the run was made with another program version or study.
+    pub fn open_or_create(dir: &Path, identity: &RunIdentity) -> Result<Self, StoreError> {
+        fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, e))?;
+        let lock = RunLock::take(dir)?;
+        let path = dir.join(DATABASE);
+        let mut db = schema::open_writer(&path)?;
+        check_identity(&mut db, dir, &path, identity)?;
+        let names = Names::read(&db).map_err(|e| StoreError::sqlite(&path, e))?;
+        Ok(Self { dir: dir.to_path_buf(), path, db, names, answer_counts: HashMap::new(), _lock: lock })
+    }
+
+    /// The run folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Keeps a copy of the roster beside the scores, so that an analysis has its settings; says whether it
+    /// replaced another one.
+    pub fn keep_roster(&self, text: &str) -> Result<bool, StoreError> {
+        let path = self.dir.join(ROSTER);
+        let before = fs::read(&path).ok();
+        if before.as_deref() == Some(text.as_bytes()) {
+            return Ok(false);
+        }
+        super::file::replace(&path, |out| {
+            std::io::Write::write_all(out, text.as_bytes()).map_err(|e| StoreError::io(&path, e))
+        })?;
+        Ok(before.is_some())
+    }
+
+    /// Keys for `prompts`, in their order. Within one run a prompt has one key for all checkpoints.
+    pub fn keys<'p>(
+        &mut self,
+        prompts: impl IntoIterator<Item = &'p Prompt>,
+    ) -> Result<Vec<PromptKey>, StoreError> {
+        let result = add_names(&mut self.db, &mut self.names, prompts);
+        result.map_err(|e| {
+            // The transaction is gone, and with it the numbers that it gave.
+            self.names = Names::read(&self.db).unwrap_or_default();
+            StoreError::sqlite(&self.path, e)
+        })
+    }
+
+    /// All prompts of a checkpoint that are scored already.
+    pub fn scored(&self, checkpoint: CheckpointId) -> Result<HashMap<PromptKey, Scored>, StoreError> {
+        let read = || {
+            let mut query = self
+                .db
+                .prepare("SELECT item, slot, prompt_sha256, answers FROM score WHERE checkpoint = ?1")?;
+            let rows = query.query_map([checkpoint.0], |row| {
+                let key = PromptKey { item: row.get(0)?, slot: row.get(1)? };
+                let scored = Scored { prompt_sha256: row.get(2)?, answers: AnswersId(row.get(3)?) };
+                Ok((key, scored))
+            })?;
+            rows.collect::<Result<HashMap<_, _>, rusqlite::Error>>()
+        };
+        read().map_err(|e| self.fail(e))
+    }
+
+    /// Says that a stored prompt has changed: `what` is what differs.
+    pub fn other_prompt(&self, checkpoint: CheckpointId, key: PromptKey, what: &'static str) -> StoreError {
+        StoreError::OtherPrompt {
+            dir: self.dir.clone(),
+            model: self.model(checkpoint),
+            id: self.prompt_id(key),
+            what,
+        }
+    }
+
+    fn model(&self, checkpoint: CheckpointId) -> String {
+        let ask = "SELECT model FROM checkpoint WHERE id = ?1";
+        self.db
+            .query_row(ask, [checkpoint.0], |r| r.get(0))
+            .unwrap_or_else(|_| format!("number {}", checkpoint.0))
+    }
+
+    fn prompt_id(&self, key: PromptKey) -> String {
+        names::prompt_id(&self.db, key).unwrap_or_else(|| format!("item {}, slot {}", key.item, key.slot))
+    }
+
+    fn fail(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::sqlite(&self.path, error)
+    }
+
+    /// For tests: the connection alone, the lock given up as a dead process gives it up.
+    #[cfg(test)]
+    pub(super) fn into_parts_for_test(self) -> Connection {
+        self.db
+    }
+
+    /// For tests: no further page can be had, as on a full disk.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&self) {
+        let pages: i64 = self.db.pragma_query_value(None, "page_count", |r| r.get(0)).unwrap_or(1);
+        let _ = self.db.pragma_update(None, "max_page_count", pages);
+    }
+}
+
+fn check_identity(
+    db: &mut Connection,
+    dir: &Path,
+    path: &Path,
+    identity: &RunIdentity,
+) -> Result<(), StoreError> {
+    let fail = |e| StoreError::sqlite(path, e);
+    let change = db.transaction().map_err(fail)?;
+    for (key, field, given) in identity.fields() {
+        let stored: Option<String> = change
+            .query_row("SELECT value FROM run WHERE key = ?1", [key], |r| r.get(0))
+            .optional()
+            .map_err(fail)?;
+        match stored {
+            Some(stored) if stored == given => {}
+            Some(stored) => {
+                return Err(StoreError::OtherRun {
+                    dir: dir.to_path_buf(),
+                    field,
+                    stored,
+                    given: given.to_owned(),
+                });
+            }
+            None => {
+                change.execute("INSERT INTO run (key, value) VALUES (?1, ?2)", [key, given]).map_err(fail)?;
+            }
+        }
+    }
+    change
+        .execute(
+            "INSERT OR IGNORE INTO run (key, value) VALUES ('created', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
+            [],
+        )
+        .map_err(fail)?;
+    change.commit().map_err(fail)
+}
+
+fn add_names<'p>(
+    db: &mut Connection,
+    names: &mut Names,
+    prompts: impl IntoIterator<Item = &'p Prompt>,
+) -> Result<Vec<PromptKey>, rusqlite::Error> {
+    let change = db.transaction()?;
+    let keys = prompts.into_iter().map(|prompt| names.key(&change, prompt)).collect::<Result<_, _>>()?;
+    change.commit()?;
+    Ok(keys)
+}
