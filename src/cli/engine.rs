@@ -74,7 +74,7 @@ pub struct DeviceArgs {
 pub struct EngineArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Tokens computed together at most; `auto` is 2048 on the processor and what fits on a GPU
+    /// Tokens computed together at most; `auto` is 4096 on the processor (2048 from 2 GB of weights on) and what fits on a GPU
     #[arg(long, value_name = "T", default_value = "auto", value_parser = pack_tokens)]
     pub pack_tokens: PackTokens,
     /// Compute every prompt alone, for comparison

@@ -4,6 +4,9 @@ use super::{Plan, ScoreOptions};
 use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
 use std::collections::BTreeSet;
 
+/// Bytes of a checkpoint that a processor passes in seconds.
+const SMALL: u64 = 2_000_000_000;
+
 /// How large packs are to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PackSize {
@@ -27,6 +30,9 @@ impl PackSize {
         match (self.asked, self.room) {
             (Some(tokens), _) => Ok(tokens),
             (None, Some(room)) => room.pack_tokens(spec, weight_bytes, plan.longest()),
+            // A small checkpoint passes fast, and larger packs prepare its weights less often; of a large one less is
+            // lost between packs.
+            (None, None) if weight_bytes < SMALL => Ok(2 * ScoreOptions::default().pack_tokens),
             (None, None) => Ok(ScoreOptions::default().pack_tokens),
         }
     }

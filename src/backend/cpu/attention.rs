@@ -165,22 +165,24 @@ impl Job<'_> {
             to[..d].copy_from_slice(&self.q.row(at.row)[at.column..at.column + d]);
         }
         let mut q = scratch.q.chunks_exact(kernel::stride(d));
-        let q: [&[f32]; ROWS] = std::array::from_fn(|_| q.next().map_or(&[][..], |row| &row[..d]));
-        for block in (start..end).step_by(PANEL) {
-            let panel = &scratch.keys[block * d..(block + PANEL) * d];
-            let mut sums = kernel::multiply::<S, ROWS, PANEL>(q, panel.as_chunks::<PANEL>().0);
-            finish(&mut sums, self.layer);
-            for ((at, sums), scores) in rows.iter().zip(&sums).zip(scratch.scores.chunks_exact_mut(stride)) {
-                let seen = seen(at.depth, window);
-                for (j, (score, sum)) in scores[block..block + PANEL].iter_mut().zip(sums).enumerate() {
-                    let visible = block + j >= seen.start && block + j < seen.end;
-                    *score = if visible { *sum } else { f32::NEG_INFINITY };
-                }
-            }
-        }
+        let q: [*const f32; ROWS] =
+            std::array::from_fn(|_| q.next().map_or(&[][..], |row| &row[..d]).as_ptr());
         let padded = end.next_multiple_of(PANEL);
+        assert!(scratch.scores.len() >= ROWS * stride && padded <= stride);
+        let scores = Target { first: scratch.scores.as_mut_ptr(), stride };
+        for block in (start..end).step_by(PANEL) {
+            let panel = scratch.keys[block * d..(block + PANEL) * d].as_chunks::<PANEL>().0;
+            // SAFETY: chosen for this machine; rows of `d` elements, as the panel has; there are so many rows of scores.
+            unsafe { S::multiply(&q, panel, Target { first: scores.at(0, block), stride }, false) };
+        }
         let mut inverse = [0.0f32; ROWS];
-        for (inverse, scores) in inverse.iter_mut().zip(scratch.scores.chunks_exact_mut(stride)) {
+        for ((inverse, at), scores) in
+            inverse.iter_mut().zip(rows).zip(scratch.scores.chunks_exact_mut(stride))
+        {
+            finish(&mut scores[start..padded], self.layer);
+            let seen = seen(at.depth, window);
+            scores[start..seen.start.max(start)].fill(f32::NEG_INFINITY);
+            scores[seen.end..padded].fill(f32::NEG_INFINITY);
             *inverse = softmax(&mut scores[start..padded]);
         }
         let mut scores = scratch.scores.chunks_exact(stride);
@@ -200,14 +202,10 @@ impl Job<'_> {
 
 /// From products to scores.
 #[inline(always)]
-fn finish<const ROWS: usize, const PANEL: usize>(scores: &mut [[f32; PANEL]; ROWS], layer: &LayerSpec) {
-    for score in scores.as_flattened_mut() {
-        *score *= layer.score_scale;
-    }
+fn finish(scores: &mut [f32], layer: &LayerSpec) {
+    scores.iter_mut().for_each(|score| *score *= layer.score_scale);
     if let Some(cap) = layer.score_cap {
-        for score in scores.as_flattened_mut() {
-            *score = cap * tanh(*score / cap);
-        }
+        scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
     }
 }
 

@@ -18,6 +18,22 @@ pub trait Step<const ROWS: usize, const PANEL: usize> {
     unsafe fn multiply(rows: &[*const f32; ROWS], panel: &[[f32; PANEL]], out: Target, add: bool);
 }
 
+/// Elements of a cache line.
+pub const LINE: usize = 16;
+
+/// Asks for the cache line of `value`, which is wanted soon.
+#[inline(always)]
+pub fn fetch(value: &f32) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has it, and nothing is read.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
 /// Rows of an output: the first one's address, and how many elements further each next one starts.
 #[derive(Clone, Copy)]
 pub struct Target {

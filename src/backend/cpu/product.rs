@@ -131,7 +131,14 @@ impl Task<'_> {
             let add = self.write == Write::Add || self.bias.is_some() || from > 0;
             for row in self.rows.clone().step_by(STEP) {
                 let rows = row..(row + STEP).min(self.rows.end);
-                for (panel, column) in panels.chunks_exact(k).zip(self.columns.clone().step_by(PANEL)) {
+                let next = rows.end..(rows.end + STEP).min(self.rows.end);
+                let tiles = panels.chunks_exact(k).zip(self.columns.clone().step_by(PANEL));
+                for (i, (panel, column)) in tiles.enumerate() {
+                    // The next rows come from afar: one line of each while a panel passes.
+                    let ahead = depth.start + i * kernel::LINE;
+                    if ahead < depth.end {
+                        next.clone().for_each(|row| kernel::fetch(&self.x[row * k + ahead]));
+                    }
                     let columns = column..(column + PANEL).min(self.columns.end);
                     let panel = &panel[depth.clone()];
                     self.step::<S, STEP, PANEL>(panel, rows.clone(), depth.start, columns, add, target);
