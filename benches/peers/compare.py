@@ -51,7 +51,8 @@ def arguments():
     parser.add_argument("--study", default="default")
     parser.add_argument("--language", default="en")
     parser.add_argument("--stage", choices=("base", "chat"), default="chat")
-    parser.add_argument("--condition", default="main")
+    parser.add_argument("--condition", metavar="LIST", default="main",
+                        help="of the study, with commas between: one run's prompts share one tree (default main)")
     parser.add_argument("--prompts-file", metavar="FILE",
                         help="lines of `tiltmeter prompts --model`, instead of calling it")
     parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")

@@ -7,22 +7,27 @@ from prefix import tree_tokens
 
 
 def read_prompts(args):
-    """All prompts of the study's condition with token ids, by scenario: {scenario: [(id, tokens), ...]}."""
+    """All prompts of the study's conditions with token ids, by scenario: {scenario: [(id, tokens), ...]}."""
     if args.prompts_file:
         with open(args.prompts_file, encoding="utf-8") as f:
             lines = f.read()
     else:
-        command = [args.tiltmeter, "prompts", "--study", args.study, "--language", args.language, "--stage", args.stage,
-                   "--condition", args.condition, "--model", args.model]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise OSError(f"tiltmeter prompts failed: {done.stderr.strip()}")
-        lines = done.stdout
+        lines = "".join(prompts_of(args, condition) for condition in args.condition.split(","))
     groups = collections.defaultdict(list)
     for line in filter(None, lines.split("\n")):
         item = json.loads(line)
         groups[item["scenario"]].append((item["id"], item["tokens"]))
     return dict(groups)
+
+
+def prompts_of(args, condition):
+    """The lines of `tiltmeter prompts` for one condition."""
+    command = [args.tiltmeter, "prompts", "--study", args.study, "--language", args.language, "--stage", args.stage,
+               "--condition", condition, "--model", args.model]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise OSError(f"tiltmeter prompts failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def scenarios(groups, count):

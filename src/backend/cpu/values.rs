@@ -17,9 +17,10 @@ enum Buffer {
     Pages(MmapMut),
 }
 
-/// Buffers kept for the next values. A pass makes and drops the same sizes layer after layer; fresh pages for each of them
+/// Buffers kept for the next values: all of a pass, every layer's keys and values among them. A pass makes and drops the
+/// same sizes layer after layer, pack after pack; fresh pages for each of them
 /// cost more than a twentieth of a pass.
-const KEPT: usize = 12;
+const KEPT: usize = 256;
 /// Bytes from which a buffer asks for huge pages, and their size. A product walks through megabytes in steps of a row:
 /// with small pages a twelfth of its time went into their addresses (on a virtual machine).
 const HUGE: usize = 2 << 20;
