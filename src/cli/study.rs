@@ -2,7 +2,7 @@
 
 use super::grouped;
 use super::prompts::{FilterArgs, Stage};
-use crate::study::{EMBEDDED, Finding, PromptText, ScenarioRole, StageForm, Study, StudyFiles};
+use crate::study::{EMBEDDED, Finding, PromptText, Scenario, ScenarioRole, StageForm, Study, StudyFiles};
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,23 +96,41 @@ fn list() -> Result<ExitCode> {
         "languages",
         "scenarios",
         "types",
+        "controls",
         "conditions",
         "prompts",
         "title",
     ]);
-    let kinds: BTreeSet<_> = study.scenarios().iter().map(|s| s.kind.as_str()).collect();
+    let (asked, controls) = (asked(&study), controls(&study));
     let prompts: usize = study.conditions().iter().flat_map(|c| counts(&study, &c.name)).map(|c| c.2).sum();
     table.add_row([
         study.name().to_owned(),
         study.version().to_owned(),
         study.languages().join(","),
-        study.scenarios().len().to_string(),
-        kinds.len().to_string(),
+        asked.len().to_string(),
+        types(&asked).to_string(),
+        controls.len().to_string(),
         study.conditions().len().to_string(),
         grouped(prompts),
         study.title().to_owned(),
     ]);
     print(&trimmed(&table))
+}
+
+/// The scenarios that the study is about: those of the first condition's set.
+fn asked(study: &Study) -> Vec<&Scenario> {
+    let set = study.conditions().first().map_or("", |c| c.scenarios.as_str());
+    study.scenarios().iter().filter(|s| s.set == set).collect()
+}
+
+/// All others.
+fn controls(study: &Study) -> Vec<&Scenario> {
+    let set = study.conditions().first().map_or("", |c| c.scenarios.as_str());
+    study.scenarios().iter().filter(|s| s.set != set).collect()
+}
+
+fn types(scenarios: &[&Scenario]) -> usize {
+    scenarios.iter().map(|s| s.kind.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 /// Language, form and number of prompts, where a condition exists.
@@ -152,7 +170,13 @@ fn show(study: &Study) -> Result<ExitCode> {
     text.push_str(&format!("\nlanguages  {}", study.languages().join(", ")));
     text.push_str(&format!("\nquestions  {}", questions.join(", ")));
     text.push_str(&format!("\nanswers    {:?} or {:?}", answers[0], answers[1]));
-    text.push_str(&format!("\nentities   {}\n\n", sets.join("\n           ")));
+    text.push_str(&format!("\nentities   {}", sets.join("\n           ")));
+    let (asked, controls) = (asked(study), controls(study));
+    text.push_str(&format!("\nscenarios  {} of {} types", asked.len(), types(&asked)));
+    if !controls.is_empty() {
+        text.push_str(&format!("; {} controls of {}", controls.len(), types(&controls)));
+    }
+    text.push_str("\n\n");
     text.push_str(&trimmed(&scenario_table(study)));
     text.push('\n');
     text.push_str(&trimmed(&condition_table(study)));

@@ -66,7 +66,7 @@ impl fmt::Display for Finding {
 }
 
 /// Where in a study something was written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Origin {
     pub file: String,
     pub line: Option<usize>,
@@ -103,7 +103,8 @@ pub enum StudyError {
     #[error("condition `{condition}` does not exist for language `{language}` and stage `{form}`")]
     NotAsked { condition: String, language: String, form: &'static str },
     #[error(
-        "condition `{condition}` takes its answer prefill from the checkpoint, and none is given for this one"
+        "condition `{condition}` takes its answer prefill from the checkpoint, and none is given for this one \
+         (`prefill` in the roster, `--prefill` for single prompts)"
     )]
     NeedsPrefill { condition: String },
 }

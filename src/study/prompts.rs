@@ -136,8 +136,8 @@ impl Study {
         }
         for pair in &query.pairs {
             if !self.entity_sets.values().any(|set| names_pair(set, pair)) {
-                let example = set.pairs.first().and_then(|&p| pair_name(set, p));
-                return Err(self.unknown("pair", pair, example.as_deref()));
+                let known: Vec<String> = set.pairs.iter().filter_map(|&p| pair_name(set, p)).collect();
+                return Err(self.unknown("pair", pair, known.iter().map(String::as_str)));
             }
         }
         let kept = |index: usize| {

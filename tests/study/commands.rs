@@ -53,6 +53,25 @@ fn an_exported_study_is_the_same_study() {
 }
 
 #[test]
+fn controls_are_counted_apart() {
+    let shown = stdout(&["study", "show"]);
+    assert!(shown.contains("\nscenarios  79 of 13 types; 5 controls of 2\n"), "{shown}");
+    let listed = stdout(&["study", "list"]);
+    let words = |line: usize| listed.lines().nth(line).unwrap().split_whitespace().collect::<Vec<_>>();
+    let at = words(0).iter().position(|w| *w == "scenarios").unwrap();
+    assert_eq!(words(0)[at..at + 3], ["scenarios", "types", "controls"]);
+    assert_eq!(words(1)[at..at + 3], ["79", "13", "5"]);
+}
+
+#[test]
+fn a_pair_that_nobody_knows_is_answered_with_those_there_are() {
+    let output = tiltmeter(&["prompts", "--stage", "base", "--pairs", "USA-Fr"]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("`USA-France`, `USA-China`") && message.contains("and 16 more"), "{message}");
+}
+
+#[test]
 fn validate_tells_errors_by_its_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();
@@ -64,10 +83,10 @@ fn validate_tells_errors_by_its_exit_code() {
     assert_eq!(output.status.code(), Some(1));
     let findings = String::from_utf8(output.stdout).unwrap();
     assert!(
-        findings.contains("error: entities/companies.toml:8: entity `Halden`: the entity has no form `dela`"),
+        findings.contains("error: scenarios/fr/staff.toml:6: scenario `staff_acts_1`: `{B.dela}` asks for"),
         "{findings}"
     );
-    assert!(String::from_utf8_lossy(&output.stderr).contains("2 errors, 0 warnings"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 error, 0 warnings"));
     // What only some prompts need stops only those.
     let prompts =
         |language| tiltmeter(&["prompts", "--study", dir, "--stage", "base", "--language", language]);
@@ -132,8 +151,10 @@ fn a_study_that_is_not_there_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(message, "error: `nowhere` is neither a study of this program (`geopolitics`) nor a folder\n");
-    let output = tiltmeter(&["study", "validate", env!("CARGO_MANIFEST_DIR")]);
+    let output = tiltmeter(&["study", "validate", concat!(env!("CARGO_MANIFEST_DIR"), "/docs")]);
     assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("/docs: there is no study.toml"), "{message}");
 }
 
 #[test]

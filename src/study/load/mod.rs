@@ -20,7 +20,7 @@ pub const EMBEDDED: [&str; 2] = ["geopolitics", "default"];
 impl Study {
     /// Reads a study's folder.
     pub fn load(folder: impl AsRef<Path>) -> Result<Self, StudyError> {
-        Self::from_files(StudyFiles::read(folder.as_ref())?)
+        Self::from_files(folder_files(folder.as_ref())?)
     }
 
     /// The study that ships with the program.
@@ -42,7 +42,7 @@ impl Study {
         if !folder.is_dir() {
             return Err(StudyError::NotFound { name: name_or_folder.to_owned(), known: list([EMBEDDED[0]]) });
         }
-        StudyFiles::read(folder)
+        folder_files(folder)
     }
 
     pub fn from_files(files: StudyFiles) -> Result<Self, StudyError> {
@@ -124,6 +124,16 @@ impl Study {
         study.files = files;
         Ok(study)
     }
+}
+
+/// The files of a folder that is a study by its header: without one, the folder is what a person has to look at.
+fn folder_files(folder: &Path) -> Result<StudyFiles, StudyError> {
+    let files = StudyFiles::read(folder)?;
+    if files.get("study.toml").is_none() {
+        let what = "there is no study.toml, which makes a folder a study (docs/writing-a-study.md shows one)";
+        return Err(StudyError::folder(folder, what));
+    }
+    Ok(files)
 }
 
 /// Parses one file and hands it on; what is wrong with it joins `problems`.

@@ -191,7 +191,11 @@ impl<'s> Walk<'s, '_> {
             return;
         }
         self.reached.insert(name);
-        let Some(text) = self.study.texts.get(language).and_then(|texts| texts.get(name)) else {
+        let texts = self.study.texts.get(language);
+        let Some(text) = texts.and_then(|texts| texts.get(name)) else {
+            if language != self.study.reference() && texts.is_none_or(BTreeMap::is_empty) {
+                return; // said of the file
+            }
             let message = format!("`{{{name}}}` asks for a text that texts/{language}.toml does not have");
             self.findings.push(Finding::error(&user.origin, message));
             return;

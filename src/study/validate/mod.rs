@@ -3,6 +3,7 @@
 //! The checks go from the files' structure over placeholders and conditions to the wording of what a model would
 //! read: every text is looked at with every entity put in.
 
+mod answers;
 mod conditions;
 mod narratives;
 mod spelling;
@@ -23,11 +24,12 @@ impl Study {
         let mut findings = self.noticed.clone();
         structure::check(self, &mut findings);
         narratives::check(self, &mut findings);
+        answers::check(self, &mut findings);
         let uses = conditions::check(self, &mut findings);
         spelling::check(self, &uses, &mut findings);
-        wording::check(self, &uses, &mut findings);
+        let said = wording::check(self, &uses, &mut findings);
         if !findings.iter().any(Finding::is_error) {
-            whole::check(self, &mut findings);
+            whole::check(self, said, &mut findings);
         }
         sorted(findings)
     }

@@ -2,17 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::error::{Finding, list};
-use super::super::expand::{Lacking, lacking, spell};
+use super::super::error::{Finding, Origin, list};
+use super::super::expand::{Lacking, lacking, spell, written};
 use super::super::model::{EntitySet, Study};
-use super::super::template::{Spelling, Template};
+use super::super::template::{Spelling, Template, Who};
 use super::conditions::Uses;
-
-/// Where a form is asked for: the first place and how many there are.
-struct Asked {
-    first: String,
-    places: usize,
-}
 
 pub fn check(study: &Study, uses: &Uses<'_>, findings: &mut Vec<Finding>) {
     for (set, language, texts) in uses.iter() {
@@ -20,55 +14,74 @@ pub fn check(study: &Study, uses: &Uses<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         let templates: Vec<&Template> = texts.map(|used| used.template).collect();
-        names(set, language, findings);
+        if !names(set, language, findings) {
+            continue;
+        }
         forms(set, language, &templates, findings);
         classes(set, language, &templates, findings);
     }
 }
 
-fn names(set: &EntitySet, language: &str, findings: &mut Vec<Finding>) {
-    for entity in &set.entities {
-        if !entity.spelled.contains_key(language) {
-            let message = format!("the entity has no names in {language} (`[entity.{language}]` is missing)");
-            findings.push(Finding::error(&entity.origin, message));
-        }
+/// Whether the set speaks the language at all; if not, that has been said once.
+fn names(set: &EntitySet, language: &str, findings: &mut Vec<Finding>) -> bool {
+    let without: Vec<_> = set.entities.iter().filter(|e| !e.spelled.contains_key(language)).collect();
+    if without.len() == set.entities.len() {
+        let file = Origin::file(set.origin.file.clone());
+        let message = format!("no entity has names in {language} (`[entity.{language}]` is missing)");
+        findings.push(Finding::error(&file, message));
+        return false;
     }
+    for entity in without {
+        let message = format!("the entity has no names in {language} (`[entity.{language}]` is missing)");
+        findings.push(Finding::error(&entity.origin, message));
+    }
+    true
 }
 
-/// Told once for each entity and form, at the entity, however many texts ask for it.
+/// A form that nobody has is a slip of the text that asks for it; one that some have, of the entities without it.
+/// Either is told once, however many texts ask.
 fn forms(set: &EntitySet, language: &str, templates: &[&Template], findings: &mut Vec<Finding>) {
-    let mut asked: BTreeMap<&str, Asked> = BTreeMap::new();
+    let mut asked: BTreeMap<&str, Vec<(&Template, String)>> = BTreeMap::new();
     for template in templates {
-        let forms: BTreeSet<&str> = template
+        let forms: BTreeMap<&str, Who> = template
             .mentions()
-            .filter_map(|(_, spelling)| match spelling {
-                Spelling::Form(form) => Some(form.as_str()),
+            .filter_map(|(who, spelling)| match spelling {
+                Spelling::Form(form) => Some((form.as_str(), who)),
                 Spelling::Agree(_) => None,
             })
             .collect();
-        for form in forms {
-            let origin = &template.origin;
-            let place = || format!("{} in {}:{}", origin.place, origin.file, origin.line.unwrap_or(1));
-            let entry = asked.entry(form).or_insert_with(|| Asked { first: place(), places: 0 });
-            entry.places += 1;
+        for (form, who) in forms {
+            let written = written(who, &Spelling::Form(form.to_owned()));
+            asked.entry(form).or_default().push((template, written));
         }
     }
-    for entity in &set.entities {
-        let Some(spelled) = entity.spelled.get(language) else {
+    let spelled = || set.entities.iter().filter_map(|e| Some((e, e.spelled.get(language)?)));
+    let known: BTreeSet<&str> = spelled().flat_map(|(_, s)| s.forms.keys().map(String::as_str)).collect();
+    for (form, places) in &asked {
+        let Some((first, written)) = places.first() else {
             continue;
         };
-        for (form, asked) in &asked {
-            if !spelled.forms.contains_key(*form) {
-                let more = match asked.places {
-                    1 => String::new(),
-                    n => format!(" and {} more", n - 1),
-                };
-                let message = format!(
-                    "the entity has no form `{form}` in {language}, which is asked for by {}{more}",
-                    asked.first
-                );
-                findings.push(Finding::error(&entity.origin, message));
+        let (origin, others) = (&first.origin, places.len() - 1);
+        if !known.contains(form) {
+            let known = list(known.iter().copied());
+            let mut message = format!(
+                "`{{{written}}}` asks for the form `{form}`, which no entity has in {language} (there is {known})"
+            );
+            if others > 0 {
+                message.push_str(&format!("; texts that ask for it, too: {others}"));
             }
+            findings.push(Finding::error(origin, message));
+            continue;
+        }
+        let more = if others > 0 { format!(" and {others} more") } else { String::new() };
+        for (entity, _) in spelled().filter(|(_, s)| !s.forms.contains_key(*form)) {
+            let message = format!(
+                "the entity has no form `{form}` in {language}, which is asked for by {} in {}:{}{more}",
+                origin.place,
+                origin.file,
+                origin.line.unwrap_or(1)
+            );
+            findings.push(Finding::error(&entity.origin, message));
         }
     }
 }

@@ -32,8 +32,24 @@ fn scenarios(study: &Study, reference: &str, language: &str, findings: &mut Vec<
         study.scenarios_in(language).iter().map(|s| (s.id.as_str(), s)).collect()
     };
     let (theirs, own) = (by_id(reference), by_id(language));
+    if own.is_empty() {
+        let folder = Origin::file(format!("scenarios/{language}"));
+        let message = format!("the language has no scenarios; `{reference}` has {}", theirs.len());
+        findings.push(Finding::error(&folder, message));
+        return;
+    }
+    let missing = missing_files(study, reference, language);
+    for (kind, count) in &missing {
+        let file = Origin::file(format!("scenarios/{language}/{kind}.toml"));
+        let message =
+            format!("the file is missing; `{reference}` has it with {count} {}", plural(*count, "scenario"));
+        findings.push(Finding::error(&file, message));
+    }
     for (id, scenario) in &theirs {
         let Some(translated) = own.get(id) else {
+            if missing.contains_key(scenario.kind.as_str()) {
+                continue; // said of the file
+            }
             let file = Origin {
                 file: format!("scenarios/{language}/{}.toml", scenario.kind),
                 line: None,
@@ -69,11 +85,34 @@ fn scenarios(study: &Study, reference: &str, language: &str, findings: &mut Vec<
     }
 }
 
+fn plural(n: usize, noun: &str) -> String {
+    if n == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+/// Types of which a language has no scenario at all, and how many it should have.
+fn missing_files<'s>(study: &'s Study, reference: &str, language: &str) -> BTreeMap<&'s str, usize> {
+    let own: BTreeSet<&str> = study.scenarios_in(language).iter().map(|s| s.kind.as_str()).collect();
+    let mut missing = BTreeMap::new();
+    for scenario in study.scenarios_in(reference).iter().filter(|s| !own.contains(s.kind.as_str())) {
+        *missing.entry(scenario.kind.as_str()).or_default() += 1;
+    }
+    missing
+}
+
 fn texts(study: &Study, reference: &str, language: &str, findings: &mut Vec<Finding>) {
     let empty = BTreeMap::new();
     let theirs = study.texts.get(reference).unwrap_or(&empty);
     let own = study.texts.get(language).unwrap_or(&empty);
     let file = Origin::file(format!("texts/{language}.toml"));
+    if own.is_empty() && !theirs.is_empty() {
+        let message = format!(
+            "the file is missing or empty; `{reference}` has {} {}",
+            theirs.len(),
+            plural(theirs.len(), "text")
+        );
+        findings.push(Finding::error(&file, message));
+        return;
+    }
     for (name, text) in theirs {
         match (own.get(name), text) {
             (None, _) => {
@@ -152,7 +191,7 @@ fn texts_by_question(study: &Study, findings: &mut Vec<Finding>) {
                     let message = format!(
                         "the questions `{question}` and `{twin}`, of opposite polarity, have the same text"
                     );
-                    findings.push(Finding::warning(origin, message));
+                    findings.push(Finding::error(origin, message));
                 }
             }
         }

@@ -98,7 +98,7 @@ caught! {
 
 // Languages against the reference.
 caught! {
-    missing_file: Error in "scenarios/fr/staff.toml", "the scenario is missing", [(STAFF, "", "")];
+    missing_file: Error in "scenarios/fr/staff.toml", "the file is missing; `en` has it with 2 scenarios", [(STAFF, "", "")];
     missing_scenario: Error in "scenarios/fr/supply.toml", "the scenario is missing",
         [(FR, "\"supply_acts_1\"", "\"supply_acts_2\"")];
     extra_scenario: Error in "scenarios/fr/supply.toml", "no such scenario",
@@ -122,7 +122,7 @@ text = "{A.Name} cancelled an order with {B} two days before delivery, because d
         [("texts/fr.toml", "\nless_fair = \"\"\"", "\nfairest = \"\"\"")];
     examples_for_no_question: Error in "texts/fr.toml", "no question `fairest`",
         [("texts/fr.toml", "\nless_fair = \"\"\"", "\nfairest = \"\"\"")];
-    opposite_questions_alike: Warning in "texts/fr.toml", "have the same text",
+    opposite_questions_alike: Error in "texts/fr.toml", "have the same text",
         [("texts/fr.toml", "façon la moins", "façon la plus")];
     language_not_listed: Error in "texts/de.toml", "`de` is not among", [("texts/de.toml", "", "cue = \"x\"")];
     scenarios_of_no_language: Error in "scenarios/de/staff.toml", "`de` is not among",
@@ -182,11 +182,35 @@ text = "{A.Name} a annulé une commande. {A.Name} a payé {B}."
         [(STAFF, "{A.Name} a été {A|m:blâmé|f:blâmée}", "{A.Name} {B|m:fut blâmé|f:fut blâmée}")];
 }
 
+// What an answer means.
+caught! {
+    options_swapped: Error in "texts/fr.toml", "the options are swapped",
+        [("texts/fr.toml", "(A) {first}\\n(B) {second}", "(A) {second}\\n(B) {first}")];
+    options_swapped_in_the_reference: Error in "texts/en.toml", "`{second}` stands behind `A`",
+        [("texts/en.toml", "(A) {first}\\n(B) {second}", "(A) {second}\\n(B) {first}")];
+    options_swapped_in_a_layout: Error in "conditions.toml", "the options are swapped",
+        [("conditions.toml", "{options}\\n{cue}", "(A) {second}\\n(B) {first}\\n{cue}")];
+    options_without_labels_swapped: Error in "texts/fr.toml", "the options are `second`, `first`, but `first`, `second`",
+        [("texts/fr.toml", "(A) {first}\\n(B) {second}", "- {second}\\n- {first}")];
+    option_twice: Error in "texts/fr.toml", "`{first}` stands 2 times", [("texts/fr.toml", "{second}", "{first}")];
+    example_with_another_answer: Error in "texts/fr.toml", "worked example 1 answers `B`, but `A` in `en`",
+        [("texts/fr.toml", "{cue}A)", "{cue}B)")];
+    example_with_its_options_exchanged: Error in "texts/fr.toml", "the options of worked example 1 are exchanged",
+        [("texts/fr.toml", "(A) Tovary\n(B) Brellin", "(A) Brellin\n(B) Tovary")];
+    example_without_its_answer: Error in "texts/fr.toml", "and an answer: 1, but 2 in `en`",
+        [("texts/fr.toml", "{cue}A)", "{cue}")];
+    example_about_one_of_the_pair: Error in "texts/fr.toml", "`{A}` stands among worked examples",
+        [("texts/fr.toml", "(A) Tovary", "(A) {A}")];
+    one_answer_in_all_examples: Warning in "texts/en.toml", "every worked example answers `A`",
+        [("texts/en.toml", "{cue}B)", "{cue}A)")];
+}
+
 // Entities.
 caught! {
     lacking_form: Error in "entities/companies.toml", "no form `de` in fr",
         [("entities/companies.toml", ", de = \"du groupe Halden\"", "")];
-    form_asked_for_and_not_there: Error in "entities/companies.toml", "no form `en` in fr", [(STAFF, "{B.de}", "{B.en}")];
+    form_asked_for_and_not_there: Error in "scenarios/fr/staff.toml", "`{B.en}` asks for the form `en`, which no entity has in fr",
+        [(STAFF, "{B.de}", "{B.en}")];
     lacking_language: Error in "entities/companies.toml", "no names in fr",
         [("entities/companies.toml", "[entity.fr]", "[entity.de]")];
     lacking_class: Error in "scenarios/fr/staff.toml", "none of the classes",
@@ -316,15 +340,53 @@ fn chinese_spaces_and_half_width_punctuation_are_found() {
     assert!(has(Severity::Warning, "half-width punctuation"), "{found:?}");
 }
 
+fn told(edits: &[Edit]) -> Vec<String> {
+    findings(edits).iter().map(ToString::to_string).collect()
+}
+
 #[test]
-fn a_finding_says_file_line_and_scenario() {
-    let found = findings(&[(FR, "{B.Name} a demandé", "{B.Nom} a demandé")]);
-    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-    assert_eq!(found.len(), 2, "{found:#?}");
+fn a_misspelled_form_is_one_error_on_its_own_line() {
+    let found = told(&[(FR, "{B.Name} a demandé", "{B.Nom} a demandé")]);
     assert_eq!(
-        found[0],
-        "entities/companies.toml:8: entity `Halden`: the entity has no form `Nom` in fr, \
-         which is asked for by scenario `supply_acts_1` in scenarios/fr/supply.toml:7"
+        found,
+        [
+            "scenarios/fr/supply.toml:7: scenario `supply_acts_1`: `{B.Nom}` asks for the form `Nom`, which no entity \
+          has in fr (there is `Name`, `a`, `de`, `name`)"
+        ]
+    );
+}
+
+#[test]
+fn one_kind_of_slip_in_a_text_is_one_finding_with_an_example() {
+    let found = told(&[(STAFF, "ingénieurs {B.de}", "ingénieurs {B.de}  ")]);
+    let spaces: Vec<&String> = found.iter().filter(|f| f.contains("two spaces")).collect();
+    assert_eq!(spaces.len(), 1, "{found:#?}");
+    assert!(spaces[0].ends_with("(and 1 more)"), "{found:#?}");
+    let between =
+        told(&[("conditions.toml", "{question}\\n{options}\\n{cue}", "{question}  {options}\\n{cue}")]);
+    assert_eq!(between.len(), 1, "{between:#?}");
+    assert!(between[0].contains("more fairly?  (A) the Halden” (and "), "{between:#?}");
+    let alone = told(&[("texts/en.toml", "cue = \"Answer: (", "cue = \"\\n  \\nAnswer: (")]);
+    assert_eq!(alone.len(), 1, "{alone:#?}");
+    assert!(alone[0].ends_with("two spaces in a row: “␣␣”"), "{alone:#?}");
+}
+
+#[test]
+fn a_language_that_is_missing_is_not_told_text_by_text() {
+    let found = told(&[
+        ("texts/fr.toml", "", ""),
+        (FR, "", ""),
+        (STAFF, "", ""),
+        ("entities/companies.toml", "[entity.fr]", "[entity.de]"),
+        ("entities/companies.toml", "[entity.fr]", "[entity.de]"),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "entities/companies.toml: no entity has names in fr (`[entity.fr]` is missing)",
+            "scenarios/fr: the language has no scenarios; `en` has 4",
+            "texts/fr.toml: the file is missing or empty; `en` has 5 texts",
+        ]
     );
 }
 

@@ -7,14 +7,14 @@ use super::super::expand::Context;
 use super::super::model::{Condition, EntitySet, Layout, Prefill, Scenario, Study};
 use super::super::prompt::StageForm;
 use super::super::prompts::Cast;
-use super::wording::{self, Slips};
+use super::wording::{self, ByText, Slips};
 
 /// Prompts are read until this many bytes have been: they are samples.
 const MAX_READ: usize = 64 << 20;
 
-pub fn check(study: &Study, findings: &mut Vec<Finding>) {
-    // What is wrong inside a text has been said there.
-    let mut said: BTreeSet<String> = findings.iter().map(|f| f.message.clone()).collect();
+/// `said` holds what is wrong inside the texts; it has been told there.
+pub fn check(study: &Study, mut said: BTreeSet<String>, findings: &mut Vec<Finding>) {
+    let mut found = ByText::default();
     let mut left = MAX_READ;
     for condition in &study.conditions {
         let Ok(entities) = study.entity_set(&condition.entities) else {
@@ -27,10 +27,11 @@ pub fn check(study: &Study, findings: &mut Vec<Finding>) {
             ends(condition, form, layout, findings);
             for language in study.languages.iter().filter(|l| condition.exists(l, form)) {
                 let prompts = Samples { study, condition, layout, entities, language, form };
-                prompts.check(&mut left, &mut said, findings);
+                prompts.check(&mut left, &mut said, &mut found, findings);
             }
         }
     }
+    findings.extend(found.findings());
 }
 
 /// The last thing of a conversation is the user's.
@@ -66,7 +67,13 @@ impl<'s> Samples<'s> {
         scenarios.filter(move |s| s.set == *set && kinds.insert(s.kind.as_str()))
     }
 
-    fn check(&self, left: &mut usize, said: &mut BTreeSet<String>, findings: &mut Vec<Finding>) {
+    fn check(
+        &self,
+        left: &mut usize,
+        said: &mut BTreeSet<String>,
+        found: &mut ByText,
+        findings: &mut Vec<Finding>,
+    ) {
         let context = Context::new(self.study, self.condition, self.layout, self.entities, self.language);
         let cast = Cast { a: 0, b: 1, first: 0, second: 1 };
         for scenario in self.scenarios() {
@@ -84,15 +91,12 @@ impl<'s> Samples<'s> {
                         return;
                     };
                     *left = rest;
-                    let mut slips = Slips::new();
+                    let mut slips = Slips::default();
                     if self.form == StageForm::Base {
                         self.answer_place(&text, &mut slips);
                     }
                     wording::joined(text, &mut slips);
-                    let origin = &template.origin;
-                    findings.extend(slips.into_iter().filter_map(|(severity, message)| {
-                        said.insert(message.clone()).then(|| Finding::at(severity, origin, message))
-                    }));
+                    found.of(&template.origin).join(slips, |slip| said.insert(slip));
                 }
             }
         }
@@ -102,7 +106,7 @@ impl<'s> Samples<'s> {
     fn answer_place(&self, text: &str, slips: &mut Slips) {
         if text.ends_with(char::is_whitespace) {
             let message = "the base prompt ends in white space, which many tokenizers join to the answer";
-            slips.insert((Severity::Warning, message.into()));
+            slips.add(Severity::Warning, message, "");
         }
         let language = self.condition.text_language(self.language);
         let label = |answers: &Vec<String>| {
@@ -110,7 +114,7 @@ impl<'s> Samples<'s> {
         };
         if self.study.answers(language).iter().all(label) && !text.ends_with(['(', '（']) {
             let message = "the options are written (A), but the base prompt does not end in `(`: the model may open a bracket first";
-            slips.insert((Severity::Warning, message.into()));
+            slips.add(Severity::Warning, message, "");
         }
     }
 }

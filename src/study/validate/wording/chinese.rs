@@ -20,18 +20,15 @@ pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
         let here = || around(text, at..at + c.len_utf8());
         match c {
             ' ' | '\u{3000}' if wide_before && wide_after => {
-                slips.insert((Severity::Error, format!("a stray space: {}", here())));
+                slips.add(Severity::Error, "a stray space", here());
             }
             // An option's label, as in “(A) 法国”, stands apart.
             ' ' if wide_after && last == Some(')') => {}
             ' ' | '\u{3000}' if wide_before || wide_after => {
-                slips.insert((
-                    Severity::Warning,
-                    format!("a space beside a full-width character: {}", here()),
-                ));
+                slips.add(Severity::Warning, "a space beside a full-width character", here());
             }
             ',' | ';' | '?' | '!' if wide_before => {
-                slips.insert((Severity::Warning, format!("half-width punctuation: {}", here())));
+                slips.add(Severity::Warning, "half-width punctuation", here());
             }
             _ => {}
         }

@@ -21,13 +21,13 @@ pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
             _ => false,
         };
         if wrong {
-            slips.insert((Severity::Error, format!("“{before}” does not go with this name: {}", here())));
+            slips.add(Severity::Error, format!("“{before}” does not go with this name"), here());
         }
         let singular = !joint.classes.iter().any(|class| class == "p");
         let subject = rendered.begins_sentence(joint) || BEFORE_SUBJECT.contains(&before.as_str());
         let next = next_word(rendered.after(joint)).unwrap_or_default();
         if singular && subject && matches!(next, "have" | "are" | "were" | "do") {
-            slips.insert((Severity::Error, format!("a plural verb after a singular name: {}", here())));
+            slips.add(Severity::Error, "a plural verb after a singular name", here());
         }
     }
 }

@@ -18,7 +18,7 @@ pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
     for joint in &rendered.joints {
         let here = || around(&rendered.text, joint.range.clone());
         for message in joint_slips(rendered, joint) {
-            slips.insert((Severity::Error, format!("{message}: {}", here())));
+            slips.add(Severity::Error, message, here());
         }
     }
     elsewhere(rendered, slips);
@@ -94,8 +94,7 @@ fn elsewhere(rendered: &Rendered<'_>, slips: &mut Slips) {
             && ELIDED.contains(&before.as_str())
             && rendered.joint_at(at + 1).is_none()
         {
-            let here = around(text, at..at);
-            slips.insert((Severity::Warning, format!("elision missing before a vowel: {here}")));
+            slips.add(Severity::Warning, "elision missing before a vowel", around(text, at..at));
         }
     }
 }

@@ -14,8 +14,7 @@ pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
     }
     spacing(rendered, slips);
     if rendered.begins && rendered.text.trim() != rendered.text {
-        slips
-            .insert((Severity::Warning, "the narrative begins or ends with a space or an empty line".into()));
+        slips.add(Severity::Warning, "the narrative begins or ends with a space or an empty line", "");
     }
 }
 
@@ -28,7 +27,7 @@ fn doubled(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
             && one.starts_with(|c: char| !is_wide(c))
         {
             let here = around(&rendered.text, joint.range.clone());
-            slips.insert((Severity::Error, format!("the word “{two}” is doubled: {here}")));
+            slips.add(Severity::Error, format!("the word “{two}” is doubled"), here);
         }
     };
     compare(last_word(rendered.before(joint)), first_word(inside));
@@ -46,7 +45,7 @@ fn runs_in(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
     let after = rendered.after(joint).chars().next();
     if letters(before, inside.chars().next()) || letters(inside.chars().next_back(), after) {
         let here = around(&rendered.text, joint.range.clone());
-        slips.insert((Severity::Error, format!("a name runs into the word beside it: {here}")));
+        slips.add(Severity::Error, "a name runs into the word beside it", here);
     }
 }
 
@@ -57,7 +56,7 @@ fn capital(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
     let here = || around(&rendered.text, joint.range.clone());
     if rendered.begins_sentence(joint) {
         if first.is_some_and(char::is_lowercase) {
-            slips.insert((Severity::Error, format!("a sentence begins in lower case: {}", here())));
+            slips.add(Severity::Error, "a sentence begins in lower case", here());
         }
         return;
     }
@@ -67,8 +66,11 @@ fn capital(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
         || before.chars().next_back().is_some_and(is_apostrophe);
     let raised = first.is_some_and(char::is_uppercase) && joint.plain.starts_with(char::is_lowercase);
     if goes_on && raised && inside.to_lowercase() == joint.plain.to_lowercase() {
-        let message = format!("the form for the start of a sentence stands in the middle of one: {}", here());
-        slips.insert((Severity::Error, message));
+        slips.add(
+            Severity::Error,
+            "the form for the start of a sentence stands in the middle of one",
+            here(),
+        );
     }
 }
 
@@ -76,8 +78,7 @@ fn capital(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
 pub fn spacing(rendered: &Rendered<'_>, slips: &mut Slips) {
     let text = &rendered.text;
     let mut warn = |what: &str, at: usize| {
-        let here = around(text, at..at);
-        slips.insert((Severity::Warning, format!("{what}: {here}")));
+        slips.add(Severity::Warning, what, around(text, at..at + 1));
     };
     let mut chars = text.char_indices().peekable();
     let mut last: Option<char> = None;

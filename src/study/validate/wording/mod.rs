@@ -7,11 +7,14 @@ mod chinese;
 mod english;
 mod french;
 mod general;
+mod slips;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::super::error::{Finding, Severity};
+pub use slips::{ByText, Slips};
+
+use super::super::error::Finding;
 use super::super::expand::spell;
 use super::super::model::{EntitySet, Study};
 use super::super::prompts::Cast;
@@ -42,31 +45,35 @@ pub struct Joint<'s> {
 /// Text is read until this many bytes have been; the default study has a hundredth.
 const MAX_READ: usize = 256 << 20;
 
-/// What a rule found.
-pub type Slips = BTreeSet<(Severity, String)>;
-
-pub fn check(study: &Study, uses: &Uses<'_>, findings: &mut Vec<Finding>) {
+/// Gives every slip with every place where it shows, for what reads the texts again.
+pub fn check(study: &Study, uses: &Uses<'_>, findings: &mut Vec<Finding>) -> BTreeSet<String> {
+    let (mut found, mut said) = (ByText::default(), BTreeSet::new());
     let mut bytes = 0;
-    for (set, language, texts) in uses.iter() {
+    'texts: for (set, language, texts) in uses.iter() {
         let Some(set) = study.entity_sets.get(set) else {
             continue;
         };
         for used in texts {
-            let mut slips = Slips::new();
+            let mut slips = Slips::default();
             for cast in casts(set) {
                 if bytes > MAX_READ {
-                    return;
+                    break 'texts;
                 }
-                for rendered in render(&used, set, language, cast) {
+                // Mere space between two slots is read where the whole prompt shows what stands around it.
+                let parts = render(&used, set, language, cast);
+                for rendered in parts.iter().filter(|r| r.begins || !r.text.trim().is_empty()) {
                     bytes += rendered.text.len();
-                    read(language, &rendered, &mut slips);
+                    read(language, rendered, &mut slips);
                 }
             }
-            let origin = &used.template.origin;
-            findings
-                .extend(slips.into_iter().map(|(severity, message)| Finding::at(severity, origin, message)));
+            found.of(&used.template.origin).join(slips, |slip| {
+                said.insert(slip);
+                true
+            });
         }
     }
+    findings.extend(found.findings());
+    said
 }
 
 /// Applies the rules for a language.
@@ -226,5 +233,10 @@ fn around(text: &str, at: Range<usize>) -> String {
         .take(16)
         .last()
         .map_or(at.end, |(i, c)| at.end + i + c.len_utf8());
-    format!("“{}”", text.get(start..end).unwrap_or_default().trim())
+    let excerpt = text.get(start..end).unwrap_or_default();
+    if excerpt.trim().is_empty() {
+        // A line of spaces.
+        return format!("“{}”", excerpt.replace(' ', "␣"));
+    }
+    format!("“{}”", excerpt.trim())
 }
