@@ -1,13 +1,15 @@
 //! `tiltmeter analyze`: figures from an item table or a run.
 
 use super::input::{Input, settings_for};
+use super::output::{print, say};
+use super::{counted, grouped};
 use crate::stats::summary::{self, SummaryOptions};
 use crate::stats::{Analysis, LetterBias, PromptScore, Settings, Table, analyze_table, read_table};
 use crate::store::file::replace;
 use crate::store::{RunReader, StoreError};
 use crate::study::{OptionOrder, Roles};
-use anyhow::{Context, Result, anyhow};
-use std::io::{BufWriter, Write};
+use anyhow::{Context, Result, anyhow, bail};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -50,6 +52,9 @@ enum Format {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let Recipes::Published = args.analysis;
+    if let Some(output) = &args.output {
+        args.input.check_output(output)?;
+    }
     let settings = args.input.settings()?;
     let analysis = match (&args.input.items, &args.input.run) {
         (Some(items), _) => analyze_table(&read_table(items)?, &settings.unwrap_or_default())?,
@@ -57,7 +62,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
     for note in &analysis.notes {
-        eprintln!("note: {note}");
+        say(format_args!("note: {note}"));
     }
     let mut document = Vec::new();
     match args.format {
@@ -70,7 +75,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     match &args.output {
         Some(path) => replace(path, |out| out.write_all(&document).map_err(|e| StoreError::io(path, e)))?,
-        None => BufWriter::new(std::io::stdout().lock()).write_all(&document)?,
+        None => print(&document)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,14 +84,25 @@ pub fn run(args: Args) -> Result<ExitCode> {
 pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Analysis> {
     let reader = RunReader::open(dir)?;
     let (rows, counts) = reader.items()?;
+    match (rows.len(), counts.incomplete) {
+        (0, 0) => bail!("the run in {} holds no scores yet", dir.display()),
+        (0, n) => bail!(
+            "the run in {} holds no complete item: {} still lack some of their four prompts; go on with the sweep, without a \
+             --limit",
+            dir.display(),
+            counted(n, "item")
+        ),
+        _ => {}
+    }
     let mut settings = settings_for(&reader, settings)?;
     let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
     drop(rows);
     let mut notes = settings.restrict_to(&table);
+    settings.adopt_polarity(&reader.questions()?, &table);
     if counts.incomplete > 0 {
         notes.push(format!(
             "items left out because they lack some of their four prompts: {}",
-            counts.incomplete
+            grouped(counts.incomplete)
         ));
     }
 

@@ -57,6 +57,9 @@ pub struct PlanFigures {
     pub skipped: f64,
 }
 
+/// The entity set by which a study says that it compares countries.
+const COUNTRIES: &str = "countries";
+
 /// Who watches a sweep: a person at a terminal, a log, nobody.
 pub trait Watch {
     /// Something worth knowing that is no error.
@@ -88,6 +91,7 @@ pub fn run_identity(study: &Study) -> RunIdentity {
         study_name: study.name().to_owned(),
         study_version: study.version().to_owned(),
         study_sha256: study.hash().to_owned(),
+        questions: study.questions().iter().map(|q| (q.id.clone(), q.polarity)).collect(),
     }
 }
 
@@ -107,14 +111,25 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The condition that `stage` is asked beside those of the request: the one that the analysis reads it in, where the
+    /// request has the condition that the others are read in.
+    pub fn routed(&self, stage: &Stage) -> Option<&'a str> {
+        let route = self.roster.route.get(&stage.model)?;
+        let asked = |name: &str| self.conditions.iter().any(|condition| condition == name);
+        (asked(&self.roster.condition) && !asked(route)).then_some(route.as_str())
+    }
+
     /// Refuses names that the roster or the study lacks, before anything is loaded.
     pub fn check(&self) -> Result<Vec<(&'a Family, &'a Stage)>, SweepError> {
         let stages = self.roster.select(&self.models)?;
+        self.check_makers(&stages)?;
         if self.languages.is_empty() || self.conditions.is_empty() {
             return Err(SweepError::NothingAsked("no language or no condition is named".into()));
         }
         let forms: HashSet<StageForm> = stages.iter().map(|(_, stage)| stage.form).collect();
-        let mut possible = false;
+        let has_prefill =
+            |form: StageForm| stages.iter().any(|(_, s)| s.form == form && s.prefill.is_some());
+        let (mut possible, mut lacks_prefill) = (false, None);
         for condition in &self.conditions {
             let condition = self.study.condition(condition)?;
             for language in &self.languages {
@@ -129,16 +144,48 @@ impl<'a> Request<'a> {
                         prefill: Some(String::new()),
                         ..PromptQuery::new(language, &condition.name, *form)
                     })?;
-                    possible |= prompts.len() > 0;
+                    if prompts.len() > 0 && condition.needs_prefill(*form) && !has_prefill(*form) {
+                        lacks_prefill = Some(&condition.name);
+                    } else {
+                        possible |= prompts.len() > 0;
+                    }
                 }
             }
         }
-        match possible {
-            true => Ok(stages),
-            false => Err(SweepError::NothingAsked(
+        match lacks_prefill {
+            _ if possible => Ok(stages),
+            Some(condition) => Err(SweepError::NothingAsked(format!(
+                "condition `{condition}` is for checkpoints with a `prefill`, and the roster gives none of these one"
+            ))),
+            None => Err(SweepError::NothingAsked(
                 "the conditions, languages, countries and scenarios asked for have nothing in common".into(),
             )),
         }
+    }
+
+    /// A maker's country that is misspelt would turn the sign of its family's shift. Of a study that compares something
+    /// else than countries no maker's country is asked.
+    fn check_makers(&self, stages: &[(&'a Family, &'a Stage)]) -> Result<(), SweepError> {
+        let entities = || self.study.entity_sets().flat_map(|set| &set.entities).map(|e| e.id.as_str());
+        let is_entity = |country: &str| entities().any(|id| id == country);
+        let homes = || self.roster.families.iter().filter_map(|family| family.maker_country.as_deref());
+        if self.study.entity_set(COUNTRIES).is_err() && !homes().any(is_entity) {
+            return Ok(());
+        }
+        let unknown = stages.iter().find_map(|(family, _)| {
+            family.maker_country.as_deref().filter(|home| !is_entity(home)).map(|home| (family, home))
+        });
+        let Some((family, country)) = unknown else { return Ok(()) };
+        let known: Vec<&str> = match self.study.entity_set(COUNTRIES) {
+            Ok(set) => set.entities.iter().map(|e| e.id.as_str()).collect(),
+            Err(_) => entities().collect(),
+        };
+        Err(SweepError::MakerCountry {
+            roster: self.roster.name.clone(),
+            family: family.name.clone(),
+            country: country.to_owned(),
+            known: known.into_iter().map(str::to_owned).collect(),
+        })
     }
 }
 
@@ -154,12 +201,32 @@ pub fn sweep<L: Loader>(
     watch: &mut dyn Watch,
 ) -> Result<Outcome, SweepError> {
     let stages = request.check()?;
-    if store.keep_roster(&request.roster.text)? {
+    let mut passed = HashSet::new();
+    each_checkpoint(&stages, loader, watch, |family, stage, watch| {
+        checkpoint(request, store, loader, (family, stage), &mut passed, watch)
+    })
+}
+
+/// Keeps the roster beside the scores once `stage` is known to be what it was: one that is turned down changes nothing.
+fn keep_roster(
+    request: &Request<'_>,
+    store: &RunStore,
+    stage: &Stage,
+    passed: &mut HashSet<String>,
+    watch: &mut dyn Watch,
+) -> Result<(), SweepError> {
+    passed.insert(stage.model.clone());
+    let kept = store.keep_roster(&request.roster.text, passed)?;
+    if kept.replaced {
         watch.note("the run's copy of the roster was replaced by the one given");
     }
-    each_checkpoint(&stages, loader, watch, |family, stage, watch| {
-        checkpoint(request, store, loader, family, stage, watch)
-    })
+    if !kept.also.is_empty() {
+        watch.note(&format!(
+            "the run's copy of the roster also keeps {}, with scores in the run but not in the roster given",
+            kept.also.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Only plans: says what scoring would take, whatever a run holds already.
@@ -260,8 +327,8 @@ fn checkpoint<L: Loader>(
     request: &Request<'_>,
     store: &mut RunStore,
     loader: &L,
-    family: &Family,
-    stage: &Stage,
+    (family, stage): (&Family, &Stage),
+    passed: &mut HashSet<String>,
     watch: &mut dyn Watch,
 ) -> Result<(), SweepError> {
     let start = Instant::now();
@@ -269,6 +336,7 @@ fn checkpoint<L: Loader>(
     let load_seconds = start.elapsed().as_secs_f64();
     let id = store.checkpoint(model.record())?;
     let (left, choice_sets) = left(request, store, id, stage, &model, watch)?;
+    keep_roster(request, store, stage, passed, watch)?;
     let plan = Plan::new(&left.items, request.sharing);
     let figures = figures(&model, &plan, left.asked, left.items.len());
     watch.plan(stage, figures, load_seconds);
