@@ -131,7 +131,10 @@ pub(super) fn prompts(study: &Study, query: &PromptQuery) -> Result<Prompts> {
             let set = study.entity_set(&study.condition(&query.condition)?.entities)?;
             let ids: Vec<&str> = set.entities.iter().map(|e| e.id.as_str()).collect();
             let example = ids.get(..2).map(|two| two.join("-")).unwrap_or_default();
-            return Err(anyhow!("no pair is called `{name}`; a pair is two of {}, as `{example}`", ids.join(", ")));
+            return Err(anyhow!(
+                "no pair is called `{name}`; a pair is two of {}, as `{example}`",
+                ids.join(", ")
+            ));
         }
         prompts => prompts?,
     };

@@ -74,7 +74,10 @@ fn check_output(args: &Args) -> Result<()> {
     }
     check_folder(&args.output)?;
     if args.input != Path::new("-") && is_same(&args.input, &args.output) {
-        bail!("--input and --output are one file, {}: the scores would replace the items", args.input.display());
+        bail!(
+            "--input and --output are one file, {}: the scores would replace the items",
+            args.input.display()
+        );
     }
     Ok(())
 }

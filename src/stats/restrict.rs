@@ -52,7 +52,10 @@ impl Settings {
         let analysis = self.analysis.get_or_insert_with(AnalysisSettings::default);
         let first = |polarity: i8| {
             let asked = |name: &String| table.questions.id(name).is_some();
-            questions.iter().find(|(name, sign)| *sign == polarity && asked(name)).map(|(name, _)| name.clone())
+            questions
+                .iter()
+                .find(|(name, sign)| *sign == polarity && asked(name))
+                .map(|(name, _)| name.clone())
         };
         if analysis.questions.is_none()
             && let Some(positive) = first(1)

@@ -82,8 +82,14 @@ fn routed<'a>(request: &Request<'a>, stage: &Stage, watch: &mut dyn Watch) -> Op
     let name = request.routed(stage)?;
     let known = request.study.condition(name).is_ok();
     watch.note(&match known {
-        true => format!("{}: condition `{name}` is asked too, the roster routes this checkpoint to it", stage.model),
-        false => format!("{}: the roster routes this checkpoint to `{name}`, no condition of the study", stage.model),
+        true => format!(
+            "{}: condition `{name}` is asked too, the roster routes this checkpoint to it",
+            stage.model
+        ),
+        false => format!(
+            "{}: the roster routes this checkpoint to `{name}`, no condition of the study",
+            stage.model
+        ),
     });
     known.then_some(name)
 }

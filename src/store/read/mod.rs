@@ -69,7 +69,8 @@ impl RunReader {
         let kept: Vec<String> =
             self.all("SELECT value FROM run WHERE key = ?1", [QUESTIONS], |row| row.get(0))?;
         let Some(text) = kept.first() else { return Ok(Vec::new()) };
-        serde_json::from_str(text).map_err(|_| self.damaged("questions that are no list of names and polarities"))
+        serde_json::from_str(text)
+            .map_err(|_| self.damaged("questions that are no list of names and polarities"))
     }
 
     /// Visits every complete item, ordered by model, language, condition, countries, scenario and question, each

@@ -11,7 +11,8 @@ pub struct Merged {
 }
 
 /// Put in front of a roster that no person has written.
-const HEAD: &str = "# The rosters of several sweeps into this run, merged: a checkpoint that has scores stays.\n\n";
+const HEAD: &str =
+    "# The rosters of several sweeps into this run, merged: a checkpoint that has scores stays.\n\n";
 
 /// One `[[family]]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +99,8 @@ fn analysis(before: &Table, given: &Table, keep: impl Fn(&str) -> bool) -> Optio
     let (Some(mut merged), Some(given)) = (part(before), part(given)) else {
         return part(given).or_else(|| part(before));
     };
-    let route = |analysis: &Table| analysis.get("route").and_then(Value::as_table).cloned().unwrap_or_default();
+    let route =
+        |analysis: &Table| analysis.get("route").and_then(Value::as_table).cloned().unwrap_or_default();
     let mut routes: Table = route(&merged).into_iter().filter(|(model, _)| keep(model)).collect();
     routes.extend(route(&given).into_iter().filter(|(model, _)| !keep(model)));
     merged.extend(given);
@@ -136,5 +138,53 @@ impl Family {
         table.extend(self.facts);
         table.extend(self.stages.into_iter().map(|(name, stage)| (name, Value::Table(stage))));
         Value::Table(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "[analysis]\ntarget = 'X'\ncondition = 'main'\n[analysis.route]\na = 'p'\nb = 'p'\n\
+        [[family]]\nname = 'f'\nmaker_country = 'X'\nbase = { model = 'a' }\nchat = { model = 'b' }\n";
+
+    fn of(text: &str) -> (Table, Vec<Family>) {
+        let root: Table = toml::from_str(text).expect("TOML");
+        let families = families(&root).expect("families");
+        (root, families)
+    }
+
+    #[test]
+    fn another_checkpoint_in_a_stage_that_is_taken_gets_a_family_of_its_own() {
+        let new = "[[family]]\nname = 'f'\nbase = { model = 'c' }\nchat = { model = 'd' }\n";
+        let merged = merge(OLD, new, |model| model == "a").expect("merged");
+        let (_, families) = of(&merged.text);
+        let names: Vec<&str> = families.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!((names, merged.also), (vec!["f", "f (2)"], vec!["a".to_owned()]));
+        assert_eq!(families[1].stages.len(), 2);
+        // Merging again finds the same.
+        let again = merge(&merged.text, new, |model| model == "a").expect("merged");
+        assert_eq!(again.text, merged.text);
+    }
+
+    #[test]
+    fn routes_come_from_the_roster_that_names_the_checkpoint() {
+        let new = "[analysis]\ntarget = 'Y'\n[[family]]\nname = 'f'\nchat = { model = 'b' }\n";
+        let merged = merge(OLD, new, |model| model == "a").expect("merged");
+        let (root, families) = of(&merged.text);
+        let analysis = root["analysis"].as_table().expect("a table");
+        assert_eq!(analysis["target"].as_str(), Some("Y"));
+        assert_eq!(analysis["condition"].as_str(), Some("main"));
+        let route: Vec<&String> = analysis["route"].as_table().expect("a table").keys().collect();
+        assert_eq!(route, ["a"]);
+        let stages: Vec<&str> = families[0].stages.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(stages, ["base", "chat"]);
+    }
+
+    #[test]
+    fn a_roster_that_says_it_all_stands_as_it_is() {
+        let new = format!("# mine\n{OLD}[[family]]\nname = 'g'\nbase = {{ model = 'c' }}\n");
+        assert_eq!(merge(OLD, &new, |_| true), None);
+        assert_eq!(merge("no roster", OLD, |_| true), None);
     }
 }

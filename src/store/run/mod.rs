@@ -16,9 +16,9 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::study::Prompt;
 
 use super::lock::RunLock;
-use super::roster::merge::merge;
 use super::names::{self, Names, PromptKey};
 use super::provenance::RunIdentity;
+use super::roster::merge::merge;
 use super::{StoreError, schema};
 
 /// The database in a run folder.
@@ -196,15 +196,12 @@ fn check_identity(
         match stored {
             Some(stored) if stored == given => {}
             Some(stored) => {
-                return Err(StoreError::OtherRun {
-                    dir: dir.to_path_buf(),
-                    field,
-                    stored,
-                    given,
-                });
+                return Err(StoreError::OtherRun { dir: dir.to_path_buf(), field, stored, given });
             }
             None => {
-                change.execute("INSERT INTO run (key, value) VALUES (?1, ?2)", [key, &given]).map_err(fail)?;
+                change
+                    .execute("INSERT INTO run (key, value) VALUES (?1, ?2)", [key, &given])
+                    .map_err(fail)?;
             }
         }
     }
