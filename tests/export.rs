@@ -41,6 +41,31 @@ fn tables_have_the_promised_columns_and_rows() {
 }
 
 #[test]
+fn an_analysis_says_what_a_run_or_a_table_lacks() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    write_all(dir);
+    let done = sweep(dir, "run").args(["--limit", "3"]).output().expect("the program starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let analyze = |args: &[&str]| {
+        let done =
+            tiltmeter().current_dir(dir).arg("analyze").args(args).output().expect("the program starts");
+        assert_eq!(done.status.code(), Some(1), "{args:?}");
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    };
+    let said = analyze(&["--run", "run"]);
+    assert!(said.contains("holds no complete item: 8 items still lack some of their four prompts"), "{said}");
+    // Nothing is written over what is read.
+    let said = analyze(&["--run", "run", "--output", "run/run.sqlite"]);
+    assert!(said.contains("run.sqlite is read"), "{said}");
+    export(dir, "run", ".jsonl");
+    let said = analyze(&["--items", "run.scores.jsonl"]);
+    assert!(said.contains("is JSON lines, and item tables are read from .csv and .csv.gz"), "{said}");
+    let said = analyze(&["--run", "run", "--output", "nowhere/figures.txt"]);
+    assert!(said.contains("there is no folder nowhere"), "{said}");
+}
+
+#[test]
 fn mistakes_are_said_and_leave_nothing_behind() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

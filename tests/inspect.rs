@@ -59,3 +59,41 @@ fn what_cannot_be_asked_is_said() {
     assert!(refused(&[CHAT, "--messages", "no-such-file"]).contains("cannot read no-such-file"));
     assert!(refused(&["no-such-folder"]).contains("no-such-folder"));
 }
+
+/// Standard output or standard error that takes nothing more: a sentence, not a panic.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_said_and_a_reader_that_is_gone_is_not() {
+    use std::process::{Command, Stdio};
+    let full = || std::fs::File::create("/dev/full").expect("a full disk");
+    let commands: [&[&str]; 5] = [
+        &["inspect", "--model", CHAT],
+        &["inspect", "--json", "--model", CHAT],
+        &["study", "list"],
+        &["prompts", "--stage", "base"],
+        &["doctor"],
+    ];
+    for args in commands {
+        let command = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_tiltmeter"));
+            command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args).stderr(Stdio::piped());
+            command
+        };
+        let done = command().stdout(full()).output().expect("it starts");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("error: cannot write to standard output: "), "{args:?}: {said}");
+        let mut gone = command().stdout(Stdio::piped()).spawn().expect("it starts");
+        drop(gone.stdout.take());
+        let done = gone.wait_with_output().expect("it ends");
+        assert_eq!((done.status.code(), done.stderr.is_empty()), (Some(0), true), "{args:?}");
+    }
+    // Notes that nobody can be given do not stop the work.
+    let mut plan = Command::new(env!("CARGO_BIN_EXE_tiltmeter"));
+    plan.args(["sweep", "--dry-run", "--limit", "4"]).stderr(full());
+    assert_eq!(
+        plan.output().expect("it starts").status.code(),
+        Some(1),
+        "none of the seven families is here"
+    );
+}

@@ -181,6 +181,30 @@ fn another_study_is_refused() {
 }
 
 #[test]
+fn a_study_with_errors_is_not_asked() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    write_all(dir);
+    edit(
+        &dir.join("study/scenarios/fr/trade.toml"),
+        "{A.Name} arrête une colonne « trade » que {B} envoie",
+        "{B.Name} arrête une colonne « trade » que {A} envoie",
+    );
+    for command in [["sweep"].as_slice(), &["prompts", "--stage", "base", "--language", "en"]] {
+        let mut asked = tiltmeter();
+        asked.args(command).arg("--study").arg(dir.join("study"));
+        if command[0] == "sweep" {
+            asked.arg("--roster").arg(dir.join("roster.toml")).arg("--run").arg(dir.join("run"));
+        }
+        let done = asked.output().expect("the program starts");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        assert!(said.contains("has 1 error") && said.contains("scenarios/fr/trade.toml"), "{said}");
+    }
+    assert!(!dir.join("run").exists());
+}
+
+#[test]
 fn a_checkpoint_that_fails_is_named_and_the_others_are_scored() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

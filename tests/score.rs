@@ -144,6 +144,34 @@ fn bad_lines_are_named_by_number_and_nothing_is_written() {
 }
 
 #[test]
+fn scores_never_replace_their_items() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let input = dir.path().join("items.jsonl");
+    std::fs::write(&input, items().join("\n")).expect("written");
+    let refused = |output: &str| {
+        let mut command = Command::cargo_bin("tiltmeter").expect("built");
+        command.current_dir(dir.path()).args([
+            "score",
+            "--input",
+            "items.jsonl",
+            "--output",
+            output,
+            "--model",
+        ]);
+        let done = command.arg(model()).assert().code(1);
+        String::from_utf8_lossy(&done.get_output().stderr).into_owned()
+    };
+    std::fs::hard_link(&input, dir.path().join("link.jsonl")).expect("linked");
+    for output in ["items.jsonl", "./items.jsonl", "link.jsonl"] {
+        let said = refused(output);
+        assert!(said.contains("--input and --output are one file"), "{output}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(&input).expect("readable"), items().join("\n"));
+    let said = refused("nowhere/scores.jsonl");
+    assert!(said.contains("there is no folder nowhere") && !said.contains("device"), "{said}");
+}
+
+#[test]
 fn standard_input_and_output_stand_for_a_dash() {
     let lines = items().join("\n");
     let run = Command::cargo_bin("tiltmeter")

@@ -1,13 +1,15 @@
 //! `tiltmeter analyze`: figures from an item table or a run.
 
 use super::input::{Input, settings_for};
+use super::output::{print, say};
+use super::{counted, grouped};
 use crate::stats::summary::{self, SummaryOptions};
 use crate::stats::{Analysis, LetterBias, PromptScore, Settings, Table, analyze_table, read_table};
 use crate::store::file::replace;
 use crate::store::{RunReader, StoreError};
 use crate::study::{OptionOrder, Roles};
-use anyhow::{Context, Result, anyhow};
-use std::io::{BufWriter, Write};
+use anyhow::{Context, Result, anyhow, bail};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,6 +36,12 @@ pub struct Args {
     /// The one country shown in the tables (default: every country)
     #[arg(long, value_name = "NAME")]
     country: Option<String>,
+    /// The one language shown in the tables (default: every language)
+    #[arg(long, value_name = "NAME")]
+    language: Option<String>,
+    /// The one condition shown in the tables (default: every condition)
+    #[arg(long, value_name = "NAME")]
+    condition: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -50,6 +58,9 @@ enum Format {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let Recipes::Published = args.analysis;
+    if let Some(output) = &args.output {
+        args.input.check_output(output)?;
+    }
     let settings = args.input.settings()?;
     let analysis = match (&args.input.items, &args.input.run) {
         (Some(items), _) => analyze_table(&read_table(items)?, &settings.unwrap_or_default())?,
@@ -57,20 +68,25 @@ pub fn run(args: Args) -> Result<ExitCode> {
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
     for note in &analysis.notes {
-        eprintln!("note: {note}");
+        say(format_args!("note: {note}"));
     }
     let mut document = Vec::new();
     match args.format {
         Format::Json => analysis.write_json(&mut document)?,
         Format::Table => {
-            let options =
-                SummaryOptions { question: args.question, subset: args.subset, country: args.country };
+            let options = SummaryOptions {
+                question: args.question,
+                subset: args.subset,
+                country: args.country,
+                language: args.language,
+                condition: args.condition,
+            };
             document = summary::render(&analysis, &options).map_err(|problem| anyhow!(problem))?.into_bytes();
         }
     }
     match &args.output {
         Some(path) => replace(path, |out| out.write_all(&document).map_err(|e| StoreError::io(path, e)))?,
-        None => BufWriter::new(std::io::stdout().lock()).write_all(&document)?,
+        None => print(&document)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,14 +95,25 @@ pub fn run(args: Args) -> Result<ExitCode> {
 pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Analysis> {
     let reader = RunReader::open(dir)?;
     let (rows, counts) = reader.items()?;
+    match (rows.len(), counts.incomplete) {
+        (0, 0) => bail!("the run in {} holds no scores yet", dir.display()),
+        (0, n) => bail!(
+            "the run in {} holds no complete item: {} still lack some of their four prompts; go on with the sweep, without a \
+             --limit",
+            dir.display(),
+            counted(n, "item")
+        ),
+        _ => {}
+    }
     let mut settings = settings_for(&reader, settings)?;
     let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
     drop(rows);
     let mut notes = settings.restrict_to(&table);
+    settings.adopt_polarity(&reader.questions()?, &table);
     if counts.incomplete > 0 {
         notes.push(format!(
             "items left out because they lack some of their four prompts: {}",
-            counts.incomplete
+            grouped(counts.incomplete)
         ));
     }
 
@@ -109,7 +136,7 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{CheckpointRecord, Progress, RunStore, ScoreRow, samples};
+    use crate::store::{CheckpointRecord, Progress, RunIdentity, RunStore, ScoreRow, samples};
     use crate::study::{Prompt, PromptText, StageForm};
 
     const ROSTER: &str = "[analysis]\ntarget = 'B'\nbaseline_language = 'fr'\n\
@@ -144,7 +171,7 @@ mod tests {
 
     /// A lean of 1.5 towards B, a taste of 0.5 for the first role and of -0.25 for the first letter.
     fn log_odds(prompt: &Prompt) -> f64 {
-        let lean = if prompt.question == "justified" { -1.5 } else { 1.5 };
+        let lean = if ["justified", "fairer"].contains(&prompt.question.as_str()) { -1.5 } else { 1.5 };
         let role = if prompt.roles == Roles::Fwd { 0.5 } else { -0.5 };
         let towards_a = if prompt.order == OptionOrder::First { 1.0 } else { -1.0 };
         towards_a * (lean + role) - 0.25
@@ -152,17 +179,21 @@ mod tests {
 
     /// A run in which `chat` is scored, `base` not yet, and one item of `chat` lacks a prompt.
     fn sweep(dir: &Path) {
+        sweep_as(dir, &samples::identity(), &prompts());
+    }
+
+    fn sweep_as(dir: &Path, identity: &RunIdentity, prompts: &[Prompt]) {
         let record = CheckpointRecord {
             family: "f".into(),
             stage: "chat".into(),
             form: StageForm::Chat,
             ..samples::record("chat")
         };
-        let mut store = RunStore::open_or_create(dir, &samples::identity()).expect("a run");
-        store.keep_roster(ROSTER).expect("kept");
+        let mut store = RunStore::open_or_create(dir, identity).expect("a run");
+        store.keep_roster(ROSTER, &Default::default()).expect("kept");
         let checkpoint = store.checkpoint(&record).expect("registered");
         let answers = store.answers(checkpoint, &[vec![1], vec![2]]).expect("registered");
-        let mut prompts = prompts();
+        let mut prompts = prompts.to_vec();
         prompts.push(Prompt {
             scenario: "border_v2".into(),
             scenario_type: "border".into(),
@@ -200,6 +231,31 @@ mod tests {
             assert!(analysis.notes.iter().any(|note| note.contains(part)), "{part}: {:?}", analysis.notes);
         }
         let text = summary::render(&analysis, &SummaryOptions::default()).expect("tables");
-        assert!(text.contains("Warning: chat (en)") && text.contains("first letter"), "{text}");
+        assert!(text.contains("‡ in en, compliance is below 0.1, as good as noise: chat 0.050"), "{text}");
+        assert!(text.contains("chat‡") && text.contains("first letter"), "{text}");
+        // Of one family no direction is made.
+        assert!(!text.contains("Maker direction"), "{text}");
+    }
+
+    #[test]
+    fn a_run_knows_the_polarity_of_its_own_studys_questions() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let questions = vec![("fairer".to_owned(), 1), ("less_fair".to_owned(), -1)];
+        let mut prompts = prompts();
+        for prompt in &mut prompts {
+            let fairer = prompt.question == "justified";
+            prompt.question = if fairer { "fairer" } else { "less_fair" }.into();
+        }
+        sweep_as(folder.path(), &RunIdentity { questions, ..samples::identity() }, &prompts);
+        let mean = |analysis: &Analysis, id: &str| analysis.clustered(id).map(|c| c.mean_cluster);
+        let analysis = analyze_run(folder.path(), None).expect("an analysis");
+        assert_eq!(mean(&analysis, "favourability/en/chat/B/preference/all"), Some(1.5));
+        assert!(analysis.estimate("coherence/counts").is_some());
+        assert!(analysis.notes.iter().all(|note| !note.contains("polarity")), "{:?}", analysis.notes);
+        // Settings that name the polarity are believed.
+        let turned = "[analysis.questions]\npositive = 'less_fair'\nnegative = 'fairer'\n";
+        let turned = Settings::parse(turned, "s.toml").expect("settings");
+        let analysis = analyze_run(folder.path(), Some(turned)).expect("an analysis");
+        assert_eq!(mean(&analysis, "favourability/en/chat/B/preference/all"), Some(-1.5));
     }
 }

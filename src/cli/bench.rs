@@ -2,6 +2,7 @@
 
 use super::engine::{Chosen, DeviceArgs, EngineArgs, Work};
 use super::grouped;
+use super::output::{print, print_json};
 use crate::backend::measure::Measured;
 use crate::bench::{
     Bound, KernelReport, Report, Shape, ShapeBench, StudyBench, Timing, kernels, shape, shapes,
@@ -53,8 +54,8 @@ struct StudyArgs {
     layers: Option<usize>,
     #[command(flatten)]
     engine: EngineArgs,
-    /// Study: a folder, or `default`
-    #[arg(long, value_name = "DIR", default_value = "default")]
+    /// Name of an embedded study, or a study's folder
+    #[arg(long, value_name = "NAME|DIR", default_value = crate::study::EMBEDDED[0])]
     study: String,
     #[arg(long, default_value = "en")]
     language: String,
@@ -97,8 +98,8 @@ fn run_kernels(args: KernelsArgs) -> Result<ExitCode> {
     let shapes = names.iter().map(|name| shape(name, None)).collect::<Result<Vec<Shape>, _>>()?;
     let report = args.device.run(true, Kernels { shapes: &shapes, rows: args.rows as usize })?;
     match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => print!("{}", kernel_table(&report)),
+        true => print_json(&report)?,
+        false => print(kernel_table(&report))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -120,10 +121,9 @@ impl Work for Kernels<'_> {
 fn run_study(args: StudyArgs) -> Result<ExitCode> {
     let study = Study::open(&args.study)?;
     let report = args.engine.device.run(true, Measuring { args: &args, study: &study })?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{}", table(&report));
+    match args.json {
+        true => print_json(&report)?,
+        false => print(table(&report))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -186,8 +186,12 @@ fn kernel_table(r: &KernelReport) -> String {
         ]);
     }
     format!(
-        "device  {}\npeak    {:.1} GFLOP/s, {}; {:.1} GB/s read and written by a copy\n{table}\n",
-        r.device, r.peak_gflop_per_second, r.peak_is, r.peak_gb_per_second
+        "device  {}\npeak    {:.1} GFLOP/s, {}; {:.1} GB/s read and written by a copy\n{}\n",
+        r.device,
+        r.peak_gflop_per_second,
+        r.peak_is,
+        r.peak_gb_per_second,
+        table.trim_fmt()
     )
 }
 

@@ -1,6 +1,7 @@
 //! `tiltmeter demo`: the whole way on two tiny checkpoints whose preference is known.
 
 use super::engine::EngineArgs;
+use super::output::{print, say};
 use super::report::Page;
 use super::sweep::Sweep;
 use crate::demo::{Comparison, Planted, unpack};
@@ -47,7 +48,6 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let countries: Vec<String> =
         study.entity_set("countries")?.entities.iter().map(|e| e.id.clone()).collect();
     let comparison = Comparison::new(&planted, &page.analysis, study.languages(), &countries);
-    print!("{}", comparison.render());
     let report = match &args.out {
         Some(dir) => dir.join("report.html"),
         None => Path::new("tiltmeter-demo.html").to_owned(),
@@ -56,11 +56,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let commands = ["tiltmeter demo --out demo", "tiltmeter report --run demo/run --out demo/report.html"];
     let title = "The demo: a planted lean, measured".to_owned();
     page.write(Some(title), commands.map(str::to_owned).to_vec(), &report)?;
-    println!("report: {}", report.display());
-    eprintln!(
+    // Last: what was computed is on disk, whatever becomes of the reader of these lines.
+    say(format_args!(
         "the complete study on two checkpoints in {} languages: {:.1} s",
         study.languages().len(),
         start.elapsed().as_secs_f64()
-    );
+    ));
+    print(format!("{}report: {}\n", comparison.render(), report.display()))?;
     Ok(if comparison.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::engine::{PrecisionName, open};
+use super::output::{print, print_json};
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::backend::wgpu::Precision;
@@ -95,8 +96,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let model = args.model.as_deref().map(|name| look_at(name, &devices)).transpose()?;
     let report = Report { devices, advice, auto, model };
     match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => print!("{}", text(&report)),
+        true => print_json(&report)?,
+        false => print(text(&report))?,
     }
     Ok(if report.devices.iter().all(|d| d.passes) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -206,7 +207,7 @@ fn text(report: &Report) -> String {
     let mut text = String::new();
     for device in &report.devices {
         text += &match &device.facts {
-            None => format!("cpu: {}\n", device.device),
+            None => format!("{}\n", device.device),
             Some(facts) => described(facts),
         };
         if !device.path.is_empty() {

@@ -1,5 +1,6 @@
 //! Arguments that every command with a forward pass shares, and the one place where the backend is chosen.
 
+use super::output::say;
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
@@ -115,24 +116,25 @@ pub trait Work {
 impl DeviceArgs {
     /// Does `work` on the device that the arguments mean, and says on standard error which one that is.
     pub fn run<W: Work>(&self, quiet: bool, work: W) -> Result<W::Output> {
-        let say = |device: &str| {
+        let announce = |device: &str| {
             if !quiet {
-                eprintln!("device: {device}");
+                say(format_args!("device: {device}"));
             }
         };
         match self.candidate()? {
             None => {
-                say(&Cpu.describe());
+                announce(&Cpu.describe());
                 work.run(&Cpu, &Chosen { arithmetic: "cpu f32".to_owned(), room: None })
             }
             Some(candidate) => {
                 if candidate.facts.kind == DeviceKind::Software && !quiet {
-                    eprintln!("note: {} is no GPU; `--backend cpu` is faster", candidate.facts.name);
+                    let name = &candidate.facts.name;
+                    say(format_args!("note: {name} is no GPU; `--backend cpu` is faster"));
                 }
                 let (wgpu, chosen) = open(&candidate, self.precision.into())?;
-                say(&wgpu.describe());
+                announce(&wgpu.describe());
                 if let Some(note) = wgpu.note().filter(|_| !quiet) {
-                    eprintln!("note: {note}");
+                    say(format_args!("note: {note}"));
                 }
                 work.run(&wgpu, &chosen)
             }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
-use super::grouped;
+use super::output::say;
+use super::{counted, grouped};
 use crate::store::export::Format;
+use crate::store::file::is_same;
 use crate::store::{RunReader, export_items, export_scores};
 
 /// Write a run's item table, its single prompts' scores, or both.
@@ -37,7 +39,9 @@ fn table_file() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    if args.items.is_some() && args.items == args.scores {
+    if let (Some(items), Some(scores)) = (&args.items, &args.scores)
+        && is_same(items, scores)
+    {
         anyhow::bail!("--items and --scores name the same file");
     }
     let run = RunReader::open(&args.run)?;
@@ -47,11 +51,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
             0 => String::new(),
             n => format!(" ({} more still lack prompts)", grouped(n)),
         };
-        eprintln!("wrote {} items to {}{left}", grouped(counts.complete), path.display());
+        say(format_args!("wrote {} to {}{left}", counted(counts.complete, "item"), path.display()));
     }
     if let Some(path) = &args.scores {
         let count = export_scores(&run, path)?;
-        eprintln!("wrote {} scores to {}", grouped(count), path.display());
+        say(format_args!("wrote {} to {}", counted(count, "score"), path.display()));
     }
     Ok(ExitCode::SUCCESS)
 }

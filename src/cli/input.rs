@@ -1,11 +1,12 @@
 //! What figures are made from: an item table or a run, and the settings they are made with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::stats::Settings;
-use crate::store::RunReader;
+use crate::store::file::{check_folder, is_same};
+use crate::store::{DATABASE, ROSTER, RunReader};
 
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("input").required(true).args(["items", "run"])))]
@@ -25,6 +26,17 @@ impl Input {
     /// Those of the command line, if there are any.
     pub fn settings(&self) -> Result<Option<Settings>> {
         Ok(self.settings.as_deref().map(Settings::read).transpose()?)
+    }
+
+    /// Refuses an output in a folder that is not there, and one that would overwrite what it is made from.
+    pub fn check_output(&self, output: &Path) -> Result<()> {
+        check_folder(output)?;
+        let of_run = self.run.iter().flat_map(|dir| [dir.join(DATABASE), dir.join(ROSTER)]);
+        let mut inputs = self.items.iter().chain(&self.settings).cloned().chain(of_run);
+        match inputs.find(|input| is_same(input, output)) {
+            Some(input) => bail!("{} is read, so nothing is written there", input.display()),
+            None => Ok(()),
+        }
     }
 }
 

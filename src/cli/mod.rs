@@ -1,5 +1,8 @@
 //! One file per command; no logic lives here.
 
+// A failed write must end in a sentence, never in a panic: `output` is where it is dealt with.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub(crate) mod analyze;
 mod bench;
 mod demo;
@@ -8,6 +11,7 @@ mod engine;
 mod export;
 mod input;
 mod inspect;
+mod output;
 mod progress;
 mod prompts;
 mod report;
@@ -68,10 +72,15 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", sentence(&error));
+            output::say(format_args!("error: {}", sentence(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// `1 prompt`, `1,264 prompts`.
+pub(crate) fn counted(n: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
 /// The error and its causes, without those that the sentence before has already said.

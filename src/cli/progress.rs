@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::grouped;
+use super::output::say;
+use super::{counted, grouped};
 use crate::scoring::Tally;
 use crate::store::Stage;
 use crate::sweep::{PlanFigures, SweepError, Watch};
@@ -40,8 +41,8 @@ impl Progress {
 
     fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| say(line)),
+            None => say(line),
         }
     }
 
@@ -80,10 +81,10 @@ impl Watch for Progress {
         };
         let saved = plan.naive_tokens as f64 / plan.tree_tokens.max(1) as f64;
         self.say(&format!(
-            "{}: {} prompts{before}; {} tokens, {} in the prefix tree ({saved:.2} times fewer), {:.1} % of the layers' work \
-             skipped",
+            "{}: {}{before}; {} tokens, {} in the prefix tree ({saved:.2} times fewer); nothing reads the result of {:.1} % of \
+             their work in the layers, which is skipped",
             self.title,
-            grouped(left),
+            counted(left, "prompt"),
             grouped(plan.naive_tokens),
             grouped(plan.tree_tokens),
             100.0 * plan.skipped,
@@ -127,17 +128,19 @@ impl Watch for Progress {
         }
         match done {
             Some(tally) => self.say(&format!(
-                "{}: scored {} prompts: computed {} of {} tokens in {:.2} s ({:.2} s to load)",
+                "{}: scored {}: computed {} of {} tokens in {:.2} s ({:.2} s to load)",
                 self.title,
-                grouped(tally.prompts),
+                counted(tally.prompts, "prompt"),
                 grouped(tally.computed_tokens),
                 grouped(tally.naive_tokens),
                 tally.compute_seconds,
                 self.load_seconds,
             )),
             None => {
-                let asked = self.plan.map_or(0, |plan| plan.asked);
-                self.say(&format!("{}: all {} prompts were scored before", self.title, grouped(asked)));
+                self.say(&match self.plan.map_or(0, |plan| plan.asked) {
+                    0 => format!("{}: not asked anything", self.title),
+                    asked => format!("{}: all {} prompts were scored before", self.title, grouped(asked)),
+                });
             }
         }
     }

@@ -1,17 +1,21 @@
 //! `tiltmeter prompts`: what a checkpoint would be asked, as JSON lines.
 
+use super::output::{say, standard_output};
+use super::study::sound;
 use crate::inspect;
-use crate::study::{Message, OptionOrder, Prompt, PromptQuery, PromptText, Roles, StageForm, Study};
+use crate::study::{
+    Message, OptionOrder, Prompt, PromptQuery, PromptText, Prompts, Roles, StageForm, Study, StudyError,
+};
 use crate::tokens::{Chat, ChatTemplate, PromptTokenizer};
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Print the prompts of a study's condition as JSON lines.
 ///
-/// A line holds id, pair, scenario, scenario_type, question, roles, order and what the model is shown: `text`, or for
-/// chat without a model `messages` and `prefill`. With a model a chat's `text` is the rendered template (ids spelled as
+/// A line holds id (the same for base and chat), pair, scenario, scenario_type, question, roles, order and what the model
+/// is shown: `text`, or for chat without a model `messages` and `prefill`. With a model a chat's `text` is the rendered template (ids spelled as
 /// their tokens), and `tokens` are its ids; an answer that merges with the end of a prompt is noted on standard error.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -116,15 +120,45 @@ struct Line<'a> {
     tokens: Option<&'a [u32]>,
 }
 
+/// The prompts that `query` asks for, of which there must be some; what the options left unsaid is named by its option.
+pub(super) fn prompts(study: &Study, query: &PromptQuery) -> Result<Prompts> {
+    let prompts = match study.prompts(query) {
+        Err(StudyError::NeedsPrefill { condition }) => bail!(
+            "condition `{condition}` begins the answer as the checkpoint itself does: say how with --prefill (`\\n` is a \
+             newline)"
+        ),
+        Err(StudyError::Unknown { what: "pair", name, .. }) => {
+            let set = study.entity_set(&study.condition(&query.condition)?.entities)?;
+            let ids: Vec<&str> = set.entities.iter().map(|e| e.id.as_str()).collect();
+            let example = ids.get(..2).map(|two| two.join("-")).unwrap_or_default();
+            return Err(anyhow!(
+                "no pair is called `{name}`; a pair is two of {}, as `{example}`",
+                ids.join(", ")
+            ));
+        }
+        prompts => prompts?,
+    };
+    if prompts.len() == 0 {
+        bail!("no prompt is left by this choice of countries, pairs and scenarios");
+    }
+    if query.prefill.is_some() && !study.condition(&query.condition)?.needs_prefill(query.form) {
+        let (condition, form) = (&query.condition, query.form.name());
+        say(format_args!(
+            "note: --prefill is not used, condition `{condition}` takes none from a {form} checkpoint"
+        ));
+    }
+    Ok(prompts)
+}
+
 /// Prompts spelled together, on all cores.
 const BATCH: usize = 512;
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let study = Study::open(&args.query.study)?;
+    let study = sound(&args.query.study)?;
     let query = args.query.filter.query(&study, args.stage);
-    let mut prompts = study.prompts(&query)?.take(args.limit.unwrap_or(usize::MAX));
+    let mut prompts = prompts(&study, &query)?.take(args.limit.unwrap_or(usize::MAX));
     let speller = args.model.as_deref().map(|model| Speller::open(model, args.stage)).transpose()?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = standard_output();
     let mut first = true;
     loop {
         let batch: Vec<Prompt> = prompts.by_ref().take(BATCH).collect();
@@ -133,7 +167,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
         if let (true, Some(speller), [prompt, ..]) = (first, &speller, &batch[..]) {
             for oddity in inspect::oddities(&study, prompt, &speller.tokenizer, speller.template.as_ref())? {
-                eprintln!("note: condition `{}` in `{}`: {oddity}", prompt.condition, prompt.language);
+                let (condition, language) = (&prompt.condition, &prompt.language);
+                say(format_args!("note: condition `{condition}` in `{language}`: {oddity}"));
             }
         }
         first = false;

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 
 use super::analyze;
 use super::input::{Input, settings_for};
+use super::output::say;
 use crate::report::{Planted, Provenance, ReportInput, render};
 use crate::stats::{Analysis, Settings, analyze_table, read_table};
 use crate::store::file::replace;
@@ -27,6 +28,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
+    args.input.check_output(&args.out)?;
     let settings = args.input.settings()?;
     let page = match (&args.input.items, &args.input.run) {
         (Some(items), _) => {
@@ -38,10 +40,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
     for note in &page.analysis.notes {
-        eprintln!("note: {note}");
+        say(format_args!("note: {note}"));
     }
     page.write(args.title.clone(), commands(&args), &args.out)?;
-    eprintln!("wrote {}", args.out.display());
+    say(format_args!("wrote {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! `tiltmeter score`: any prompts, any choices, as JSON lines.
 
 use super::engine::{Chosen, EngineArgs, ModelArgs, Work};
+use super::output::{say, standard_output};
 use crate::backend::Backend;
 use crate::backend::measure::Measured;
 use crate::checkpoint::Checkpoint;
@@ -8,10 +9,11 @@ use crate::decoder::Decoder;
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
 use crate::scoring::{self, ChoiceScore, Engine, Plan, ScoreOptions, Tally};
-use crate::store::{StoreError, file::replace};
+use crate::store::StoreError;
+use crate::store::file::{check_folder, is_same, replace};
 use crate::tokens::{ChatTemplate, PromptTokenizer};
-use anyhow::{Context, Result};
-use std::io::{BufReader, BufWriter, Write};
+use anyhow::{Context, Result, bail};
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,13 +34,15 @@ pub struct Args {
     /// Scores in the order of the items; `-` writes standard output
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// Also give the K likeliest next tokens
+    /// Also give the K likeliest next tokens, each with its text: part of a character is spelled as in the vocabulary, and
+    /// an id that the tokenizer does not have is without a text
     #[arg(long, value_name = "K", default_value_t = 0)]
     top: usize,
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let start = Instant::now();
+    check_output(&args)?;
     let dir = args.model.resolve()?;
     let checkpoint = Checkpoint::open(&dir)?;
     let tokenizer = PromptTokenizer::open(&dir);
@@ -59,8 +63,23 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ScoreLine::new(id, item, &items.choice_sets[item.choices], score, tokenizer.as_ref().ok())
     });
     write_lines(&args.output, lines)?;
-    eprintln!("{}", summary(&tally, skipped, read_seconds + load_seconds));
+    say(summary(&tally, skipped, read_seconds + load_seconds));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Before anything is computed: scores must have a place, and must not take that of their items.
+fn check_output(args: &Args) -> Result<()> {
+    if args.output == Path::new("-") {
+        return Ok(());
+    }
+    check_folder(&args.output)?;
+    if args.input != Path::new("-") && is_same(&args.input, &args.output) {
+        bail!(
+            "--input and --output are one file, {}: the scores would replace the items",
+            args.input.display()
+        );
+    }
+    Ok(())
 }
 
 fn read_items(reader: &Reader<'_>, input: &Path) -> Result<Items> {
@@ -127,8 +146,7 @@ fn score_all<B: Backend>(
 /// All lines or no file.
 fn write_lines<'a>(output: &Path, lines: impl Iterator<Item = ScoreLine<'a>>) -> Result<()> {
     if output == Path::new("-") {
-        return write_to(BufWriter::new(std::io::stdout().lock()), lines)
-            .context("cannot write to standard output");
+        return Ok(write_to(standard_output(), lines)?);
     }
     Ok(replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)
 }
@@ -144,9 +162,9 @@ fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) 
 /// The last line on standard error.
 fn summary(tally: &Tally, skipped: f64, load_seconds: f64) -> String {
     format!(
-        "scored {} prompts: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load), {:.1} % of the layers' \
-         work skipped",
-        super::grouped(tally.prompts),
+        "scored {}: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load); nothing reads the result of {:.1} % \
+         of their work in the layers, which was skipped",
+        super::counted(tally.prompts, "prompt"),
         super::grouped(tally.computed_tokens),
         super::grouped(tally.naive_tokens),
         tally.compute_seconds,

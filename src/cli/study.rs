@@ -1,12 +1,12 @@
 //! `tiltmeter study`: look at studies, check them, copy them, begin one.
 
-use super::grouped;
-use super::prompts::{FilterArgs, Stage};
+use super::output::{print, say};
+use super::prompts::{FilterArgs, Stage, prompts};
+use super::{counted, grouped};
 use crate::study::{EMBEDDED, Finding, PromptText, Scenario, ScenarioRole, StageForm, Study, StudyFiles};
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,6 +27,7 @@ enum Command {
     Export {
         /// Name of an embedded study, or a study's folder
         study: String,
+        /// Folder to write: new, or empty
         folder: PathBuf,
     },
     /// Check a study's files; exit code 1 if prompts would be missing or wrong
@@ -36,6 +37,7 @@ enum Command {
     },
     /// Write a small commented study of your own to start from
     New {
+        /// Folder to write: new, or empty
         folder: PathBuf,
         /// What to start from
         #[arg(long, value_enum, default_value_t = Template::Pair)]
@@ -71,7 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Command::Export { study, folder } => {
             let files = Study::open_files(&study)?;
             files.write(&folder)?;
-            eprintln!("{} files in {}", files.len(), folder.display());
+            say(format_args!("{} in {}", counted(files.len(), "file"), folder.display()));
             Ok(ExitCode::SUCCESS)
         }
         Command::Validate { study } => validate(Study::open_files(&study)?),
@@ -79,8 +81,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let files = StudyFiles::template_pair();
             files.write(&folder)?;
             let folder = folder.display();
-            eprintln!("{} files in {folder}; begin with {folder}/study.toml", files.len());
-            eprintln!("then: tiltmeter study validate {folder}");
+            say(format_args!("{} in {folder}; begin with {folder}/study.toml", counted(files.len(), "file")));
+            say(format_args!("then: tiltmeter study validate {folder}"));
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -114,7 +116,7 @@ fn list() -> Result<ExitCode> {
         grouped(prompts),
         study.title().to_owned(),
     ]);
-    print(&trimmed(&table))
+    done(&trimmed(&table))
 }
 
 /// The scenarios that the study is about: those of the first condition's set.
@@ -162,7 +164,7 @@ fn show(study: &Study) -> Result<ExitCode> {
         .map(|set| {
             let ids: Vec<&str> = set.entities.iter().take(10).map(|e| e.id.as_str()).collect();
             let more = if set.entities.len() > ids.len() { ", ..." } else { "" };
-            format!("{}: {}{more} ({} pairs)", set.name, ids.join(", "), set.pairs.len())
+            format!("{}: {}{more} ({})", set.name, ids.join(", "), counted(set.pairs.len(), "pair"))
         })
         .collect();
     let answers = study.answers(study.languages().first().map_or("", String::as_str));
@@ -180,7 +182,7 @@ fn show(study: &Study) -> Result<ExitCode> {
     text.push_str(&trimmed(&scenario_table(study)));
     text.push('\n');
     text.push_str(&trimmed(&condition_table(study)));
-    print(&text)
+    done(&text)
 }
 
 fn scenario_table(study: &Study) -> Table {
@@ -244,12 +246,10 @@ fn trimmed(table: &Table) -> String {
 fn show_prompt(args: ShowArgs) -> Result<ExitCode> {
     let study = Study::open(&args.study)?;
     let query = args.filter.query(&study, args.stage);
-    let Some(prompt) = study.prompts(&query)?.next() else {
-        anyhow::bail!("no prompt is left by this choice of pairs and scenarios");
-    };
-    eprintln!("{} ({})", prompt.id, query.form.name());
+    let prompt = prompts(&study, &query)?.next().context("the study has no prompt")?;
+    say(format_args!("{} ({})", prompt.id, query.form.name()));
     match prompt.text {
-        PromptText::Plain(text) => print(&format!("{text}\n")),
+        PromptText::Plain(text) => done(&format!("{text}\n")),
         PromptText::Chat { messages, prefill } => {
             let mut text = String::new();
             for message in messages {
@@ -258,7 +258,7 @@ fn show_prompt(args: ShowArgs) -> Result<ExitCode> {
             if !prefill.is_empty() {
                 text.push_str(&format!("[assistant begins]\n{prefill}\n"));
             }
-            print(&text)
+            done(&text)
         }
     }
 }
@@ -272,17 +272,36 @@ fn validate(files: StudyFiles) -> Result<ExitCode> {
         text.push_str(&format!("{severity}: {finding}\n"));
     }
     print(&text)?;
-    eprintln!("{}, {}", number(errors, "error"), number(findings.len() - errors, "warning"));
+    say(format_args!("{}, {}", counted(errors, "error"), counted(findings.len() - errors, "warning")));
     Ok(if findings.iter().any(Finding::is_error) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn number(n: usize, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+/// Errors of a study that are quoted where it was to be asked.
+const QUOTED: usize = 20;
+
+/// A study that may be asked: one in which `study validate` finds no error.
+pub(super) fn sound(name: &str) -> Result<Study> {
+    let study = Study::open(name)?;
+    // Those that ship are held to it by the program's own tests.
+    if EMBEDDED.contains(&name) {
+        return Ok(study);
+    }
+    let errors: Vec<Finding> = study.validate().into_iter().filter(Finding::is_error).collect();
+    if errors.is_empty() {
+        return Ok(study);
+    }
+    let mut list: Vec<String> = errors.iter().take(QUOTED).map(|error| format!("  {error}")).collect();
+    if errors.len() > QUOTED {
+        list.push(format!("  and {} more", grouped(errors.len() - QUOTED)));
+    }
+    bail!(
+        "the study in {name} has {}, so nothing is asked (`tiltmeter study validate` also has its warnings):\n{}",
+        counted(errors.len(), "error"),
+        list.join("\n")
+    )
 }
 
-fn print(text: &str) -> Result<ExitCode> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
+fn done(text: &str) -> Result<ExitCode> {
+    print(text)?;
     Ok(ExitCode::SUCCESS)
 }

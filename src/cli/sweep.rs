@@ -7,9 +7,11 @@ use anyhow::Result;
 
 use super::engine::{Chosen, EngineArgs, Work};
 use super::progress::Progress;
+use super::study::sound;
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
 use crate::scoring::PackSize;
+use crate::stats::Settings;
 use crate::store::{Roster, RunStore};
 use crate::study::Study;
 use crate::sweep::{FromFiles, Outcome, Request, dry_run, run_identity, sweep};
@@ -17,11 +19,12 @@ use crate::sweep::{FromFiles, Outcome, Request, dry_run, run_identity, sweep};
 /// Score every checkpoint of a roster on a study; killed and started again, it goes on where it was.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Roster of checkpoints: a TOML file, or `default`, the study's seven families
+    /// Roster of checkpoints: a TOML file; `default`, the published study's seven families; or `further`, families beside
+    /// those
     #[arg(long, value_name = "FILE", default_value = crate::store::roster::SHIPPED)]
     roster: String,
-    /// Study: a folder, or `default`
-    #[arg(long, value_name = "DIR", default_value = "default")]
+    /// Name of an embedded study, or a study's folder
+    #[arg(long, value_name = "NAME|DIR", default_value = crate::study::EMBEDDED[0])]
     study: String,
     /// Folder for the scores; made if it is not there
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
@@ -29,7 +32,8 @@ pub struct Args {
     /// Languages of the scenarios, separated by commas; all of the study's if not given
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     languages: Vec<String>,
-    /// Conditions of the study, separated by commas; `all` for all of them
+    /// Conditions of the study, separated by commas; `all` for all of them. With `main`, a checkpoint that the roster
+    /// routes to another condition is asked that one too
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "main")]
     conditions: Vec<String>,
     /// Only pairs among these countries
@@ -56,7 +60,9 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let roster = Roster::open(&args.roster)?;
-    let study = Study::open(&args.study)?;
+    // What the analysis will not understand had better be known before anything is computed.
+    Settings::parse(&roster.text, &roster.name)?;
+    let study = sound(&args.study)?;
     let request = request(&args, &roster, &study);
     let outcome = match &args.run {
         Some(dir) if !args.dry_run => {

@@ -114,11 +114,11 @@ impl Comparison {
         let mut text = String::new();
         for stage in ["base", "chat"] {
             text += &format!("{stage}: planted -> measured lean in log-odds, with 95 % interval\n");
-            text += &self.leans_table(stage).to_string();
+            text += &self.leans_table(stage).trim_fmt();
             text += "\n";
         }
         text += "Biases that the counterbalancing removes: planted -> measured, in log-odds\n";
-        text += &self.biases_table().to_string();
+        text += &self.biases_table().trim_fmt();
         let inside = self.leans.iter().filter(|l| l.holds()).count();
         text += &format!(
             "\n{inside} of {} planted leans lie inside their measured intervals; a dot marks one that does not.\n",

@@ -8,6 +8,11 @@ pub enum StatsError {
     #[error("{}: cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
 
+    #[error(
+        "{table} is {format}, and item tables are read from .csv and .csv.gz: `tiltmeter export` writes both"
+    )]
+    Format { table: String, format: &'static str },
+
     #[error("{table}: column `{column}` is missing; an item table has the columns {}", super::items::COLUMNS.join(","))]
     MissingColumn { table: String, column: &'static str },
 

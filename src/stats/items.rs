@@ -120,8 +120,14 @@ impl ItemRow {
 pub fn read_table(path: &Path) -> Result<Table, StatsError> {
     let read_error = |source| StatsError::Read { path: path.to_owned(), source };
     let mut file = BufReader::new(File::open(path).map_err(read_error)?);
-    let gzipped = file.fill_buf().map_err(read_error)?.starts_with(&[0x1f, 0x8b]);
     let name = path.display().to_string();
+    let start = file.fill_buf().map_err(read_error)?;
+    let gzipped = start.starts_with(&[0x1f, 0x8b]);
+    for (sign, format) in [(&b"PAR1"[..], "a Parquet file"), (b"{", "JSON lines"), (b"[", "JSON")] {
+        if start.starts_with(sign) {
+            return Err(StatsError::Format { table: name, format });
+        }
+    }
     if gzipped { parse_table(MultiGzDecoder::new(file), &name) } else { parse_table(file, &name) }
 }
 

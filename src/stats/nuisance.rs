@@ -26,6 +26,10 @@ pub fn role_bias(view: &View<'_>, out: &mut Vec<Figure>) {
                     value: (row.diff_fwd - row.diff_rev) / 2.0,
                 })
                 .collect();
+            // The roles of a narrative that names nobody are all one prompt.
+            if cells.iter().all(|cell| cell.value == 0.0) {
+                continue;
+            }
             let Some(clustered) = Clustered::new(view.table, &cells) else { continue };
             let (language, question) = (view.language(subject.language), view.question(question));
             out.push(Figure {

@@ -290,6 +290,10 @@ impl Lookup<'_> {
             }
             families.push(PlanFamily { name: family.name.clone(), home, stages });
         }
+        // Away from everything that is compared says nothing about a direction.
+        if !families.iter().any(|family| matches!(family.home, Home::Country(_))) {
+            families.iter_mut().for_each(|family| family.home = Home::Unknown);
+        }
         Ok(families)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::settings::{AnalysisSettings, Settings};
+use super::settings::{AnalysisSettings, Questions, Settings};
 use super::table::{Id, Table};
 
 impl Settings {
@@ -40,7 +40,28 @@ impl Settings {
             });
         }
         self.families.retain(|family| !family.stages.is_empty());
+        let mut homes = self.families.iter().filter_map(|family| family.maker_country.as_deref()).peekable();
+        if homes.peek().is_some() && homes.all(|home| table.countries.id(home).is_none()) {
+            notes.push("no maker is at home in what is compared: there is no maker direction".to_owned());
+        }
         notes
+    }
+
+    /// Takes the polarity of the study's questions, given as +1 or -1, where the settings name none.
+    pub fn adopt_polarity(&mut self, questions: &[(String, i8)], table: &Table) {
+        let analysis = self.analysis.get_or_insert_with(AnalysisSettings::default);
+        let first = |polarity: i8| {
+            let asked = |name: &String| table.questions.id(name).is_some();
+            questions
+                .iter()
+                .find(|(name, sign)| *sign == polarity && asked(name))
+                .map(|(name, _)| name.clone())
+        };
+        if analysis.questions.is_none()
+            && let Some(positive) = first(1)
+        {
+            analysis.questions = Some(Questions { positive, negative: first(-1) });
+        }
     }
 }
 
@@ -71,11 +92,18 @@ impl AnalysisSettings {
             let (model, condition) = (table.models.id(model), table.conditions.id(condition));
             model.zip(condition).is_some_and(|(model, condition)| table.has(model, condition))
         };
+        let usual = table.conditions.name(usual_condition(table, Some(self)));
         self.route.retain(|model, condition| {
             let kept = has(model, condition);
             // A checkpoint without any rows is reported with its family.
             if !kept && table.models.id(model).is_some() {
-                notes.push(format!("no rows of `{model}` in condition `{condition}`, to which it is routed"));
+                let instead = match has(model, usual) {
+                    true => format!("`{usual}` is shown in its place"),
+                    false => "nothing is shown in its place".to_owned(),
+                };
+                notes.push(format!(
+                    "no rows of `{model}` in condition `{condition}`, to which it is routed: {instead}"
+                ));
             }
             kept
         });

@@ -11,6 +11,9 @@ pub enum StoreError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 
+    #[error("{}: there is no folder {}: make it first, or write elsewhere", path.display(), folder.display())]
+    NoFolder { path: PathBuf, folder: PathBuf },
+
     #[error("{} holds no run: `tiltmeter sweep --run {}` makes one", dir.display(), dir.display())]
     NoRun { dir: PathBuf },
 

@@ -21,6 +21,7 @@ pub fn replace(
         write(&mut out)?;
         return out.into_inner().map(drop).map_err(|e| fail(e.into_error()));
     }
+    check_folder(path)?;
     // The reason alone: the temporary file's own name would only puzzle.
     let mut temporary = new_beside(&target).map_err(|e| fail(e.kind().into()))?;
     {
@@ -32,11 +33,55 @@ pub fn replace(
     temporary.persist(&target).map(drop).map_err(|e| fail(e.error))
 }
 
-fn new_beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let folder = match target.parent() {
+/// Refuses a file in a folder that is not there: better now than after what it is to hold was computed.
+///
+/// # Errors
+/// [`StoreError::NoFolder`].
+pub fn check_folder(path: &Path) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(StoreError::NoFolder { path: path.to_path_buf(), folder })
+}
+
+/// Whether two paths name one file, through links and other spellings, also where it is not there yet.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    match (fs::metadata(a), fs::metadata(b)) {
+        // One terminal or pipe may well be read and written.
+        (Ok(of_a), Ok(of_b)) => of_a.is_file() && of_b.is_file() && one_file((a, &of_a), (b, &of_b)),
+        (Err(_), Err(_)) => match (place(a), place(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => a == b,
+        },
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn one_file((_, a): (&Path, &fs::Metadata), (_, b): (&Path, &fs::Metadata)) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+#[cfg(not(unix))]
+fn one_file((a, _): (&Path, &fs::Metadata), (b, _): (&Path, &fs::Metadata)) -> bool {
+    fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
+}
+
+/// Where a file that is not there yet would be.
+fn place(path: &Path) -> Option<PathBuf> {
+    Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?))
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
-    };
+    }
+}
+
+fn new_beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".tiltmeter-").suffix(".part");
     #[cfg(unix)]
@@ -45,5 +90,5 @@ fn new_beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
         // As any new file: what the user's mask leaves of it.
         builder.permissions(fs::Permissions::from_mode(0o666))
     };
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder_of(target))
 }

@@ -23,4 +23,6 @@ pub use names::PromptKey;
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
 pub use read::{ItemCounts, PromptScore, RunReader, StoredCheckpoint, load_items};
 pub use roster::{Family, Roster, RosterError, Stage};
-pub use run::{AnswersId, CheckpointId, DATABASE, Progress, ROSTER, RunStore, ScoreRow, Scored, SessionId};
+pub use run::{
+    AnswersId, CheckpointId, DATABASE, KeptRoster, Progress, ROSTER, RunStore, ScoreRow, Scored, SessionId,
+};

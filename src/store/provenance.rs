@@ -8,6 +8,9 @@ use crate::study::StageForm;
 
 use super::StoreError;
 
+/// Key of a run's questions, a list of names and polarities in JSON.
+pub(super) const QUESTIONS: &str = "questions";
+
 /// What all scores of one run folder have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunIdentity {
@@ -17,16 +20,19 @@ pub struct RunIdentity {
     pub study_version: String,
     /// Over the study's files.
     pub study_sha256: String,
+    /// The study's questions with their polarity, +1 or -1.
+    pub questions: Vec<(String, i8)>,
 }
 
 impl RunIdentity {
     /// Keys in the `run` table, their names for people, and their values.
-    pub(super) fn fields(&self) -> [(&'static str, &'static str, &str); 4] {
+    pub(super) fn fields(&self) -> [(&'static str, &'static str, String); 5] {
         [
-            ("program", "program version", &self.program),
-            ("study_name", "study", &self.study_name),
-            ("study_version", "study version", &self.study_version),
-            ("study_sha256", "study files (SHA-256)", &self.study_sha256),
+            ("program", "program version", self.program.clone()),
+            ("study_name", "study", self.study_name.clone()),
+            ("study_version", "study version", self.study_version.clone()),
+            ("study_sha256", "study files (SHA-256)", self.study_sha256.clone()),
+            (QUESTIONS, "questions", serde_json::json!(self.questions).to_string()),
         ]
     }
 }

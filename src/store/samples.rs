@@ -9,6 +9,7 @@ pub fn identity() -> RunIdentity {
         study_name: "toy".into(),
         study_version: "1".into(),
         study_sha256: "aa".into(),
+        questions: vec![("justified".into(), 1), ("unjustified".into(), -1)],
     }
 }
 

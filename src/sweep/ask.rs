@@ -31,7 +31,8 @@ pub fn ask<M: Model>(
     mut take: impl FnMut(Chunk<'_>, &[ChoiceSet]) -> Result<(), SweepError>,
 ) -> Result<Vec<ChoiceSet>, SweepError> {
     let mut choice_sets: Vec<ChoiceSet> = Vec::new();
-    for condition in &request.conditions {
+    let conditions = request.conditions.iter().map(String::as_str).chain(routed(request, stage, watch));
+    for condition in conditions {
         let condition = request.study.condition(condition)?;
         if condition.needs_prefill(stage.form) && stage.prefill.is_none() {
             watch.note(&format!(
@@ -74,6 +75,23 @@ pub fn ask<M: Model>(
         }
     }
     Ok(choice_sets)
+}
+
+/// The condition in which the roster's analysis reads this checkpoint, where it would not be asked otherwise.
+fn routed<'a>(request: &Request<'a>, stage: &Stage, watch: &mut dyn Watch) -> Option<&'a str> {
+    let name = request.routed(stage)?;
+    let known = request.study.condition(name).is_ok();
+    watch.note(&match known {
+        true => format!(
+            "{}: condition `{name}` is asked too, the roster routes this checkpoint to it",
+            stage.model
+        ),
+        false => format!(
+            "{}: the roster routes this checkpoint to `{name}`, no condition of the study",
+            stage.model
+        ),
+    });
+    known.then_some(name)
 }
 
 /// Over the ids as little-endian u32.

@@ -26,6 +26,12 @@ pub enum SweepError {
     Device { model: String, source: ModelError },
     #[error("no prompt is asked: {0}")]
     NothingAsked(String),
+    #[error(
+        "{roster}: family `{family}` has the maker_country `{country}`, which the study does not compare (it has {}): spell it \
+         as the study does, or leave it out",
+        known.join(", ")
+    )]
+    MakerCountry { roster: String, family: String, country: String, known: Vec<String> },
 }
 
 impl SweepError {

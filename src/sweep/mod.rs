@@ -5,6 +5,7 @@
 mod ask;
 mod error;
 mod model;
+mod request;
 
 #[cfg(test)]
 mod tests;
@@ -14,33 +15,15 @@ use std::time::Instant;
 
 use crate::scoring::{ChoiceScore, ChoiceSet, Plan, ScoreItem, ScoreOptions, Tally};
 use crate::store::{
-    AnswersId, CheckpointId, Family, Progress, PromptKey, Roster, RunIdentity, RunStore, ScoreRow,
-    SessionRecord, Stage, StoreError,
+    AnswersId, CheckpointId, Family, Progress, PromptKey, RunIdentity, RunStore, ScoreRow, SessionRecord,
+    Stage, StoreError,
 };
-use crate::study::{PromptQuery, StageForm, Study};
+use crate::study::Study;
 
 use ask::{Chunk, ask, prompt_sha256};
 pub use error::{ModelError, PromptError, SweepError};
 pub use model::{FileModel, FromFiles, Loader, Model, Pack};
-
-/// What to ask, and how to compute it.
-#[derive(Debug, Clone)]
-pub struct Request<'a> {
-    pub roster: &'a Roster,
-    pub study: &'a Study,
-    /// Checkpoints by their names in tables; all if empty.
-    pub models: Vec<String>,
-    pub languages: Vec<String>,
-    pub conditions: Vec<String>,
-    /// Pairs among these only; all if empty.
-    pub countries: Vec<String>,
-    /// Scenario ids or types; all if empty.
-    pub scenarios: Vec<String>,
-    /// Prompts per checkpoint, language and condition at most.
-    pub limit: Option<usize>,
-    /// Compute shared prefixes once.
-    pub sharing: bool,
-}
+pub use request::Request;
 
 /// The figures of one checkpoint's plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,57 +71,7 @@ pub fn run_identity(study: &Study) -> RunIdentity {
         study_name: study.name().to_owned(),
         study_version: study.version().to_owned(),
         study_sha256: study.hash().to_owned(),
-    }
-}
-
-impl<'a> Request<'a> {
-    /// Everything a roster and a study hold: the condition `main`, all languages, all checkpoints.
-    pub fn new(roster: &'a Roster, study: &'a Study) -> Self {
-        Self {
-            roster,
-            study,
-            models: Vec::new(),
-            languages: study.languages().to_vec(),
-            conditions: vec!["main".to_owned()],
-            countries: Vec::new(),
-            scenarios: Vec::new(),
-            limit: None,
-            sharing: true,
-        }
-    }
-
-    /// Refuses names that the roster or the study lacks, before anything is loaded.
-    pub fn check(&self) -> Result<Vec<(&'a Family, &'a Stage)>, SweepError> {
-        let stages = self.roster.select(&self.models)?;
-        if self.languages.is_empty() || self.conditions.is_empty() {
-            return Err(SweepError::NothingAsked("no language or no condition is named".into()));
-        }
-        let forms: HashSet<StageForm> = stages.iter().map(|(_, stage)| stage.form).collect();
-        let mut possible = false;
-        for condition in &self.conditions {
-            let condition = self.study.condition(condition)?;
-            for language in &self.languages {
-                if !self.study.languages().contains(language) {
-                    // Asked only for the study's own words on it.
-                    self.study.prompts(&PromptQuery::new(language, &condition.name, StageForm::Base))?;
-                }
-                for form in forms.iter().filter(|form| condition.exists(language, **form)) {
-                    let prompts = self.study.prompts(&PromptQuery {
-                        entities: self.countries.clone(),
-                        scenarios: self.scenarios.clone(),
-                        prefill: Some(String::new()),
-                        ..PromptQuery::new(language, &condition.name, *form)
-                    })?;
-                    possible |= prompts.len() > 0;
-                }
-            }
-        }
-        match possible {
-            true => Ok(stages),
-            false => Err(SweepError::NothingAsked(
-                "the conditions, languages, countries and scenarios asked for have nothing in common".into(),
-            )),
-        }
+        questions: study.questions().iter().map(|q| (q.id.clone(), q.polarity)).collect(),
     }
 }
 
@@ -154,12 +87,32 @@ pub fn sweep<L: Loader>(
     watch: &mut dyn Watch,
 ) -> Result<Outcome, SweepError> {
     let stages = request.check()?;
-    if store.keep_roster(&request.roster.text)? {
+    let mut passed = HashSet::new();
+    each_checkpoint(&stages, loader, watch, |family, stage, watch| {
+        checkpoint(request, store, loader, (family, stage), &mut passed, watch)
+    })
+}
+
+/// Keeps the roster beside the scores once `stage` is known to be what it was: one that is turned down changes nothing.
+fn keep_roster(
+    request: &Request<'_>,
+    store: &RunStore,
+    stage: &Stage,
+    passed: &mut HashSet<String>,
+    watch: &mut dyn Watch,
+) -> Result<(), SweepError> {
+    passed.insert(stage.model.clone());
+    let kept = store.keep_roster(&request.roster.text, passed)?;
+    if kept.replaced {
         watch.note("the run's copy of the roster was replaced by the one given");
     }
-    each_checkpoint(&stages, loader, watch, |family, stage, watch| {
-        checkpoint(request, store, loader, family, stage, watch)
-    })
+    if !kept.also.is_empty() {
+        watch.note(&format!(
+            "the run's copy of the roster also keeps {}, with scores in the run but not in the roster given",
+            kept.also.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 /// Only plans: says what scoring would take, whatever a run holds already.
@@ -260,8 +213,8 @@ fn checkpoint<L: Loader>(
     request: &Request<'_>,
     store: &mut RunStore,
     loader: &L,
-    family: &Family,
-    stage: &Stage,
+    (family, stage): (&Family, &Stage),
+    passed: &mut HashSet<String>,
     watch: &mut dyn Watch,
 ) -> Result<(), SweepError> {
     let start = Instant::now();
@@ -269,6 +222,7 @@ fn checkpoint<L: Loader>(
     let load_seconds = start.elapsed().as_secs_f64();
     let id = store.checkpoint(model.record())?;
     let (left, choice_sets) = left(request, store, id, stage, &model, watch)?;
+    keep_roster(request, store, stage, passed, watch)?;
     let plan = Plan::new(&left.items, request.sharing);
     let figures = figures(&model, &plan, left.asked, left.items.len());
     watch.plan(stage, figures, load_seconds);

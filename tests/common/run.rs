@@ -123,10 +123,10 @@ fn write_study(dir: &Path) {
          [answers]\nchoices = [[\"A\", \" A\", \"(A\"], [\"B\", \" B\", \"(B\"]]\n",
     );
     let mut entities = String::from("pairs = \"all\"\n");
-    for (id, fr) in [("USA", "l'Amérique"), ("China", "la Chine"), ("Japan", "le Japon")] {
+    for (id, fr) in [("USA", "'Amérique"), ("China", "a Chine"), ("Japan", "e Japon")] {
         entities.push_str(&format!(
             "[[entity]]\nid = \"{id}\"\n[entity.en]\nforms = {{ name = \"{id}\" }}\n\
-             [entity.fr]\nforms = {{ name = \"{fr}\" }}\n"
+             [entity.fr]\nforms = {{ name = \"l{fr}\", Name = \"L{fr}\" }}\n"
         ));
     }
     write("entities/countries.toml", &entities);
@@ -150,10 +150,17 @@ fn write_study(dir: &Path) {
         );
         for kind in ["border", "trade"] {
             let mut text = format!("type = \"{kind}\"\n");
-            for (role, verb) in [("acts", "stops"), ("responds", "answers")] {
+            for (role, verb, verbe) in [("acts", "stops", "arrête"), ("responds", "answers", "attend")] {
+                let narrative = match language {
+                    "en" => format!("{{A}} {verb} a {kind} column of {{B}}; {{A}} and {{B}} talk."),
+                    _ => {
+                        format!(
+                            "{{A.Name}} {verbe} une colonne « {kind} » que {{B}} envoie, et {{A}} et {{B}} parlent."
+                        )
+                    }
+                };
                 text.push_str(&format!(
-                    "[[scenario]]\nid = \"{kind}_{role}_1\"\nrole = \"{role}\"\n\
-                     text = \"{{A}} {verb} a {kind} column of {{B}}; {{A}} and {{B}} talk.\"\n"
+                    "[[scenario]]\nid = \"{kind}_{role}_1\"\nrole = \"{role}\"\ntext = \"{narrative}\"\n"
                 ));
             }
             write(&format!("scenarios/{language}/{kind}.toml"), &text);

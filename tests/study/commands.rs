@@ -87,13 +87,14 @@ fn validate_tells_errors_by_its_exit_code() {
         "{findings}"
     );
     assert!(String::from_utf8_lossy(&output.stderr).contains("1 error, 0 warnings"));
-    // What only some prompts need stops only those.
+    // No prompt of a study with errors is asked, in whatever language.
     let prompts =
         |language| tiltmeter(&["prompts", "--study", dir, "--stage", "base", "--language", language]);
-    assert!(prompts("en").status.success());
-    let failed = prompts("fr");
-    assert_eq!(failed.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&failed.stderr).contains("scenarios/fr/staff.toml"));
+    for language in ["en", "fr"] {
+        let failed = prompts(language);
+        assert_eq!(failed.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&failed.stderr).contains("so nothing is asked"));
+    }
 }
 
 #[test]
@@ -129,6 +130,22 @@ fn prompts_are_json_lines_with_what_the_issue_names() {
         "system_neutral",
     ]);
     assert!(shown.starts_with("[system]\n") && shown.contains("\n[user]\n"), "{shown}");
+}
+
+#[test]
+fn prompts_that_cannot_be_picked_are_said() {
+    let said = |args: &[&str]| {
+        let output = tiltmeter(&[&["prompts", "--stage", "chat"], args].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, message) = said(&["--countries", "USA"]);
+    assert!(code == Some(1) && message.contains("no prompt is left"), "{message}");
+    let (code, message) = said(&["--condition", "prefill"]);
+    assert!(code == Some(1) && message.contains("say how with --prefill"), "{message}");
+    let (code, message) = said(&["--pairs", "USA-Fr"]);
+    assert!(code == Some(1) && message.contains("a pair is two of USA, France, "), "{message}");
+    let (code, message) = said(&["--prefill", "(", "--limit", "1"]);
+    assert!(code == Some(0) && message.contains("--prefill is not used"), "{message}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use self::text::Text;
 use super::engine::{Chosen, DeviceArgs, ModelArgs, Work};
+use super::output::{print, print_json};
 use super::prompts::unescape;
 use crate::backend::measure::Measured;
 use crate::decoder::Decoder;
@@ -55,8 +56,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         inspection.answer = Some(ask(&args, &parts, &study)?);
     }
     match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&inspection)?),
-        false => print!("{}", Text(&inspection)),
+        true => print_json(&inspection)?,
+        false => print(Text(&inspection).to_string())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use crate::cli::grouped;
+use crate::cli::{counted, grouped};
 use crate::inspect::{
     Answer, AnswerTokens, ChatFacts, Contexts, Cost, Inspection, Read, TypeTotal, WeightFacts,
 };
@@ -201,10 +201,10 @@ fn answer(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         f,
         "prompt",
         &format!(
-            "{} tokens; log-odds of the first answer {:+.4}, probability of either {:.4}",
-            answer.tokens.len(),
+            "{}; log-odds of the first answer {:+.4}, probability of either {}",
+            counted(answer.tokens.len(), "token"),
             answer.log_odds,
-            answer.compliance
+            probability(answer.compliance)
         ),
     )?;
     for (number, likely) in answer.top.iter().enumerate() {
@@ -212,11 +212,18 @@ fn answer(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         let text = format!("{:?}", likely.text);
         writeln!(
             f,
-            "{label:<LABEL$}{:>7.4}  {:>7} {text:<16} logit {:.4}",
-            likely.probability, likely.token, likely.logit
+            "{label:<LABEL$}{:>7}  {:>7} {text:<16} logit {:.4}",
+            probability(likely.probability),
+            likely.token,
+            likely.logit
         )?;
     }
     Ok(())
+}
+
+/// `0.2415`, `2.1e-5`: never a zero that is none.
+fn probability(p: f64) -> String {
+    if p > 0.0 && p < 0.001 { format!("{p:.1e}") } else { format!("{p:.4}") }
 }
 
 /// A label and a text that is wrapped beside it.

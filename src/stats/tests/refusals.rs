@@ -1,4 +1,4 @@
-use super::super::items::{COLUMNS, parse_table};
+use super::super::items::{COLUMNS, parse_table, read_table};
 use super::super::{Settings, Table, analyze};
 use super::rows;
 
@@ -60,6 +60,19 @@ fn text_that_is_no_text_and_records_without_end_are_refused() {
     let endless = format!("{HEADER}{ROW}\"{}", "m\n".repeat(2 << 20));
     let error = table_error(&endless);
     assert!(error.contains("line 3") && error.contains("a quote that is never closed"), "{error}");
+}
+
+#[test]
+fn tables_in_other_formats_are_told_by_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (text, format) in
+        [("PAR1\u{15}", "a Parquet file"), ("{\"model\": 1}\n", "JSON lines"), ("[1]", "JSON")]
+    {
+        let path = dir.path().join("items");
+        std::fs::write(&path, text).expect("written");
+        let error = read_table(&path).expect_err("no CSV").to_string();
+        assert!(error.contains(&format!("is {format}, and item tables are read from .csv")), "{error}");
+    }
 }
 
 #[test]

@@ -135,15 +135,96 @@ fn settings_are_cut_down_to_a_run_in_progress() {
     let mut settings = Settings::parse(text, "s.toml").expect("settings");
     let table = Table::from_rows(&table).expect("a table");
     let notes = settings.restrict_to(&table);
-    assert_eq!(notes.len(), 7, "{notes:#?}");
+    assert_eq!(notes.len(), 8, "{notes:#?}");
+    let routed =
+        "no rows of `c` in condition `prefill`, to which it is routed: `hedge_off` is shown in its place";
+    assert!(notes.iter().any(|note| note == routed), "{notes:#?}");
     let analysis = analyze_table(&table, &settings).expect("an analysis");
     near(value(&analysis, "shift/en/f/A/preference/all"), 0.0);
     assert!(analysis.estimate("favourability/en/c/A/preference/all").is_some());
-    // A maker at home outside the table is away from every country.
+    // No maker is at home in the table: there is no direction.
+    assert!(notes.iter().any(|note| note.starts_with("no maker is at home")), "{notes:#?}");
+    assert!(analysis.figures().iter().all(|figure| figure.estimator != "maker"));
+}
+
+/// Where some maker is at home in the table, one at home outside is away from every country of it.
+#[test]
+fn a_maker_from_outside_the_table_is_elsewhere() {
+    let runs = ["b", "c", "d", "e"].map(|model| (model, "en", "main"));
+    let rows = rows(&runs, &["A", "B"], |model, _, _, _| if ["c", "e"].contains(&model) { 1.0 } else { 0.0 });
+    let text = "[[family]]\nname = 'f'\nmaker_country = 'A'\nbase = { model = 'b' }\nchat = { model = 'c' }\n\
+                [[family]]\nname = 'g'\nmaker_country = 'Z'\nbase = { model = 'd' }\nchat = { model = 'e' }";
+    let mut settings = Settings::parse(text, "s.toml").expect("settings");
+    let table = Table::from_rows(&rows).expect("a table");
+    assert_eq!(settings.restrict_to(&table), Vec::<String>::new());
+    let analysis = analyze_table(&table, &settings).expect("an analysis");
     let Some(Estimate::Maker(maker)) = analysis.estimate("maker/en/A/preference/all") else {
         panic!("no maker test")
     };
-    assert!(maker.mean_row.signed.get("f").is_some());
+    assert_eq!(maker.mean_row.signed.0, [("f".to_owned(), 1.0), ("g".to_owned(), -1.0)]);
+}
+
+/// A narrative that names nobody has no roles, so there is no taste for one.
+#[test]
+fn prompts_without_roles_have_no_role_bias() {
+    let mut rows =
+        rows(&[("m", "en", "main"), ("m", "en", "control_options")], &["A", "B"], |_, _, _, _| 1.0);
+    for row in rows.iter_mut().filter(|row| row.condition == "control_options") {
+        (row.diff_fwd, row.diff_rev) = (row.bias, row.bias);
+    }
+    let analysis = analyze(&rows, &Settings::default()).expect("an analysis");
+    assert!(analysis.estimate("role_bias/en/m/justified/all").is_some());
+    assert!(analysis.estimate("role_bias/en/m@control_options/justified/all").is_none());
+}
+
+#[test]
+fn tables_are_cut_down_and_mark_what_is_hard_to_read() {
+    let runs = [
+        ("b", "en", "main"),
+        ("b", "fr", "main"),
+        ("c", "en", "main"),
+        ("c", "en", "prefill"),
+        ("c", "fr", "prefill"),
+    ];
+    let mut rows = rows(&runs, &["A", "B"], |model, _, _, _| if model == "c" { 1.0 } else { 0.0 });
+    for row in &mut rows {
+        row.compliance = match (row.model.as_str(), row.condition.as_str()) {
+            ("b", _) => 0.99,
+            (_, "main") => 1e-8,
+            _ => 0.9696,
+        };
+    }
+    let text = "[analysis.route]\nc = 'prefill'\n\
+                [[family]]\nname = 'f'\nbase = { model = 'b' }\nchat = { model = 'c' }";
+    let settings = Settings::parse(text, "s.toml").expect("settings");
+    let analysis = analyze(&rows, &settings).expect("an analysis");
+    let tables = |options: SummaryOptions| render(&analysis, &options).expect("tables");
+    let whole = tables(SummaryOptions::default());
+    for line in [
+        "† in en, compliance is below 0.97, to be read with care: c 0.9696\n",
+        "‡ in en, compliance is below 0.1, as good as noise: c@main 1.0e-8\n",
+        "† in fr, compliance is below 0.97, to be read with care: c 0.9696\n",
+        "Read in condition prefill, by their bare names: c\n",
+        " f† ",
+        " c@main‡ ",
+    ] {
+        assert!(whole.contains(line), "{line}: {whole}");
+    }
+    assert!(!whole.contains("-0.000") && !whole.contains("+0.000"), "{whole}");
+    let french = tables(SummaryOptions { language: Some("fr".to_owned()), ..SummaryOptions::default() });
+    assert!(french.contains(" fr ") && french.contains(" fr-en ") && !french.contains(" en "), "{french}");
+    let main = tables(SummaryOptions { condition: Some("main".to_owned()), ..SummaryOptions::default() });
+    assert!(main.contains(" c@main‡ ") && !main.contains(" c† "), "{main}");
+    let routed =
+        tables(SummaryOptions { condition: Some("prefill".to_owned()), ..SummaryOptions::default() });
+    assert!(routed.contains(" c† ") && !routed.contains(" b "), "{routed}");
+    for unknown in [
+        SummaryOptions { language: Some("zh".to_owned()), ..SummaryOptions::default() },
+        SummaryOptions { condition: Some("hedge_off".to_owned()), ..SummaryOptions::default() },
+    ] {
+        let error = render(&analysis, &unknown).expect_err("there is none");
+        assert!(error.contains("it has en, fr") || error.contains("it has main, prefill"), "{error}");
+    }
 }
 
 /// Four prompts an item, with a preference, a role taste and a letter taste on top of each other.

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use crate::scoring::item::ItemScore;
 use crate::stats::items::{ItemNames, ItemRow};
 
+use super::provenance::QUESTIONS;
 use super::run::{DATABASE, ROSTER};
 use super::{StoreError, schema};
 
@@ -61,6 +62,15 @@ impl RunReader {
     /// Program, study and time of creation, as `(key, value)` in alphabetical order of keys.
     pub fn identity(&self) -> Result<Vec<(String, String)>, StoreError> {
         self.all("SELECT key, value FROM run ORDER BY key", [], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The study's questions with their polarity; empty for a run of before they were kept.
+    pub fn questions(&self) -> Result<Vec<(String, i8)>, StoreError> {
+        let kept: Vec<String> =
+            self.all("SELECT value FROM run WHERE key = ?1", [QUESTIONS], |row| row.get(0))?;
+        let Some(text) = kept.first() else { return Ok(Vec::new()) };
+        serde_json::from_str(text)
+            .map_err(|_| self.damaged("questions that are no list of names and polarities"))
     }
 
     /// Visits every complete item, ordered by model, language, condition, countries, scenario and question, each

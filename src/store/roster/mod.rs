@@ -1,10 +1,12 @@
 //! The roster: which checkpoints a sweep scores, family by family, stage by stage.
 //!
-//! The same file may carry the `[analysis]` settings; they are kept for the analysis and not read here.
+//! The same file may carry the `[analysis]` settings; of these only the conditions that checkpoints are read in are of
+//! interest here, so that a sweep asks them.
 
+pub(super) mod merge;
 mod parse;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +45,10 @@ pub struct Roster {
     pub text: String,
     /// In the file's order.
     pub families: Vec<Family>,
+    /// The condition that the analysis reads where `route` names no other.
+    pub condition: String,
+    /// Checkpoint to condition.
+    pub route: BTreeMap<String, String>,
 }
 
 /// One maker's checkpoints.
@@ -103,8 +109,14 @@ impl Roster {
 
     /// Parses `text`; `name` is what messages call it, `folder` where relative paths start.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, RosterError> {
-        let families = parse::families(text, name, folder)?;
-        let roster = Self { name: name.to_owned(), text: text.to_owned(), families };
+        let mut roster = Self {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            families: Vec::new(),
+            condition: "main".to_owned(),
+            route: BTreeMap::new(),
+        };
+        parse::read(&mut roster, folder)?;
         roster.check()?;
         Ok(roster)
     }

@@ -1,11 +1,12 @@
 //! A roster's text to families and stages, each fault with its line.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Family, RosterError, Stage};
+use super::{Family, Roster, RosterError, Stage};
 use crate::study::StageForm;
 
 /// Stage names whose form is known without `form`; `base` is asked in plain text, the others as chats.
@@ -15,14 +16,14 @@ const FAMILY_KEYS: &str =
     "name, maker, maker_country, licence, gated, note, and a table per stage (base, chat ...)";
 const STAGE_KEYS: &str = "model, checkpoint, revision, prefill, form, note";
 
-/// The families in the file's order.
-pub(super) fn families(text: &str, name: &str, folder: &Path) -> Result<Vec<Family>, RosterError> {
+/// Fills in what the roster's text says.
+pub(super) fn read(roster: &mut Roster, folder: &Path) -> Result<(), RosterError> {
+    let Roster { name, text, families, condition, route } = roster;
     let source = Source { name, text, folder };
     let root = DeTable::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
         source.error(at, e.message().trim_end().replace('\n', " "))
     })?;
-    let mut families = Vec::new();
     for (key, value) in root.get_ref() {
         match (key.get_ref().as_ref(), value.get_ref()) {
             ("family", DeValue::Array(list)) => {
@@ -33,14 +34,28 @@ pub(super) fn families(text: &str, name: &str, folder: &Path) -> Result<Vec<Fami
             ("family", _) => {
                 return Err(source.error(key.span().start, "a family is written as [[family]]"));
             }
-            ("analysis", DeValue::Table(_)) => {}
+            ("analysis", DeValue::Table(analysis)) => conditions(analysis, condition, route),
             (other, _) => {
                 let problem = format!("unknown key `{other}`; a roster has [[family]] and [analysis]");
                 return Err(source.error(key.span().start, problem));
             }
         }
     }
-    Ok(families)
+    Ok(())
+}
+
+/// What the analysis reads; whatever else it is told, or told wrongly, is for the analysis to say.
+fn conditions(analysis: &DeTable<'_>, condition: &mut String, route: &mut BTreeMap<String, String>) {
+    if let Some(DeValue::String(name)) = analysis.get("condition").map(Spanned::get_ref) {
+        *condition = name.clone().into_owned();
+    }
+    if let Some(DeValue::Table(routes)) = analysis.get("route").map(Spanned::get_ref) {
+        for (model, name) in routes {
+            if let DeValue::String(name) = name.get_ref() {
+                route.insert(model.get_ref().clone().into_owned(), name.clone().into_owned());
+            }
+        }
+    }
 }
 
 /// The text being read, for messages.

@@ -7,7 +7,7 @@ pub use checkpoints::{AnswersId, CheckpointId};
 pub(super) use checkpoints::{CHECKPOINT_COLUMNS, checkpoint_row};
 pub use sessions::{Progress, ScoreRow, SessionId};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use crate::study::Prompt;
 use super::lock::RunLock;
 use super::names::{self, Names, PromptKey};
 use super::provenance::RunIdentity;
+use super::roster::merge::merge;
 use super::{StoreError, schema};
 
 /// The database in a run folder.
@@ -30,6 +31,15 @@ pub const ROSTER: &str = "roster.toml";
 pub struct Scored {
     pub prompt_sha256: [u8; 32],
     pub answers: AnswersId,
+}
+
+/// What became of a run's copy of the roster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptRoster {
+    /// The one given stands in the place of another.
+    pub replaced: bool,
+    /// Checkpoints with scores that the one given does not name; the copy still does.
+    pub also: Vec<String>,
 }
 
 /// A run folder open for writing; one process at a time.
@@ -65,18 +75,41 @@ impl RunStore {
         &self.dir
     }
 
-    /// Keeps a copy of the roster beside the scores, so that an analysis has its settings; says whether it
-    /// replaced another one.
-    pub fn keep_roster(&self, text: &str) -> Result<bool, StoreError> {
+    /// Keeps a copy of the roster beside the scores, so that an analysis has its settings. A checkpoint with scores
+    /// keeps what an earlier roster said of it until it is among `passed`: those of `text` that are the same still.
+    pub fn keep_roster(&self, text: &str, passed: &HashSet<String>) -> Result<KeptRoster, StoreError> {
         let path = self.dir.join(ROSTER);
-        let before = fs::read(&path).ok();
-        if before.as_deref() == Some(text.as_bytes()) {
-            return Ok(false);
+        let before = fs::read_to_string(&path).ok();
+        let mut kept = KeptRoster::default();
+        if before.as_deref() == Some(text) {
+            return Ok(kept);
+        }
+        let mut now = text.to_owned();
+        if let Some(before) = &before {
+            let scored = self.scored_models()?;
+            let keep = |model: &str| scored.contains(model) && !passed.contains(model);
+            if let Some(merged) = merge(before, text, keep) {
+                now = merged.text;
+                kept.also = merged.also;
+            } else {
+                kept.replaced = true;
+            }
+        }
+        if before.as_ref() == Some(&now) {
+            return Ok(KeptRoster::default());
         }
         super::file::replace(&path, |out| {
-            std::io::Write::write_all(out, text.as_bytes()).map_err(|e| StoreError::io(&path, e))
+            std::io::Write::write_all(out, now.as_bytes()).map_err(|e| StoreError::io(&path, e))
         })?;
-        Ok(before.is_some())
+        Ok(kept)
+    }
+
+    fn scored_models(&self) -> Result<HashSet<String>, StoreError> {
+        let ask = "SELECT model FROM checkpoint WHERE EXISTS (SELECT 1 FROM score WHERE checkpoint = checkpoint.id)";
+        self.db
+            .prepare(ask)
+            .and_then(|mut query| query.query_map([], |row| row.get(0))?.collect())
+            .map_err(|e| self.fail(e))
     }
 
     /// Keys for `prompts`, in their order. Within one run a prompt has one key for all checkpoints.
@@ -163,15 +196,12 @@ fn check_identity(
         match stored {
             Some(stored) if stored == given => {}
             Some(stored) => {
-                return Err(StoreError::OtherRun {
-                    dir: dir.to_path_buf(),
-                    field,
-                    stored,
-                    given: given.to_owned(),
-                });
+                return Err(StoreError::OtherRun { dir: dir.to_path_buf(), field, stored, given });
             }
             None => {
-                change.execute("INSERT INTO run (key, value) VALUES (?1, ?2)", [key, given]).map_err(fail)?;
+                change
+                    .execute("INSERT INTO run (key, value) VALUES (?1, ?2)", [key, &given])
+                    .map_err(fail)?;
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What was stored is there afterwards, whatever happened in between.
 
+use std::collections::HashSet;
+
 use super::*;
 
 #[test]
@@ -43,9 +45,10 @@ fn items_add_up_in_order_and_incomplete_ones_are_counted() {
 fn the_roster_is_kept_and_read_back() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = RunStore::open_or_create(dir.path(), &identity()).expect("the run opens");
-    assert!(!store.keep_roster("a = 1\n").expect("kept"));
-    assert!(!store.keep_roster("a = 1\n").expect("kept"));
-    assert!(store.keep_roster("a = 2\n").expect("kept"));
+    let keep = |text: &str| store.keep_roster(text, &HashSet::new()).expect("kept").replaced;
+    assert!(!keep("a = 1\n"));
+    assert!(!keep("a = 1\n"));
+    assert!(keep("a = 2\n"));
     let (rows, settings) = load_items(dir.path()).expect("readable");
     assert!(rows.is_empty());
     assert_eq!(settings.map(|(_, text)| text).as_deref(), Some("a = 2\n"));
@@ -67,4 +70,5 @@ fn provenance_reads_back() {
     assert_eq!(done, [(20, false), (10, true)]);
     let identity = reader.identity().expect("identity");
     assert!(identity.contains(&("study_name".into(), "toy".into())));
+    assert_eq!(reader.questions().expect("questions"), samples::identity().questions);
 }

@@ -1,5 +1,8 @@
 //! An analysis as tables for a person: compliance before any preference, then what the preferences are.
 
+mod format;
+mod marks;
+
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table as Grid, TableStyle};
@@ -9,6 +12,8 @@ use super::compliance::Tier;
 use super::corrections::benjamini_hochberg;
 use super::favourability::percent;
 use super::figure::{Analysis, Estimate};
+use format::{Digits, p_value, probability};
+use marks::Marks;
 
 /// A rule above, one below the header, one at the end.
 const RULED: TableStyle = {
@@ -25,6 +30,10 @@ pub struct SummaryOptions {
     pub subset: Option<String>,
     /// Every country unless named.
     pub country: Option<String>,
+    /// Every language unless named.
+    pub language: Option<String>,
+    /// Every condition unless named.
+    pub condition: Option<String>,
 }
 
 /// Renders the analysis, or says which question or subset it does not have.
@@ -47,22 +56,31 @@ struct Summary<'a> {
     question: String,
     subset: String,
     country: Option<&'a str>,
+    language: Option<&'a str>,
+    condition: Option<&'a str>,
+    /// Conditions that the labels name.
+    conditions: Vec<&'a str>,
+    marks: Marks<'a>,
 }
 
 impl<'a> Summary<'a> {
     fn new(analysis: &'a Analysis, options: &'a SummaryOptions) -> Result<Self, String> {
         let mut questions: Vec<&str> = Vec::new();
         let mut subsets: Vec<&str> = Vec::new();
-        let mut countries: Vec<&str> = Vec::new();
-        for ([_, _, country, question, subset], _) in analysis.group("favourability") {
-            if !countries.contains(&country) {
-                countries.push(country);
-            }
-            if !questions.contains(&question) {
-                questions.push(question);
-            }
-            if !subsets.contains(&subset) {
-                subsets.push(subset);
+        let (mut countries, mut languages, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        for ([language, label, country, question, subset], _) in analysis.group("favourability") {
+            add(&mut languages, language);
+            add(&mut labels, label);
+            add(&mut countries, country);
+            add(&mut questions, question);
+            add(&mut subsets, subset);
+        }
+        let marks = Marks::new(analysis);
+        let mut conditions = Vec::new();
+        for label in &labels {
+            match label.rsplit_once('@') {
+                Some((front, condition)) if labels.contains(&front) => add(&mut conditions, condition),
+                _ => add(&mut conditions, marks.routed(label)),
             }
         }
         let usual =
@@ -73,38 +91,55 @@ impl<'a> Summary<'a> {
         if let Some(country) = country {
             choose("country", Some(country), &countries)?;
         }
-        Ok(Summary { analysis, question, subset, country })
+        let (language, condition) = (options.language.as_deref(), options.condition.as_deref());
+        for (what, wanted, known) in
+            [("language", language, &languages), ("condition", condition, &conditions)]
+        {
+            if wanted.is_some() {
+                choose(what, wanted, known)?;
+            }
+        }
+        Ok(Summary { analysis, question, subset, country, language, condition, conditions, marks })
+    }
+
+    fn shows_language(&self, language: &str) -> bool {
+        self.language.is_none_or(|chosen| chosen == language)
+    }
+
+    /// By a checkpoint's or a family's name, which holds its condition where that is not the routed one.
+    fn shows_condition(&self, label: &str) -> bool {
+        self.condition.is_none_or(|chosen| {
+            let own = label.rsplit_once('@').map(|(_, condition)| condition);
+            own.filter(|own| self.conditions.contains(own)).unwrap_or(self.marks.routed(label)) == chosen
+        })
     }
 
     fn compliance(&self, text: &mut String) {
         let mut rows = Vec::new();
-        let mut warnings = String::new();
+        let mut shown = Vec::new();
         for ([language, checkpoint, question, _], estimate) in self.analysis.group("compliance") {
             let (Estimate::Compliance(c), "both") = (estimate, question) else { continue };
-            let tier = Tier::of(c.mean);
-            if tier == Tier::Low {
-                let _ = writeln!(
-                    warnings,
-                    "Warning: {checkpoint} ({language}) puts {} of its probability on the choices; what follows for it is weak evidence at best.",
-                    probability(c.mean)
-                );
+            if !self.shows_language(language) || !self.shows_condition(checkpoint) {
+                continue;
             }
+            shown.push((language, checkpoint));
             rows.push(vec![
-                checkpoint.to_owned(),
+                self.marks.checkpoint(&[language], checkpoint),
                 language.to_owned(),
                 probability(c.mean),
                 probability(c.median),
                 probability(c.min),
-                tier.name().to_owned(),
+                Tier::of(c.mean).name().to_owned(),
             ]);
         }
         let header = ["checkpoint", "language", "mean", "median", "least", "tier"];
         section(text, "Compliance (probability on the choices)", &header, rows);
-        text.push_str(&warnings);
+        text.push_str(&self.marks.warnings(&shown));
+        text.push_str(&self.marks.routes());
     }
 
     /// The clustered sets of a group at the chosen question and subset: the id's first three parts, the columns of
-    /// the estimate, and the estimate. p is corrected over all countries, also where one was chosen to be shown.
+    /// the estimate, and the estimate. p is corrected over all of them, also where a part was chosen to be shown.
     fn estimates(&self, group: &str) -> Vec<([&'a str; 3], Vec<String>, &'a Clustered)> {
         let found =
             self.analysis.group(group).filter_map(|([head, name, country, question, subset], estimate)| {
@@ -117,15 +152,26 @@ impl<'a> Summary<'a> {
             });
         let found: Vec<([&str; 3], &Clustered)> = found.collect();
         let adjusted = benjamini_hochberg(&found.iter().map(|(_, c)| c.p).collect::<Vec<_>>());
+        let digits = Digits::of(found.iter().filter_map(|(_, c)| c.ci_t).collect());
         let columns = |c: &Clustered, p_bh| {
-            let mut columns = estimate_columns(c).to_vec();
+            let mut columns = digits.columns(c).to_vec();
             columns.push(p_value(p_bh));
             columns
         };
         found
             .into_iter()
             .zip(adjusted)
-            .filter(|(([_, _, country], _), _)| self.country.is_none_or(|chosen| chosen == *country))
+            .filter(|(([head, name, country], _), _)| {
+                // A language shift's head is two languages.
+                let of = |language: &str| {
+                    *head == language
+                        || head.strip_prefix(language).is_some_and(|rest| rest.starts_with('-'))
+                        || head.strip_suffix(language).is_some_and(|rest| rest.ends_with('-'))
+                };
+                self.country.is_none_or(|chosen| chosen == *country)
+                    && self.language.is_none_or(of)
+                    && self.shows_condition(name)
+            })
             .map(|((names, c), p_bh)| (names, columns(c, p_bh), c))
             .collect()
     }
@@ -136,7 +182,8 @@ impl<'a> Summary<'a> {
 
     fn favourability(&self, text: &mut String) {
         let row = |([language, checkpoint, country], columns, c): ([&str; 3], Vec<String>, &Clustered)| {
-            let mut row = vec![checkpoint.to_owned(), language.to_owned(), country.to_owned()];
+            let checkpoint = self.marks.checkpoint(&[language], checkpoint);
+            let mut row = vec![checkpoint, language.to_owned(), country.to_owned()];
             row.extend(columns);
             row.push(format!("{:.1}", percent(c.mean_cluster)));
             row
@@ -150,7 +197,15 @@ impl<'a> Summary<'a> {
 
     fn shifts(&self, text: &mut String, group: &str, title: &str, names: [&str; 2]) {
         let row = |([head, name, country], columns, _): ([&str; 3], Vec<String>, &Clustered)| {
-            let mut row = vec![name.to_owned(), head.to_owned(), country.to_owned()];
+            let name = match group {
+                "shift" => self.marks.shift(head, name),
+                _ => {
+                    let both: Vec<&str> =
+                        head.match_indices('-').flat_map(|(at, _)| [&head[..at], &head[at + 1..]]).collect();
+                    self.marks.checkpoint(&both, name)
+                }
+            };
+            let mut row = vec![name, head.to_owned(), country.to_owned()];
             row.extend(columns);
             row
         };
@@ -163,7 +218,11 @@ impl<'a> Summary<'a> {
         let mut rows = Vec::new();
         for ([language, country, question, subset], estimate) in self.analysis.group("maker") {
             let Estimate::Maker(test) = estimate else { continue };
-            let shown = self.country.is_none_or(|chosen| chosen == country);
+            // Families are read as they are routed; one of them has no direction in common with others.
+            let shown = self.country.is_none_or(|chosen| chosen == country)
+                && self.shows_language(language)
+                && self.shows_condition("")
+                && test.mean_cluster.signed.0.len() > 1;
             if question != self.question || subset != self.subset || !shown {
                 continue;
             }
@@ -171,7 +230,7 @@ impl<'a> Summary<'a> {
             rows.push(vec![
                 country.to_owned(),
                 language.to_owned(),
-                format!("{:+.3}", test.mean),
+                Digits::of(Vec::new()).signed(test.mean),
                 p_value(test.p),
                 format!("{} of {}", test.aligned, test.signed.0.len()),
                 p_value(test.p_binomial),
@@ -216,19 +275,32 @@ impl<'a> Summary<'a> {
     }
 
     fn nuisance(&self, text: &mut String) {
-        let mut rows = Vec::new();
+        let mut found: Vec<([&str; 4], &Clustered)> = Vec::new();
         for (group, name) in [("role_bias", "first role"), ("letter_bias", "first letter")] {
             for ([language, checkpoint, question, _], estimate) in self.analysis.group(group) {
                 let Estimate::Clustered(c) = estimate else { continue };
-                let mut row =
-                    vec![checkpoint.to_owned(), language.to_owned(), name.to_owned(), question.to_owned()];
-                row.extend(estimate_columns(c));
-                rows.push(row);
+                if self.shows_language(language) && self.shows_condition(checkpoint) {
+                    found.push(([checkpoint, language, name, question], c));
+                }
             }
         }
+        let digits = Digits::of(found.iter().filter_map(|(_, c)| c.ci_t).collect());
+        let row = |([checkpoint, language, name, question], c): ([&str; 4], &Clustered)| {
+            let checkpoint = self.marks.checkpoint(&[language], checkpoint);
+            let mut row = vec![checkpoint, language.to_owned(), name.to_owned(), question.to_owned()];
+            row.extend(digits.columns(c));
+            row
+        };
+        let rows = found.into_iter().map(row).collect();
         let header =
             ["checkpoint", "language", "taste for the", "question", "log-odds", "95 % interval", "p"];
         section(text, "What the design cancels", &header, rows);
+    }
+}
+
+fn add<'a>(names: &mut Vec<&'a str>, name: &'a str) {
+    if !names.contains(&name) {
+        names.push(name);
     }
 }
 
@@ -263,24 +335,4 @@ fn section(text: &mut String, title: &str, header: &[&str], rows: Vec<Vec<String
     }
     let separator = if text.is_empty() { "" } else { "\n" };
     let _ = writeln!(text, "{separator}{title}\n{}", grid.trim_fmt());
-}
-
-fn estimate_columns(c: &Clustered) -> [String; 3] {
-    let interval = c.ci_t.map_or_else(
-        || "-".to_owned(),
-        |half| format!("{:+.3} to {:+.3}", c.mean_cluster - half, c.mean_cluster + half),
-    );
-    [format!("{:+.3}", c.mean_cluster), interval, p_value(c.p)]
-}
-
-fn p_value(p: Option<f64>) -> String {
-    match p {
-        None => "-".to_owned(),
-        Some(p) if p < 0.001 => format!("{p:.1e}"),
-        Some(p) => format!("{p:.3}"),
-    }
-}
-
-fn probability(p: f64) -> String {
-    if p < 0.001 { format!("{p:.1e}") } else { format!("{p:.3}") }
 }

@@ -1,0 +1,79 @@
+//! Numbers as the tables print them.
+
+use super::super::cluster::Clustered;
+use super::super::compliance::Tier;
+
+/// How many decimals the log-odds of a table have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digits(usize);
+
+impl Digits {
+    /// Three, and more where the usual half-width of an interval would not show in three.
+    pub fn of(mut halves: Vec<f64>) -> Digits {
+        halves.retain(|half| half.is_finite() && *half > 0.0);
+        halves.sort_by(f64::total_cmp);
+        match halves.get(halves.len() / 2) {
+            Some(half) if *half < 0.0005 => Digits(5),
+            Some(half) if *half < 0.005 => Digits(4),
+            _ => Digits(3),
+        }
+    }
+
+    /// `+2.913`; what rounds to zero has no sign.
+    pub fn signed(self, value: f64) -> String {
+        let text = format!("{value:+.*}", self.0);
+        if text.bytes().all(|b| matches!(b, b'+' | b'-' | b'0' | b'.')) {
+            return text[1..].to_owned();
+        }
+        text
+    }
+
+    /// Mean, interval and p.
+    pub fn columns(self, c: &Clustered) -> [String; 3] {
+        let interval = c.ci_t.map_or_else(
+            || "-".to_owned(),
+            |half| {
+                format!("{} to {}", self.signed(c.mean_cluster - half), self.signed(c.mean_cluster + half))
+            },
+        );
+        [self.signed(c.mean_cluster), interval, p_value(c.p)]
+    }
+}
+
+pub fn p_value(p: Option<f64>) -> String {
+    match p {
+        None => "-".to_owned(),
+        Some(p) if p < 0.001 => format!("{p:.1e}"),
+        Some(p) => format!("{p:.3}"),
+    }
+}
+
+/// Three decimals, and as many more as show on which side of a tier's bound it lies.
+pub fn probability(p: f64) -> String {
+    if p < 0.001 {
+        return format!("{p:.1e}");
+    }
+    let text = |decimals: usize| format!("{p:.decimals$}");
+    let right = |text: &String| text.parse().is_ok_and(|shown| Tier::of(shown) == Tier::of(p));
+    (3..12).map(text).find(right).unwrap_or_else(|| text(12))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_follow_the_intervals_and_zero_has_no_sign() {
+        assert_eq!(Digits::of(vec![0.3, 0.2]).signed(-0.0004), "0.000");
+        assert_eq!(Digits::of(vec![0.004, 0.001, 0.002]).signed(-0.0004), "-0.0004");
+        assert_eq!(Digits::of(vec![0.0001]).signed(0.00004), "+0.00004");
+        assert_eq!(Digits::of(Vec::new()).signed(1.5), "+1.500");
+    }
+
+    #[test]
+    fn a_probability_shows_its_side_of_a_bound() {
+        assert_eq!([0.9696, 0.97, 0.24, 2e-8].map(probability), ["0.9696", "0.970", "0.240", "2.0e-8"]);
+        assert_eq!(probability(0.599_99), "0.600");
+        assert_eq!(probability(0.600_01), "0.60001");
+    }
+}
