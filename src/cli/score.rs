@@ -8,7 +8,7 @@ use crate::decoder::Decoder;
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
 use crate::scoring::{self, ChoiceScore, Engine, Plan, ScoreOptions, Tally};
-use crate::store::{StoreError, file::replace};
+use crate::store::{StoreError, file};
 use crate::tokens::{ChatTemplate, PromptTokenizer};
 use anyhow::{Context, Result};
 use std::io::{BufReader, BufWriter, Write};
@@ -39,6 +39,9 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let start = Instant::now();
+    if args.output != Path::new("-") {
+        file::check_place(&args.output)?;
+    }
     let dir = args.model.resolve()?;
     let checkpoint = Checkpoint::open(&dir)?;
     let tokenizer = PromptTokenizer::open(&dir);
@@ -97,11 +100,12 @@ impl Work for Scoring<'_> {
         let pack_tokens =
             self.args.engine.pack(chosen).tokens(spec, self.checkpoint.device_bytes(), &plan)?;
         let start = Instant::now();
-        let engine = Engine::new(Decoder::new(backend, spec, self.checkpoint)?);
+        let named = || self.checkpoint.dir.display().to_string();
+        let engine = Engine::new(Decoder::new(backend, spec, self.checkpoint).with_context(named)?);
         let load_seconds = start.elapsed().as_secs_f64();
         let options = ScoreOptions { pack_tokens, sharing, top: self.args.top };
         let skipped = scoring::Work::of(&plan, spec).skipped();
-        let (scores, tally) = score_all(&engine, &plan, self.items, &options)?;
+        let (scores, tally) = score_all(&engine, &plan, self.items, &options).with_context(named)?;
         Ok(Scored { scores, tally, skipped, load_seconds })
     }
 }
@@ -130,7 +134,7 @@ fn write_lines<'a>(output: &Path, lines: impl Iterator<Item = ScoreLine<'a>>) ->
         return write_to(BufWriter::new(std::io::stdout().lock()), lines)
             .context("cannot write to standard output");
     }
-    Ok(replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)
+    Ok(file::replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)
 }
 
 fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) -> std::io::Result<()> {

@@ -1,7 +1,7 @@
 //! Whole files or none: written beside the target, then put in its place.
 
 use std::fs;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -32,7 +32,22 @@ pub fn replace(
     temporary.persist(&target).map(drop).map_err(|e| fail(e.error))
 }
 
-fn new_beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+/// Fails where [`replace`] would for want of a place for the file: before hours of work, rather than after them.
+pub fn check_place(path: &Path) -> Result<(), StoreError> {
+    let fail = |e| StoreError::io(path, e);
+    if path.as_os_str().to_string_lossy().ends_with(std::path::MAIN_SEPARATOR) {
+        return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "names a folder, not a file")));
+    }
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    match fs::metadata(&target) {
+        Ok(meta) if meta.is_dir() => Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"))),
+        Ok(meta) if !meta.is_file() => Ok(()),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fail(e)),
+        _ => new_beside(&target).map(drop).map_err(|e| fail(e.kind().into())),
+    }
+}
+
+fn new_beside(target: &Path) -> io::Result<tempfile::NamedTempFile> {
     let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
