@@ -48,7 +48,7 @@ pub enum LinesError {
     Checkpoint(TokensError),
     /// The same, found out at a line.
     #[error("{fault} (at line {line} of {file})")]
-    CheckpointAt { fault: TokensError, line: usize, file: String },
+    CheckpointAt { fault: Box<TokensError>, line: usize, file: String },
     #[error("{file} holds no items")]
     Empty { file: String },
 }
@@ -146,7 +146,8 @@ impl Reader<'_> {
                 Err(Fault::Line(fault)) => faults.add(number, fault),
                 Err(Fault::Closed(fault)) => return Err(LinesError::Checkpoint(fault)),
                 Err(Fault::Broken(fault)) => {
-                    return Err(LinesError::CheckpointAt { fault, line: number, file: file.into() });
+                    let (fault, file) = (Box::new(fault), file.into());
+                    return Err(LinesError::CheckpointAt { fault, line: number, file });
                 }
             }
             if faults.count == MOST_FAULTS {
