@@ -2,6 +2,9 @@
 //!
 //! Data flows one way through these rooms; each knows only the rooms above it. `docs/architecture.md` has the picture.
 
+/// Files from strangers: strict objects, errors in plain words.
+mod plain;
+
 /// What is asked: `Study`, `Condition`, `Prompt`.
 pub mod study;
 

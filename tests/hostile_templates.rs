@@ -184,7 +184,7 @@ fn deep_and_long_texts_compile_or_are_refused() {
         format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(n / 4)),
         "{{ 1 }}".repeat(n / 2),
     ] {
-        render(&template).unwrap();
+        render(&format!("{template}{{{{ messages[0].content }}}}")).unwrap();
     }
     let message = refused(&" ".repeat(200_000));
     assert!(message.contains("larger than"), "{message}");
@@ -207,6 +207,55 @@ fn unknown_calls_and_wrong_values_are_named() {
         let message = refused(template);
         assert!(message.contains(named), "{message}");
     }
+}
+
+#[test]
+fn a_template_that_ignores_the_messages_is_refused() {
+    for template in
+        ["", "hello", "{% for c in messages[0].content %}{{ c.text }}{% endfor %}", "{{ messages[0].role }}"]
+    {
+        assert!(refused(template).contains("ignores what the messages say"), "{template}");
+    }
+}
+
+#[test]
+fn a_long_complaint_is_cut() {
+    let message = refused("{{ raise_exception('x' * 100000) }}");
+    assert!(message.ends_with("xxx...") && message.len() < 500, "{message}");
+}
+
+/// Opening a named pipe would wait for ever, and a link to nowhere is not the same as no file.
+#[cfg(unix)]
+#[test]
+fn pipes_and_dangling_links_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("chat_template.jinja");
+    std::os::unix::fs::symlink("/nowhere/blob", &file).unwrap();
+    let error = ChatTemplate::open(dir.path()).err().unwrap().to_string();
+    assert!(error.contains("chat_template.jinja: is a link that leads nowhere"), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    if std::process::Command::new("mkfifo").arg(&file).status().is_ok_and(|status| status.success()) {
+        let error = ChatTemplate::open(dir.path()).err().unwrap().to_string();
+        assert!(error.contains("chat_template.jinja: is not a regular file"), "{error}");
+    }
+}
+
+#[test]
+fn what_never_ends_is_tried_once() {
+    let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+    let error = ChatTemplate::open(folder(endless).path()).err().unwrap();
+    assert!(matches!(error, TokensError::TemplateEndless { .. }), "{error}");
+    // One that shows itself only to a longer conversation ends the batch.
+    let dir = folder(&format!(
+        "{{{{ messages[0].content }}}}{{% if messages | length > 1 %}}{endless}{{% endif %}}"
+    ));
+    let template = ChatTemplate::open(dir.path()).unwrap();
+    let messages = [Message::new("user", "a"), Message::new("user", "b")];
+    let chats = [tiltmeter::tokens::Chat { messages: &messages, prefill: None }; 200];
+    let begun = Instant::now();
+    let error = template.render_batch(&chats).unwrap_err();
+    assert!(matches!(error, TokensError::TemplateEndless { .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -250,10 +299,9 @@ fn a_missing_or_misshapen_template_is_named() {
     let tools =
         r#"{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "rag", "template": "y"}]}"#;
     assert!(message(tools).contains("tool_use, rag"));
-    let named =
-        r#"{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "y"}]}"#;
+    let named = r#"{"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "{{ messages }}"}]}"#;
     let (template, dir) = open(named).unwrap();
-    assert_eq!(template.render(&[], None).unwrap().as_text(), Some("y"));
+    assert_eq!(template.render(&[], None).unwrap().as_text(), Some("[]"));
     assert_eq!(template.file(), dir.path().join("tokenizer_config.json"));
 
     let dir = folder("");

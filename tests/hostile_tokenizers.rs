@@ -110,6 +110,126 @@ fn what_would_be_random_or_boundless_is_refused() {
     refused(|json| json["post_processor"]["single"] = json!([{"SpecialToken": {"id": "<s>", "type_id": 0}}]));
 }
 
+/// Small values by the million take a hundred times the file's size.
+#[test]
+fn what_would_fill_the_memory_is_counted_first() {
+    let many = |count: usize| vec![json!(0); count];
+    let counted: [(&str, &dyn Fn(&mut Value)); 7] = [
+        ("`normalizer` holds more than 50000 values", &|json| json["normalizer"] = json!(many(60_000))),
+        ("`decoder` holds more than 50000 values", &|json| json["decoder"]["x"] = json!(many(60_000))),
+        ("`post_processor` holds more than", &|json| {
+            json["post_processor"]["x"] = json!("x".repeat(3 << 20))
+        }),
+        ("`model.unk_token` holds more than", &|json| {
+            json["model"]["unk_token"] = json!("x".repeat(3 << 20))
+        }),
+        ("`model.merges` holds more than 800000 entries", &|json| {
+            json["model"]["merges"] = json!(vec!["t h"; 800_001])
+        }),
+        ("`model.vocab` holds more than 500000 entries", &|json| {
+            json["model"]["vocab"] = json!(many(500_001))
+        }),
+        ("`added_tokens` holds 20001 tokens", &|json| {
+            let token = json["added_tokens"][0].clone();
+            json["added_tokens"] = json!(vec![token; 20_001]);
+        }),
+    ];
+    for (why, change) in counted {
+        let message = refused(change);
+        assert!(message.contains(why), "{message}");
+    }
+    let tokens: serde_json::Map<_, _> =
+        (0..20_001).map(|i| ((300 + i).to_string(), json!({"content": format!("<q{i}>")}))).collect();
+    for (key, tokens) in [
+        ("added_tokens_decoder", json!(tokens)),
+        ("extra_special_tokens", json!(many(20_001))),
+        ("x", json!(many(200_001))),
+    ] {
+        let dir = tiny::changed(|_| {}, |config| config[key] = tokens);
+        let message = attempt(&dir).unwrap_err().to_string();
+        let holds = message.contains("holds 20001 tokens") || message.contains("more than 200000 values");
+        assert!(message.contains("tokenizer_config.json") && holds, "{message}");
+    }
+}
+
+/// As large as the largest that are published, with many tokens that only the configuration knows.
+#[test]
+fn what_large_checkpoints_hold_is_opened() {
+    let dir = tiny::changed(
+        |json| {
+            let vocab = json["model"]["vocab"].as_object_mut().unwrap();
+            vocab.extend((262..262_144).map(|id| (format!("piece {id}"), json!(id))));
+            json["model"]["merges"] = json!(vec![["Ġ", "A"]; 580_604]);
+            json["added_tokens"] = json!([]);
+            json["post_processor"] = json!(null);
+        },
+        |config| {
+            let tokens =
+                (0..15_000).map(|i| ((270_000 + i).to_string(), json!({"content": format!("<q{i}>")})));
+            config["added_tokens_decoder"] = Value::Object(tokens.collect());
+        },
+    );
+    attempt(&dir).unwrap();
+    let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+    assert_eq!(tokenizer.encode_piece("<q1><q14999>").unwrap().len(), 2);
+}
+
+#[test]
+fn messages_are_in_the_words_of_the_file() {
+    let cases: [(&str, &dyn Fn(&mut Value)); 13] = [
+        ("`surprise` is not a known field", &|json| json["surprise"] = json!(1)),
+        ("`model` is missing", &|json| drop(json.as_object_mut().unwrap().remove("model"))),
+        ("`model.type` is \"Markov\", expected BPE", &|json| json["model"]["type"] = json!("Markov")),
+        ("`model.vocab` gives \"A\" the id -1", &|json| json["model"]["vocab"]["A"] = json!(-1)),
+        ("`model.merges` holds 1, expected two texts", &|json| json["model"]["merges"] = json!([1, 2])),
+        ("`model.merges`", &|json| json["model"]["merges"] = json!("t h")),
+        ("`model.dropout` is \"x\", expected null or 0", &|json| json["model"]["dropout"] = json!("x")),
+        ("`added_tokens[0].id` is -1", &|json| json["added_tokens"][0]["id"] = json!(-1)),
+        ("`normalizer` is of a kind", &|json| json["normalizer"] = json!({"type": "Nonsense"})),
+        ("`pre_tokenizer` is of a kind", &|json| json["pre_tokenizer"] = json!({"type": "Nonsense"})),
+        ("`post_processor` is of a kind", &|json| json["post_processor"] = json!({"type": "Nonsense"})),
+        ("`post_processor` adds \"<s>\", which its `special_tokens` lacks", &|json| {
+            json["post_processor"]["special_tokens"] = json!({})
+        }),
+        ("`normalizer.precompiled_charsmap` cannot be read", &|json| {
+            json["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "/////wAAAAAAAA=="})
+        }),
+    ];
+    for (why, change) in cases {
+        let message = refused(change);
+        assert!(message.contains(why), "{why}: {message}");
+        for word in ["struct ", "u32", "untagged", "variant", "Error("] {
+            assert!(!message.contains(word), "{message}");
+        }
+    }
+    let whole = tiny::tokenizer_json().to_string();
+    assert!(refused_text("[]").contains("found a list"));
+    assert!(refused_text(format!("\u{feff}{whole}")).contains("byte-order mark"));
+    assert!(refused_text("version https://git-lfs.github.com/spec/v1\n").contains("Git LFS"));
+
+    // A fault of another file carries that file's name.
+    let dir = tiny::changed(|_| {}, |config| config["added_tokens_decoder"] = json!({"x": {"content": "q"}}));
+    let message = attempt(&dir).unwrap_err().to_string();
+    assert!(
+        message.starts_with(&dir.path().join("tokenizer_config.json").display().to_string()),
+        "{message}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_not_waited_for() {
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        let dir = tiny::folder();
+        let file = dir.path().join(name);
+        std::fs::remove_file(&file).unwrap();
+        if std::process::Command::new("mkfifo").arg(&file).status().is_ok_and(|status| status.success()) {
+            let message = attempt(&dir).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("not a regular file"), "{message}");
+        }
+    }
+}
+
 #[test]
 fn a_pattern_that_never_ends_gives_up() {
     let dir = tiny::changed(

@@ -10,13 +10,17 @@ fn model() -> PathBuf {
 
 /// Runs `score` on these lines; exit code, standard error, and the output file's text if there is one.
 fn score(lines: &[String], more: &[&str]) -> (i32, String, Option<String>) {
+    score_with(&model(), lines, more)
+}
+
+fn score_with(model: &Path, lines: &[String], more: &[&str]) -> (i32, String, Option<String>) {
     let dir = tempfile::tempdir().expect("a folder");
     let (input, output) = (dir.path().join("items.jsonl"), dir.path().join("scores.jsonl"));
     std::fs::write(&input, lines.join("\n")).expect("written");
     let done = Command::cargo_bin("tiltmeter")
         .expect("built")
         .args(["score", "--model"])
-        .arg(model())
+        .arg(model)
         .arg("--input")
         .arg(&input)
         .arg("--output")
@@ -169,6 +173,157 @@ fn scores_never_replace_their_items() {
     assert_eq!(std::fs::read_to_string(&input).expect("readable"), items().join("\n"));
     let said = refused("nowhere/scores.jsonl");
     assert!(said.contains("there is no folder nowhere") && !said.contains("device"), "{said}");
+}
+
+#[test]
+fn a_bad_line_is_told_by_field_and_in_few_words() {
+    let choices = json!([[3], [4]]);
+    let long = "x".repeat(1_000_000);
+    let line =
+        |id: Value, tokens: Value| json!({"id": id, "tokens": tokens, "choice_tokens": choices}).to_string();
+    let twice = line(json!(long), json!([1]));
+    let cases: [(&str, String); 22] = [
+        ("found a list", "[1,[1,5],null,null,null,null,[[3],[4]]]".into()),
+        ("expected an object with `id`, a prompt and choices, found 5", "5".into()),
+        ("`tokens` must be a list of token ids, not -1", line(json!(1), json!([-1]))),
+        ("`tokens` must be a list of token ids, not 4294967296", line(json!(1), json!([1u64 << 32]))),
+        ("`tokens` must be a list of token ids, not \"1\"", line(json!(1), json!(["1"]))),
+        ("`tokens` must be a list of token ids, not \"abc\"", line(json!(1), json!("abc"))),
+        ("`id` must be a text or a number, not a list", line(json!([1]), json!([1]))),
+        ("`id` must be a text or a number, not an object", line(json!({"a": long}), json!([1]))),
+        ("`id` must be a text or a number, not true", line(json!(true), json!([1]))),
+        ("lose digits", line(json!(5), json!([1])).replace(":5", ":123456789012345678901234567890")),
+        (
+            "`choice_tokens` must be a list of lists of token ids, not 3",
+            json!({"id": 1, "tokens": [1], "choice_tokens": [3, 4]}).to_string(),
+        ),
+        (
+            "`choices` must be a list of lists of texts, not \"A\"",
+            json!({"id": 1, "tokens": [1], "choices": ["A", "B"]}).to_string(),
+        ),
+        (
+            "`prefill` must be a text, not 5",
+            json!({"id": 1, "messages": [], "prefill": 5, "choice_tokens": choices}).to_string(),
+        ),
+        (
+            "`messages` must be a list of objects with `role` and `content`: `content` must be a text, not a list",
+            json!({"id": 1, "messages": [{"role": "user", "content": [1]}], "choice_tokens": choices})
+                .to_string(),
+        ),
+        (
+            "`messages` must be a list of objects with `role` and `content`, not a list",
+            json!({"id": 1, "messages": [["user", "hi"]], "choice_tokens": choices}).to_string(),
+        ),
+        ("`id` stands there twice", r#"{"id": 1, "id": 2}"#.into()),
+        ("byte-order mark", format!("\u{feff}{}", line(json!(1), json!([1])))),
+        ("was already used in line 1", format!("{twice}\n{twice}")),
+        (
+            "the prompt has 600000 bytes, more than the 262144",
+            json!({"id": 1, "prompt": "a ".repeat(300_000), "choice_tokens": choices}).to_string(),
+        ),
+        (
+            "the conversation has 600000 bytes",
+            json!({"id": 1, "messages": [{"role": "user", "content": "a ".repeat(300_000)}],
+                   "choice_tokens": choices})
+            .to_string(),
+        ),
+        (
+            "choices has 10001 texts",
+            json!({"id": 1, "tokens": [1], "choices": [["A"], vec!["B"; 10_000]]}).to_string(),
+        ),
+        ("longer than 16777216 bytes", " ".repeat((16 << 20) + 1)),
+    ];
+    for (message, line) in cases {
+        let (code, said, output) = score(&[line], &[]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(message), "{message}: {said}");
+        assert!(said.len() < 1000 && output.is_none(), "{said}");
+    }
+    // A whole number that 64 bits hold comes back as it is.
+    let (_, _, output) = score(&[line(json!(u64::MAX), json!([1]))], &[]);
+    assert!(output.expect("scores").starts_with(&format!("{{\"id\":{}", u64::MAX)));
+    let (_, said, _) = score(&vec!["x".to_owned(); 20_000], &[]);
+    assert!(
+        said.contains("has 10000 bad lines, and what follows was not read:\n  lines 1 to 10000: "),
+        "{said}"
+    );
+}
+
+/// The demo's checkpoint with some of its files replaced.
+fn spoiled(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(model()).expect("a folder") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), dir.path().join(entry.file_name())).expect("a copy");
+    }
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).expect("written");
+    }
+    dir
+}
+
+#[test]
+fn a_fault_of_the_checkpoint_is_told_once() {
+    let chats: Vec<String> = (0..25)
+        .map(|id| {
+            let messages = json!([{"role": "user", "content": format!("question {id}")}]);
+            json!({"id": id, "messages": messages, "choices": [["A"], ["B"]]}).to_string()
+        })
+        .collect();
+    let error = |files: &[(&str, &str)]| {
+        let dir = spoiled(files);
+        let (code, said, output) = score_with(dir.path(), &chats, &[]);
+        assert!(code == 1 && output.is_none(), "{said}");
+        said
+    };
+    let raised = error(&[("chat_template.jinja", "{{ raise_exception('never') }}")]);
+    assert!(
+        raised.contains("has 25 bad lines:\n  lines 1 to 25: ") && raised.lines().count() == 2,
+        "{raised}"
+    );
+    let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+    for (file, text, message) in [
+        ("tokenizer.json", "{}", "`model` is missing"),
+        ("chat_template.jinja", "{% if %}", "does not compile"),
+        ("chat_template.jinja", endless, "never ends"),
+        ("chat_template.jinja", "hello", "ignores what the messages say"),
+    ] {
+        let said = error(&[(file, text)]);
+        assert!(said.contains(file) && said.contains(message), "{said}");
+        assert!(said.lines().count() == 1 && !said.contains("bad line"), "{said}");
+    }
+    let late = format!(
+        "{{{{ messages[0].content }}}}{{% if messages[0].content == 'question 3' %}}{endless}{{% endif %}}"
+    );
+    let said = error(&[("chat_template.jinja", &late)]);
+    assert!(said.contains("never ends") && said.contains("(at line 4 of "), "{said}");
+    let said = error(&[("chat_template.jinja", "{{ bos_token }}{{ bos_token }}{{ messages[0].content }}")]);
+    assert!(!said.contains("take it out of the text"), "{said}");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_refused_before_the_work() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let input = dir.path().join("items.jsonl");
+    std::fs::write(&input, items().join("\n")).expect("written");
+    let here = dir.path().display();
+    let long = "x".repeat(300);
+    for output in
+        [format!("{here}/none/out"), format!("{here}"), format!("{here}/out/"), format!("{here}/{long}")]
+    {
+        let done = Command::cargo_bin("tiltmeter")
+            .expect("built")
+            .args(["score", "--output", &output, "--model"])
+            .arg(model())
+            .arg("--input")
+            .arg(&input)
+            .output()
+            .expect("runs");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("error: ") && said.contains(&output), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 1, "nothing is left behind");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::hub::HubError;
+pub(super) use crate::plain::shown;
 
 pub type Result<T, E = CheckpointError> = std::result::Result<T, E>;
 
@@ -45,7 +46,10 @@ pub enum CheckpointError {
 
 impl CheckpointError {
     pub(super) fn io(file: &Path, source: io::Error) -> Self {
-        CheckpointError::Io { file: file.to_owned(), source }
+        match crate::plain::dangling(file) {
+            Some(why) => Self::file(file, why),
+            None => CheckpointError::Io { file: file.to_owned(), source },
+        }
     }
 
     pub(super) fn file(file: &Path, why: impl Into<String>) -> Self {
@@ -55,16 +59,6 @@ impl CheckpointError {
     pub(super) fn tensor(file: &Path, tensor: &str, why: impl Into<String>) -> Self {
         CheckpointError::Tensor { file: file.to_owned(), tensor: shown(tensor), why: why.into() }
     }
-}
-
-/// Text from a file as it may stand in a message: no control characters, at most 120 characters.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let mut out: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push_str("...");
-    }
-    out
 }
 
 /// A JSON value as it may stand in a message.

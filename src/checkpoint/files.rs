@@ -10,6 +10,7 @@ use super::error::{CheckpointError, Result, shown};
 use super::index::Index;
 use super::safetensors::{self, Entry};
 use super::torch;
+use crate::plain::{is_there, stand_in};
 
 /// What the weight files are written in. A folder that holds both is read as safetensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +56,14 @@ impl Format {
     }
 
     fn is_in(self, dir: &Path) -> bool {
-        dir.join(self.index()).exists() || dir.join(self.single()).exists()
+        is_there(&dir.join(self.index())) || is_there(&dir.join(self.single()))
     }
 
     /// The tensors of one mapped file.
     fn read_header(self, file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
+        if let Some(why) = stand_in(bytes) {
+            return Err(CheckpointError::file(file, why));
+        }
         match self {
             Format::Safetensors => safetensors::read_header(file, bytes),
             Format::Torch => torch::read_header(file, bytes),
@@ -89,7 +93,7 @@ impl WeightFiles {
             return Err(no_weights(dir));
         };
         let index_file = dir.join(format.index());
-        let index = if index_file.exists() {
+        let index = if is_there(&index_file) {
             let index = Index::read(&index_file)?;
             Some((index_file, index))
         } else {

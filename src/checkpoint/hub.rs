@@ -17,6 +17,8 @@ pub struct Resolved {
 /// Why a name led to no folder.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
+    #[error("an empty name is neither a folder nor a hub id of the form org/name")]
+    Empty,
     #[error("{name}: neither a folder nor a hub id of the form org/name")]
     Neither { name: String },
     #[error("{}: a folder has no revision {revision}; only hub ids have revisions", dir.display())]
@@ -51,6 +53,9 @@ pub fn resolve_in(
     revision: Option<&str>,
     roots: &[PathBuf],
 ) -> Result<Resolved, HubError> {
+    if name_or_path.is_empty() {
+        return Err(HubError::Empty);
+    }
     let dir = Path::new(name_or_path);
     if dir.is_dir() {
         return folder(dir, revision);

@@ -9,24 +9,31 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use super::error::{CheckpointError, Result, shown};
 use super::files::{Format, file_names};
 use super::json;
+use crate::plain::{Object, is_there};
 
 const LARGEST_INDEX: u64 = 64 << 20;
 const MOST_SHARDS: usize = 10_000;
 
 /// `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
-#[derive(serde::Deserialize)]
 pub(super) struct Index {
+    /// Tensor to shard.
+    pub weight_map: BTreeMap<String, String>,
+}
+
+/// The file's object.
+#[derive(serde::Deserialize)]
+struct Fields {
     #[serde(rename = "metadata", default)]
     _metadata: IgnoredAny,
-    /// Tensor to shard.
     #[serde(deserialize_with = "unique_names")]
-    pub weight_map: BTreeMap<String, String>,
+    weight_map: BTreeMap<String, String>,
 }
 
 impl Index {
     pub fn read(file: &Path) -> Result<Index> {
         let bytes = json::read_bounded(file, LARGEST_INDEX)?;
-        json::parse(file, &bytes)
+        let Object(Fields { weight_map, .. }) = json::parse_file(file, &bytes)?;
+        Ok(Index { weight_map })
     }
 
     /// The shards in order of name. Refuses names that lead out of the folder, and shards of the folder that the
@@ -48,7 +55,7 @@ impl Index {
                     format.extension()
                 )));
             }
-            if !dir.join(name).exists() {
+            if !is_there(&dir.join(name)) {
                 return Err(fail(format!("names the shard {name}, which is missing")));
             }
         }

@@ -9,6 +9,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 use serde_json::{Map, Number, Value};
 
 use super::error::{CheckpointError, Result, shown};
+use crate::plain;
 
 /// The bytes of a regular file of at most `limit` bytes.
 pub(super) fn read_bounded(file: &Path, limit: u64) -> Result<Vec<u8>> {
@@ -30,10 +31,19 @@ pub(super) fn read_bounded(file: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// [`parse`] of a whole file, which may be another one than its name says.
+pub(super) fn parse_file<'a, T: Deserialize<'a>>(file: &Path, bytes: &'a [u8]) -> Result<T> {
+    match plain::not_json(bytes) {
+        Some(why) => Err(CheckpointError::file(file, why)),
+        None => parse(file, bytes),
+    }
+}
+
 /// Parses `bytes`; nesting is bounded by serde_json's limit of 128 levels.
 pub(super) fn parse<'a, T: Deserialize<'a>>(file: &Path, bytes: &'a [u8]) -> Result<T> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| CheckpointError::file(file, format!("is not valid: {error}")))
+    serde_json::from_slice(bytes).map_err(|error| {
+        CheckpointError::file(file, format!("is not valid: {}", plain::said(&error.to_string())))
+    })
 }
 
 /// A JSON value in which no object holds a key twice.

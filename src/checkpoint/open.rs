@@ -59,11 +59,11 @@ impl Checkpoint {
             return Err(folder("is not a folder"));
         }
         let config_file = dir.join(CONFIG);
-        if !config_file.exists() {
+        if !crate::plain::is_there(&config_file) {
             return Err(folder("holds no config.json"));
         }
         let bytes = json::read_bounded(&config_file, LARGEST_CONFIG)?;
-        let Strict(config) = json::parse(&config_file, &bytes)?;
+        let Strict(config) = json::parse_file(&config_file, &bytes)?;
         let Some(map) = config.as_object() else {
             return Err(CheckpointError::file(&config_file, "is not a JSON object"));
         };

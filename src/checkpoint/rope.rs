@@ -213,10 +213,10 @@ fn read_object(mut object: Fields, rules: Rules) -> Result<Stated> {
         "default" => None,
         "llama3" if rules.llama3 => Some(Llama3::read(&mut object)?),
         _ => {
-            let known = if rules.llama3 { "default and llama3" } else { "default" };
+            let known = if rules.llama3 { "default and llama3 are" } else { "default is" };
             return Err(object.error(
                 "rope_type",
-                format!("is \"{}\", but only {known} is supported for this family", shown(kind)),
+                format!("is \"{}\", but only {known} supported for this family", shown(kind)),
             ));
         }
     };

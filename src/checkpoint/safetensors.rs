@@ -12,6 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use super::error::{CheckpointError, Result, shown};
 use super::json;
+use crate::plain::{count, field};
 
 const LONGEST_HEADER: u64 = 100_000_000;
 const MOST_TENSORS: usize = 100_000;
@@ -31,7 +32,8 @@ pub(super) struct Entry {
 pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
     let fail = |why: String| CheckpointError::file(file, why);
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
-        return Err(fail(format!("has {} bytes, too few for a safetensors header", bytes.len())));
+        let size = count(bytes.len(), "byte");
+        return Err(fail(format!("has {size}, too few for a safetensors header")));
     };
     let length = u64::from_le_bytes(*length);
     if length > LONGEST_HEADER {
@@ -45,6 +47,9 @@ pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
             rest.len()
         )));
     };
+    if header.is_empty() {
+        return Err(fail("claims a header of 0 bytes, in which no tensor can stand".into()));
+    }
     let Table(raw) = json::parse(file, header)?;
     if raw.is_empty() {
         return Err(fail("holds no tensor".into()));
@@ -60,7 +65,10 @@ fn place(file: &Path, mut raw: Vec<(String, RawEntry)>, start: usize, length: us
     for (name, entry) in raw {
         let fail = |why: String| CheckpointError::tensor(file, &name, why);
         let (begin, end) = entry.data_offsets;
-        if begin > end || end > length {
+        if begin > end {
+            return Err(fail(format!("claims bytes {begin}..{end}, which end before they begin")));
+        }
+        if end > length {
             return Err(fail(format!(
                 "claims bytes {begin}..{end} of data that is {length} bytes long: is the file cut off?"
             )));
@@ -80,9 +88,9 @@ fn place(file: &Path, mut raw: Vec<(String, RawEntry)>, start: usize, length: us
             .and_then(|n| n.checked_mul(entry.dtype.bitsize()));
         if bits != (end - begin).checked_mul(8) {
             return Err(fail(format!(
-                "of shape {shape:?} in {:?} does not fit its {} bytes of data",
+                "of shape {shape:?} in {:?} does not fit its {} of data",
                 entry.dtype,
-                end - begin
+                count(end - begin, "byte")
             )));
         }
         covered = end;
@@ -91,18 +99,58 @@ fn place(file: &Path, mut raw: Vec<(String, RawEntry)>, start: usize, length: us
     if covered != length {
         return Err(CheckpointError::file(
             file,
-            format!("has {} bytes after its last tensor that no tensor claims", length - covered),
+            format!("has {} after its last tensor that no tensor claims", count(length - covered, "byte")),
         ));
     }
     Ok(entries)
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawEntry {
     dtype: Dtype,
     shape: Shape,
     data_offsets: (usize, usize),
+}
+
+impl<'de> Deserialize<'de> for RawEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = RawEntry;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object of `dtype`, `shape` and `data_offsets`")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawEntry, A::Error> {
+                let (mut dtype, mut shape, mut offsets) = (None, None, None);
+                while let Some(name) = map.next_key::<String>()? {
+                    let again = match &*name {
+                        "dtype" => {
+                            let what = "F32, F16, BF16 or another type of the format";
+                            dtype.replace(field(&mut map, &name, what)?).is_some()
+                        }
+                        "shape" => {
+                            let what = format!("a list of at most {MOST_DIMENSIONS} sizes");
+                            shape.replace(field(&mut map, &name, &what)?).is_some()
+                        }
+                        "data_offsets" => {
+                            offsets.replace(field(&mut map, &name, "a list of two positions")?).is_some()
+                        }
+                        _ => return Err(Error::custom(format!("`{}` is not a known field", shown(&name)))),
+                    };
+                    if again {
+                        return Err(json::duplicate(&name));
+                    }
+                }
+                let missing = |field: &str| Error::custom(format!("`{field}` is missing"));
+                let Sizes([begin, end]) = offsets.ok_or_else(|| missing("data_offsets"))?;
+                Ok(RawEntry {
+                    dtype: dtype.ok_or_else(|| missing("dtype"))?,
+                    shape: shape.ok_or_else(|| missing("shape"))?,
+                    data_offsets: (begin, end),
+                })
+            }
+        }
+        deserializer.deserialize_any(Fields)
+    }
 }
 
 /// At most `MOST_DIMENSIONS` sizes, so that a header cannot ask for a list of millions.
@@ -110,24 +158,38 @@ struct Shape(Vec<usize>);
 
 impl<'de> Deserialize<'de> for Shape {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Sizes;
-        impl<'de> Visitor<'de> for Sizes {
-            type Value = Shape;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                write!(f, "a list of at most {MOST_DIMENSIONS} sizes")
+        deserializer.deserialize_any(List(MOST_DIMENSIONS)).map(Shape)
+    }
+}
+
+/// Exactly `N` sizes.
+struct Sizes<const N: usize>([usize; N]);
+
+impl<'de, const N: usize> Deserialize<'de> for Sizes<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = deserializer.deserialize_any(List(N))?;
+        let wrong = |list: Vec<usize>| Error::invalid_length(list.len(), &"that many");
+        list.try_into().map(Sizes).map_err(wrong)
+    }
+}
+
+/// Reads a list of at most so many sizes.
+struct List(usize);
+
+impl<'de> Visitor<'de> for List {
+    type Value = Vec<usize>;
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "a list of at most {} sizes", self.0)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<usize>, A::Error> {
+        let mut sizes = Vec::new();
+        while let Some(size) = seq.next_element()? {
+            if sizes.len() == self.0 {
+                return Err(Error::invalid_length(sizes.len() + 1, &self));
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
-                let mut sizes = Vec::new();
-                while let Some(size) = seq.next_element()? {
-                    if sizes.len() == MOST_DIMENSIONS {
-                        return Err(Error::custom(format!("a shape has more than {MOST_DIMENSIONS} sizes")));
-                    }
-                    sizes.push(size);
-                }
-                Ok(Shape(sizes))
-            }
+            sizes.push(size);
         }
-        deserializer.deserialize_seq(Sizes)
+        Ok(sizes)
     }
 }
 

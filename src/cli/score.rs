@@ -9,8 +9,7 @@ use crate::decoder::Decoder;
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
 use crate::scoring::{self, ChoiceScore, Engine, Plan, ScoreOptions, Tally};
-use crate::store::StoreError;
-use crate::store::file::{check_folder, is_same, replace};
+use crate::store::{StoreError, file};
 use crate::tokens::{ChatTemplate, PromptTokenizer};
 use anyhow::{Context, Result, bail};
 use std::io::{BufReader, Write};
@@ -44,6 +43,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let start = Instant::now();
     check_output(&args)?;
     let dir = args.model.resolve()?;
+    if args.output != Path::new("-") && file::is_within(&args.output, &dir) {
+        bail!(
+            "--output {} is a file of the checkpoint, which the scores would replace",
+            args.output.display()
+        );
+    }
     let checkpoint = Checkpoint::open(&dir)?;
     let tokenizer = PromptTokenizer::open(&dir);
     let template = ChatTemplate::open(&dir);
@@ -72,8 +77,8 @@ fn check_output(args: &Args) -> Result<()> {
     if args.output == Path::new("-") {
         return Ok(());
     }
-    check_folder(&args.output)?;
-    if args.input != Path::new("-") && is_same(&args.input, &args.output) {
+    file::check_place(&args.output)?;
+    if args.input != Path::new("-") && file::is_same(&args.input, &args.output) {
         bail!(
             "--input and --output are one file, {}: the scores would replace the items",
             args.input.display()
@@ -116,11 +121,12 @@ impl Work for Scoring<'_> {
         let pack_tokens =
             self.args.engine.pack(chosen).tokens(spec, self.checkpoint.device_bytes(), &plan)?;
         let start = Instant::now();
-        let engine = Engine::new(Decoder::new(backend, spec, self.checkpoint)?);
+        let named = || self.checkpoint.dir.display().to_string();
+        let engine = Engine::new(Decoder::new(backend, spec, self.checkpoint).with_context(named)?);
         let load_seconds = start.elapsed().as_secs_f64();
         let options = ScoreOptions { pack_tokens, sharing, top: self.args.top };
         let skipped = scoring::Work::of(&plan, spec).skipped();
-        let (scores, tally) = score_all(&engine, &plan, self.items, &options)?;
+        let (scores, tally) = score_all(&engine, &plan, self.items, &options).with_context(named)?;
         Ok(Scored { scores, tally, skipped, load_seconds })
     }
 }
@@ -148,7 +154,7 @@ fn write_lines<'a>(output: &Path, lines: impl Iterator<Item = ScoreLine<'a>>) ->
     if output == Path::new("-") {
         return Ok(write_to(standard_output(), lines)?);
     }
-    Ok(replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)
+    Ok(file::replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)
 }
 
 fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) -> std::io::Result<()> {

@@ -87,10 +87,11 @@ impl Parts {
             (Ok(tokenizer), Ok(template)) => ChatFacts::of(tokenizer, template).map_err(|e| e.to_string()),
             (Err(error), _) | (_, Err(error)) => Err(error.clone()),
         };
-        let contexts = tokenizer.clone().and_then(|tokenizer| {
-            contexts::of(study, tokenizer, template.as_ref().ok().copied(), prefill)
-                .map_err(|e| e.to_string())
-        });
+        // A template that has just failed would fail again, and may take long to.
+        let sound = template.as_ref().ok().copied().filter(|_| chat.is_ok());
+        let contexts = tokenizer
+            .clone()
+            .and_then(|tokenizer| contexts::of(study, tokenizer, sound, prefill).map_err(|e| e.to_string()));
         Inspection {
             folder: checkpoint.dir.display().to_string(),
             family: checkpoint.family,

@@ -1,29 +1,27 @@
 //! Items of `tiltmeter score`: one JSON object a line, checked before anything is computed.
 
+use super::faults::Faults;
+use super::line::Line;
 use super::{ChoiceSet, ScoreItem};
+use crate::plain::shown;
 use crate::study::Message;
-use crate::tokens::{ChatTemplate, PromptTokenizer, TokensError};
-use serde::Deserialize;
+use crate::tokens::{ChatTemplate, PromptTokenizer, Segment, TokensError};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::Path;
 
-/// Faults quoted in full; the rest is counted.
-const QUOTED_FAULTS: usize = 20;
-
-/// An input line.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    id: Option<Value>,
-    tokens: Option<Vec<u32>>,
-    prompt: Option<String>,
-    messages: Option<Vec<Message>>,
-    prefill: Option<String>,
-    choices: Option<Vec<Vec<String>>>,
-    choice_tokens: Option<Vec<Vec<u32>>>,
-}
+/// Bytes of a line; the ids of a prompt as long as any model's context take a tenth.
+const LONGEST_LINE: usize = 16 << 20;
+/// Bytes of a prompt's text: what a tokenizer can be given within a gigabyte.
+const LONGEST_TEXT: usize = 4 << 20;
+/// Bytes of text per token that no prompt reaches; a text that is longer than the model's context allows is refused
+/// before it is encoded.
+const LONGEST_TOKEN: usize = 128;
+/// Answer strings of a line.
+const MOST_ANSWERS: usize = 10_000;
+/// Bad lines after which no more are read.
+const MOST_FAULTS: usize = 10_000;
 
 /// All items of a file, ready to score; index = order in the file.
 #[derive(Debug, Default)]
@@ -39,10 +37,50 @@ pub struct Items {
 pub enum LinesError {
     #[error("cannot read {file}: {source}")]
     Read { file: String, source: std::io::Error },
-    #[error("{file} has {count} bad line{}:\n{list}", if *.count == 1 { "" } else { "s" })]
-    Bad { file: String, count: usize, list: String },
+    /// `unread`: what follows the last of them was not looked at.
+    #[error(
+        "{file} has {count} bad line{}{}:\n{list}", if *.count == 1 { "" } else { "s" },
+        if *.unread { ", and what follows was not read" } else { "" }
+    )]
+    Bad { file: String, count: usize, list: String, unread: bool },
+    /// The checkpoint's tokenizer or template serves no line.
+    #[error("{0}")]
+    Checkpoint(TokensError),
+    /// The same, found out at a line.
+    #[error("{fault} (at line {line} of {file})")]
+    CheckpointAt { fault: Box<TokensError>, line: usize, file: String },
     #[error("{file} holds no items")]
     Empty { file: String },
+}
+
+/// What is wrong with one line.
+enum Fault {
+    Line(String),
+    /// It is not the line's fault, and no other line would fare better: the checkpoint's file cannot be opened ...
+    Closed(TokensError),
+    /// ... or fails at its work.
+    Broken(TokensError),
+}
+
+impl From<String> for Fault {
+    fn from(fault: String) -> Self {
+        Fault::Line(fault)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(fault: &str) -> Self {
+        Fault::Line(fault.to_owned())
+    }
+}
+
+impl From<TokensError> for Fault {
+    fn from(error: TokensError) -> Self {
+        match error {
+            TokensError::TemplateEndless { .. } | TokensError::Encode { .. } => Fault::Broken(error),
+            other => Fault::Line(other.to_string()),
+        }
+    }
 }
 
 /// What the lines are read against.
@@ -60,21 +98,39 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads every line of `input`; all faults are collected and reported together, with their line numbers.
-    pub fn read(&self, input: impl BufRead, file: &str) -> Result<Items, LinesError> {
+    pub fn read(&self, mut input: impl BufRead, file: &str) -> Result<Items, LinesError> {
         let mut items = Items::default();
         let mut sets: HashMap<ChoiceSet, usize> = HashMap::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
-        let mut faults: Vec<(usize, String)> = Vec::new();
-        let mut count = 0;
-        for (index, line) in input.split(b'\n').enumerate() {
-            let number = index + 1;
-            let line = line.map_err(|source| LinesError::Read { file: file.into(), source })?;
+        let mut faults = Faults::default();
+        let mut unread = false;
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            let most = LONGEST_LINE as u64 + 1;
+            let length = input
+                .by_ref()
+                .take(most)
+                .read_until(b'\n', &mut line)
+                .map_err(|source| LinesError::Read { file: file.into(), source })?;
+            if length == 0 {
+                break;
+            }
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            } else if line.len() > LONGEST_LINE {
+                faults.add(number, format!("longer than {LONGEST_LINE} bytes"));
+                unread = true;
+                break;
+            }
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             let read = self.line(&line).and_then(|(id, tokens, choices)| {
                 match seen.insert(id.to_string(), number) {
-                    Some(first) => Err(format!("id {id} was already used in line {first}")),
+                    Some(first) => {
+                        Err(format!("id {} was already used in line {first}", shown(&id.to_string())).into())
+                    }
                     None => Ok((id, tokens, choices)),
                 }
             });
@@ -87,20 +143,21 @@ impl Reader<'_> {
                     items.ids.push(id);
                     items.items.push(ScoreItem { tokens, choices });
                 }
-                Err(fault) => {
-                    count += 1;
-                    if faults.len() < QUOTED_FAULTS {
-                        faults.push((number, fault));
-                    }
+                Err(Fault::Line(fault)) => faults.add(number, fault),
+                Err(Fault::Closed(fault)) => return Err(LinesError::Checkpoint(fault)),
+                Err(Fault::Broken(fault)) => {
+                    let (fault, file) = (Box::new(fault), file.into());
+                    return Err(LinesError::CheckpointAt { fault, line: number, file });
                 }
             }
-        }
-        if count > 0 {
-            let mut list: Vec<String> = faults.iter().map(|(n, f)| format!("  line {n}: {f}")).collect();
-            if count > faults.len() {
-                list.push(format!("  and {} more", count - faults.len()));
+            if faults.count == MOST_FAULTS {
+                unread = true;
+                break;
             }
-            return Err(LinesError::Bad { file: file.into(), count, list: list.join("\n") });
+        }
+        if faults.count > 0 {
+            let (count, list) = (faults.count, faults.list());
+            return Err(LinesError::Bad { file: file.into(), count, list, unread });
         }
         if items.items.is_empty() {
             return Err(LinesError::Empty { file: file.into() });
@@ -108,19 +165,12 @@ impl Reader<'_> {
         Ok(items)
     }
 
-    fn line(&self, bytes: &[u8]) -> Result<(Value, Vec<u32>, ChoiceSet), String> {
-        let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8".to_string())?;
-        let line: Line = serde_json::from_str(text).map_err(|e| {
-            // The position inside the line is what helps; serde's own line number is always 1.
-            let said = e.to_string();
-            let said = said.split(" at line ").next().unwrap_or(&said).to_string();
-            if e.is_data() { said } else { format!("not valid JSON: {said} at column {}", e.column()) }
-        })?;
+    fn line(&self, bytes: &[u8]) -> Result<(Value, Vec<u32>, ChoiceSet), Fault> {
+        let line = Line::parse(bytes)?;
         let id = match line.id {
             None | Some(Value::Null) => return Err("no id".into()),
             Some(Value::String(s)) if s.is_empty() => return Err("the id is empty".into()),
-            Some(id @ (Value::String(_) | Value::Number(_))) => id,
-            Some(other) => return Err(format!("id must be a string or a number, not {other}")),
+            Some(id) => id,
         };
         if line.prefill.is_some() && line.messages.is_none() {
             return Err("prefill goes with messages only".into());
@@ -128,7 +178,8 @@ impl Reader<'_> {
         let tokens = match (line.tokens, line.prompt, line.messages) {
             (Some(tokens), None, None) => tokens,
             (None, Some(prompt), None) => {
-                self.tokenizer()?.encode_plain(&prompt).map_err(|e| e.to_string())?
+                self.check_text("the prompt", prompt.len())?;
+                self.tokenizer()?.encode_plain(&prompt)?
             }
             (None, None, Some(messages)) => self.chat(&messages, line.prefill.as_deref())?,
             (None, None, None) => return Err("none of tokens, prompt and messages is given".into()),
@@ -144,17 +195,45 @@ impl Reader<'_> {
         Ok((id, tokens, self.choice_set(choices)?))
     }
 
-    fn tokenizer(&self) -> Result<&PromptTokenizer, String> {
-        self.tokenizer.as_ref().map_err(|e| e.to_string())
+    fn tokenizer(&self) -> Result<&PromptTokenizer, Fault> {
+        self.tokenizer.as_ref().map_err(|error| Fault::Closed(error.clone()))
     }
 
-    fn chat(&self, messages: &[Message], prefill: Option<&str>) -> Result<Vec<u32>, String> {
+    fn template(&self) -> Result<&ChatTemplate, Fault> {
+        self.template.as_ref().map_err(|error| Fault::Closed(error.clone()))
+    }
+
+    fn chat(&self, messages: &[Message], prefill: Option<&str>) -> Result<Vec<u32>, Fault> {
         if messages.is_empty() {
             return Err("messages is empty".into());
         }
-        let template = self.template.as_ref().map_err(|e| e.to_string())?;
-        let rendered = template.render(messages, prefill).map_err(|e| e.to_string())?;
-        self.tokenizer()?.encode_rendered(&rendered).map_err(|e| e.to_string())
+        let said: usize = messages.iter().map(|message| message.content.len()).sum();
+        self.check_text("the conversation", said + prefill.map_or(0, str::len))?;
+        let (tokenizer, template) = (self.tokenizer()?, self.template()?);
+        let rendered = template.render(messages, prefill)?;
+        let length = rendered.segments().iter().map(|segment| match segment {
+            Segment::Text(text) => text.len(),
+            Segment::Id(_) => 1,
+        });
+        let file = template.file().display();
+        self.check_text(&format!("what {file} makes of the messages"), length.sum())?;
+        let tokens = tokenizer.encode_rendered(&rendered)?;
+        match tokens.is_empty() {
+            true => Err(format!("{file} makes no tokens of the messages").into()),
+            false => Ok(tokens),
+        }
+    }
+
+    /// Whether a text of so many bytes could fit the context, before it is encoded.
+    fn check_text(&self, what: &str, bytes: usize) -> Result<(), String> {
+        let most = LONGEST_TEXT.min(self.context.saturating_mul(LONGEST_TOKEN));
+        match bytes > most {
+            true => Err(format!(
+                "{what} has {bytes} bytes, more than the {most} that are accepted for the model's context of {} tokens",
+                self.context
+            )),
+            false => Ok(()),
+        }
     }
 
     fn check_prompt(&self, tokens: &[u32]) -> Result<(), String> {
@@ -181,14 +260,20 @@ impl Reader<'_> {
     }
 
     /// Each string counts with its last token, encoded alone.
-    fn spelled(&self, choices: &[Vec<String>]) -> Result<Vec<Vec<u32>>, String> {
+    fn spelled(&self, choices: &[Vec<String>]) -> Result<Vec<Vec<u32>>, Fault> {
         let tokenizer = self.tokenizer()?;
+        let count: usize = choices.iter().map(Vec::len).sum();
+        if count > MOST_ANSWERS {
+            return Err(format!("choices has {count} texts; {MOST_ANSWERS} are accepted").into());
+        }
         let last = |s: &String| {
             if s.is_empty() {
-                return Err("a choice has an empty spelling".to_string());
+                return Err("a choice has an empty spelling".into());
             }
-            let ids = tokenizer.encode_piece(s).map_err(|e| e.to_string())?;
-            ids.last().copied().ok_or_else(|| format!("the choice {s:?} has no tokens"))
+            self.check_text("a choice", s.len())?;
+            let ids = tokenizer.encode_piece(s)?;
+            let last = ids.last().copied();
+            last.ok_or_else(|| Fault::Line(format!("the choice \"{}\" has no tokens", shown(s))))
         };
         choices.iter().map(|spellings| spellings.iter().map(last).collect()).collect()
     }

@@ -2,7 +2,9 @@
 
 mod choice;
 mod engine;
+mod faults;
 pub mod item;
+mod line;
 pub mod lines;
 pub mod output;
 mod room;

@@ -1,7 +1,7 @@
 //! Whole files or none: written beside the target, then put in its place.
 
 use std::fs;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -69,9 +69,33 @@ fn one_file((a, _): (&Path, &fs::Metadata), (b, _): (&Path, &fs::Metadata)) -> b
     fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
 }
 
+/// Whether a file that is there lies in `folder` itself.
+pub fn is_within(path: &Path, folder: &Path) -> bool {
+    path.is_file() && fs::canonicalize(folder_of(path)).ok() == fs::canonicalize(folder).ok()
+}
+
 /// Where a file that is not there yet would be.
 fn place(path: &Path) -> Option<PathBuf> {
     Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?))
+}
+
+/// Fails where [`replace`] would for want of a place for the file: before hours of work, rather than after them.
+///
+/// # Errors
+/// [`StoreError::NoFolder`] or [`StoreError::Io`], naming `path`.
+pub fn check_place(path: &Path) -> Result<(), StoreError> {
+    check_folder(path)?;
+    let fail = |e| StoreError::io(path, e);
+    if path.as_os_str().to_string_lossy().ends_with(std::path::MAIN_SEPARATOR) {
+        return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "names a folder, not a file")));
+    }
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    match fs::metadata(&target) {
+        Ok(meta) if meta.is_dir() => Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"))),
+        Ok(meta) if !meta.is_file() => Ok(()),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fail(e)),
+        _ => new_beside(&target).map(drop).map_err(|e| fail(e.kind().into())),
+    }
 }
 
 fn folder_of(path: &Path) -> PathBuf {

@@ -27,6 +27,12 @@ pub enum TokensError {
     DoubledPrefix { excerpt: String, prefix: String },
 
     #[error(
+        "{}: the chat template writes {prefix} twice, or a message begins with it: the prompt is {excerpt}",
+        dir.display()
+    )]
+    TemplateDoublesPrefix { dir: PathBuf, excerpt: String, prefix: String },
+
+    #[error(
         "{}: no chat template: neither chat_template.jinja, nor the key `chat_template` of tokenizer_config.json, nor \
          `user_token_id` in generation_config.json; chat prompts need one", dir.display()
     )]
@@ -43,6 +49,15 @@ pub enum TokensError {
 
     #[error("{}: the chat template fails: {reason}", file.display())]
     TemplateFailed { file: PathBuf, reason: String },
+
+    #[error("{}: the chat template never ends: {reason}", file.display())]
+    TemplateEndless { file: PathBuf, reason: String },
+
+    #[error(
+        "{}: the chat template ignores what the messages say: two different questions give the same prompt",
+        file.display()
+    )]
+    TemplateIgnoresMessages { file: PathBuf },
 
     #[error(
         "{}: the chat template opens a thinking block ({opener}) before the answer and does not close it, \

@@ -4,16 +4,35 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::sync::Once;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Address space, not memory: pages are only taken once the stack grows into them.
 const DEEP_STACK: usize = 256 << 20;
 
-/// A thousand times what the slowest honest file takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Processor time: a thousand times what the slowest honest file takes.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Where the system does not say what a thread has used, and where it never runs: time on the clock.
+const WALL_PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// How often a thread that takes long is asked what it has used.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Why guarded work came to nothing.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub reason: String,
+    pub too_slow: bool,
+}
+
+impl From<String> for Stopped {
+    fn from(reason: String) -> Self {
+        Self { reason, too_slow: false }
+    }
+}
 
 thread_local! {
     static QUIET: Cell<u32> = const { Cell::new(0) };
@@ -31,18 +50,20 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 /// Runs `work` on a thread of its own, with a stack that holds any recursion which the size limits on our inputs allow,
 /// and hands `each` of its results on as it comes.
 ///
-/// A panic inside it, a thread that cannot be started, and a result that takes longer than [`PATIENCE`] come back as a
-/// message. In the last case the thread is left to itself: nothing can stop it but the end of the process, which is
+/// A panic inside it, a thread that cannot be started, and a result that takes longer than [`PATIENCE`] come back as an
+/// error. In the last case the thread is left to itself: nothing can stop it but the end of the process, which is
 /// what the caller's error leads to.
 pub(crate) fn stream<T: Send + 'static>(
     count: usize,
     work: impl FnOnce(&mut dyn FnMut(T)) + Send + 'static,
     mut each: impl FnMut(T),
-) -> Result<(), String> {
+) -> Result<(), Stopped> {
     let (sender, results) = mpsc::channel();
+    let (said_clock, clock) = mpsc::channel();
     thread::Builder::new()
         .stack_size(DEEP_STACK)
         .spawn(move || {
+            drop(said_clock.send(Clock::of_this_thread()));
             let panicked = catch(|| {
                 // Nobody listens any more: so be it.
                 work(&mut |result| drop(sender.send(Ok(result))));
@@ -52,24 +73,71 @@ pub(crate) fn stream<T: Send + 'static>(
             }
         })
         .map_err(|error| format!("cannot start a thread: {error}"))?;
+    let clock = clock.recv().ok().flatten();
     for _ in 0..count {
-        match results.recv_timeout(PATIENCE) {
-            Ok(Ok(result)) => each(result),
-            Ok(Err(message)) => return Err(message),
-            Err(RecvTimeoutError::Timeout) => {
-                return Err(format!("not done after {} seconds", PATIENCE.as_secs()));
-            }
-            Err(RecvTimeoutError::Disconnected) => return Err("it ended too early".to_owned()),
+        match wait(&results, clock.as_ref())? {
+            Ok(result) => each(result),
+            Err(message) => return Err(message.into()),
         }
     }
     Ok(())
 }
 
+/// The next result, unless it takes too long.
+fn wait<T>(results: &Receiver<T>, clock: Option<&Clock>) -> Result<T, Stopped> {
+    let begun = Instant::now();
+    let used = || clock.and_then(Clock::used);
+    let mut before = None;
+    loop {
+        match results.recv_timeout(LOOK) {
+            Ok(result) => return Ok(result),
+            Err(RecvTimeoutError::Disconnected) => return Err("it ended too early".to_owned().into()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        // Taken at the first look: a short result should cost nothing.
+        let over = match (used(), before) {
+            (Some(now), None) => {
+                before = Some(now);
+                false
+            }
+            (Some(now), Some(before)) => now.saturating_sub(before) >= PATIENCE,
+            (None, _) => begun.elapsed() >= WALL_PATIENCE,
+        };
+        if over || begun.elapsed() >= LONGEST_WAIT {
+            let reason = format!("not done after {} seconds of computing", PATIENCE.as_secs());
+            return Err(Stopped { reason, too_slow: true });
+        }
+    }
+}
+
+/// Where the system says how long a thread has computed.
+struct Clock(PathBuf);
+
+impl Clock {
+    /// `None` where there is no such place.
+    fn of_this_thread() -> Option<Self> {
+        let thread = std::fs::read_link("/proc/thread-self").ok()?;
+        let clock = Self(PathBuf::from("/proc").join(thread).join("stat"));
+        clock.used().is_some().then_some(clock)
+    }
+
+    fn used(&self) -> Option<Duration> {
+        /// Of Linux, on every processor that this program runs on.
+        const TICKS_PER_SECOND: u64 = 100;
+        let stat = std::fs::read_to_string(&self.0).ok()?;
+        // The name, in parentheses, may hold anything; user and system time are the 12th and 13th field behind it.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let mut ticks = || fields.next()?.parse::<u64>().ok();
+        let ticks = ticks()? + ticks()?;
+        Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+    }
+}
+
 /// [`stream`] for a single result.
 pub(crate) fn on_deep_stack<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, String> {
-    let mut outcome = Err("it ended too early".to_owned());
+) -> Result<T, Stopped> {
+    let mut outcome = Err("it ended too early".to_owned().into());
     stream(1, |done| done(work()), |result| outcome = Ok(result))?;
     outcome
 }

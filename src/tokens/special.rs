@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::Result;
-use super::files::{CONFIG_LIMIT, malformed, read_json};
+use super::files::{MOST_ADDED_TOKENS, malformed, read_fields};
+use crate::plain::{Object, said, shown};
 
 /// The names that templates may use as variables.
 pub(crate) const NAMED: [&str; 7] =
@@ -38,17 +39,27 @@ pub(crate) struct SpecialToken {
 impl TokenizerConfig {
     pub(crate) fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("tokenizer_config.json");
-        let config: Option<Map<String, Value>> = read_json(&path, CONFIG_LIMIT)?;
+        let config = read_fields(&path)?;
         let present = config.is_some();
         let mut fields = config.unwrap_or_default();
         if !fields.contains_key("added_tokens_decoder") {
-            let map: Option<Map<String, Value>> =
-                read_json(&dir.join("special_tokens_map.json"), CONFIG_LIMIT)?;
+            let map = read_fields(&dir.join("special_tokens_map.json"))?;
             fields.extend(map.unwrap_or_default());
         }
         let config = Self { fields, present };
         for name in NAMED {
             config.check(&path, name)?;
+        }
+        for key in ["added_tokens_decoder", "extra_special_tokens", "additional_special_tokens"] {
+            let count = match config.get(key) {
+                Some(Value::Object(tokens)) => tokens.len(),
+                Some(Value::Array(tokens)) => tokens.len(),
+                _ => 0,
+            };
+            if count > MOST_ADDED_TOKENS {
+                let why = format!("`{key}` holds {count} tokens; {MOST_ADDED_TOKENS} are accepted");
+                return Err(malformed(path, why));
+            }
         }
         Ok(config)
     }
@@ -85,31 +96,34 @@ impl TokenizerConfig {
             Some(_) if self.token(name).is_some() => Ok(()),
             Some(other) => Err(malformed(
                 path,
-                format!("`{name}` must be a string or an object with `content`, not {other}"),
+                format!(
+                    "`{name}` must be a string or an object with `content`, not {}",
+                    shown(&other.to_string())
+                ),
             )),
         }
     }
 }
 
 impl TokenizerConfig {
-    /// `added_tokens_decoder`: id and token, in the file's order.
+    /// `added_tokens_decoder`: id and token, in the file's order. An error is about tokenizer_config.json.
     pub(crate) fn added_tokens(&self) -> Result<Vec<(u32, SpecialToken)>, String> {
         let entries = match self.fields.get("added_tokens_decoder") {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Object(entries)) => entries,
             Some(_) => {
-                return Err("`added_tokens_decoder` of tokenizer_config.json is not an object".into());
+                return Err("`added_tokens_decoder` is not an object".into());
             }
         };
         entries
             .iter()
             .map(|(key, entry)| {
-                let wrong = |reason: String| {
-                    format!("`added_tokens_decoder` of tokenizer_config.json, entry {key:?}: {reason}")
-                };
+                let wrong =
+                    |reason: String| format!("`added_tokens_decoder`, entry \"{}\": {reason}", shown(key));
                 let id = key.parse().map_err(|_| wrong("not a token id".into()))?;
-                let token = SpecialToken::deserialize(entry).map_err(|e| wrong(e.to_string()))?;
-                Ok((id, token))
+                let token =
+                    Object::<SpecialToken>::deserialize(entry).map_err(|e| wrong(said(&e.to_string())))?;
+                Ok((id, token.0))
             })
             .collect()
     }

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use super::encoder::{Encoder, Frame};
 use super::error::{Result, TokensError, excerpt};
-use super::files::{CONFIG_LIMIT, TOKENIZER_LIMIT, malformed, read_json, read_optional, sha256};
+use super::files::{CONFIG_LIMIT, TOKENIZER_LIMIT, malformed, read_fields, read_optional, sha256};
 use super::special::TokenizerConfig;
-use super::template::{Rendered, Segment};
+use super::template::{Rendered, Segment, unknown_id};
 use super::tokenizer_json::TokenizerJson;
 use super::tokenizer_model::TokenizerModel;
 
@@ -54,7 +54,7 @@ impl PromptTokenizer {
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
         let bare = self.encode_piece(text)?;
         let ids = [&self.frame.prefix, &bare, &self.frame.suffix].map(Vec::as_slice).concat();
-        self.refuse_doubled_prefix(text, &ids)?;
+        self.refuse_doubled_prefix(text, &ids, false)?;
         Ok(ids)
     }
 
@@ -66,15 +66,10 @@ impl PromptTokenizer {
             match segment {
                 Segment::Text(text) => ids.extend(self.encode_piece(text)?),
                 Segment::Id(id) if self.encoder.token(*id).is_some() => ids.push(*id),
-                Segment::Id(id) => {
-                    return Err(malformed(
-                        &self.path,
-                        format!("the chat template uses the id {id}, which it lacks"),
-                    ));
-                }
+                Segment::Id(id) => return Err(unknown_id(&self.path, *id)),
             }
         }
-        self.refuse_doubled_prefix(rendered.first_text(), &ids)?;
+        self.refuse_doubled_prefix(rendered.first_text(), &ids, true)?;
         Ok(ids)
     }
 
@@ -171,7 +166,7 @@ impl PromptTokenizer {
         spelled.join(" ")
     }
 
-    fn refuse_doubled_prefix(&self, text: &str, ids: &[u32]) -> Result<()> {
+    fn refuse_doubled_prefix(&self, text: &str, ids: &[u32], rendered: bool) -> Result<()> {
         let doubled = |prefix: &[u32]| {
             !prefix.is_empty() && ids.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(prefix))
         };
@@ -181,7 +176,15 @@ impl PromptTokenizer {
             _ if doubled(&self.frame.prefix) => &self.frame.prefix,
             _ => return Ok(()),
         };
-        Err(TokensError::DoubledPrefix { excerpt: excerpt(text), prefix: self.spell(prefix) })
+        let (excerpt, prefix) = (excerpt(text), self.spell(prefix));
+        Err(match rendered {
+            false => TokensError::DoubledPrefix { excerpt, prefix },
+            true => TokensError::TemplateDoublesPrefix {
+                dir: self.path.parent().unwrap_or(&self.path).to_owned(),
+                excerpt,
+                prefix,
+            },
+        })
     }
 }
 
@@ -205,7 +208,7 @@ fn find_bos(dir: &Path, encoder: &dyn Encoder, config: &TokenizerConfig) -> Resu
         return Ok(text.and_then(|text| Some((encoder.id(text)?, text.to_owned()))));
     }
     for name in ["config.json", "generation_config.json"] {
-        let fields: Option<serde_json::Value> = read_json(&dir.join(name), CONFIG_LIMIT)?;
+        let fields = read_fields(&dir.join(name))?;
         let id = fields
             .as_ref()
             .and_then(|fields| fields.get("bos_token_id")?.as_u64())

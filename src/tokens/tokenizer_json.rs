@@ -1,5 +1,6 @@
 //! tokenizer.json, through the tokenizers crate.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tokenizers::{AddedToken, Tokenizer};
@@ -10,6 +11,7 @@ use super::files::malformed;
 use super::guard;
 use super::sanity::{self, Facts};
 use super::special::{NAMED, SpecialToken, TokenizerConfig};
+use crate::plain::said;
 
 /// The crate's tokenizer, fenced in: never truncates, never pads, draws no random numbers, and a panic is an error.
 pub(crate) struct TokenizerJson {
@@ -21,9 +23,14 @@ impl TokenizerJson {
     /// `path` is named in messages.
     pub(crate) fn from_bytes(path: &Path, bytes: &[u8], config: &TokenizerConfig) -> Result<Self> {
         let facts = sanity::check(path, bytes)?;
-        let tokenizer = guard::catch(|| load(bytes, &facts, config))
+        let added = config
+            .added_tokens()
+            .map_err(|reason| malformed(path.with_file_name("tokenizer_config.json"), reason))?;
+        let tokenizer = guard::catch(|| load(bytes, &facts, added, config))
             .and_then(|loaded| loaded)
-            .map_err(|reason| malformed(path, format!("the tokenizer cannot be built from it: {reason}")))?;
+            .map_err(|reason| {
+                malformed(path, format!("the tokenizer cannot be built from it: {}", crate_says(&reason)))
+            })?;
         Ok(Self { tokenizer, byte_level: facts.byte_level })
     }
 
@@ -31,7 +38,7 @@ impl TokenizerJson {
         // `encode_fast` leaves out the offsets, which nothing here reads.
         guard::catch(|| self.tokenizer.encode_fast(text, add_special_tokens))?
             .map(|encoding| encoding.get_ids().to_vec())
-            .map_err(|error| error.to_string())
+            .map_err(|error| crate_says(&error.to_string()))
     }
 }
 
@@ -107,7 +114,12 @@ impl Encoder for TokenizerJson {
     }
 }
 
-fn load(bytes: &[u8], facts: &Facts, config: &TokenizerConfig) -> Result<Tokenizer, String> {
+fn load(
+    bytes: &[u8],
+    facts: &Facts,
+    added: Vec<(u32, SpecialToken)>,
+    config: &TokenizerConfig,
+) -> Result<Tokenizer, String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
     // The crate numbers added tokens itself: those that follow the vocabulary without a gap come out as the file has them.
     for (id, text) in &facts.added_tokens {
@@ -121,36 +133,53 @@ fn load(bytes: &[u8], facts: &Facts, config: &TokenizerConfig) -> Result<Tokeniz
     }
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
-    add_configured_tokens(&mut tokenizer, config)?;
+    add_configured_tokens(&mut tokenizer, added, config)?;
     Ok(tokenizer)
 }
 
 /// Tokens that only tokenizer_config.json knows join the vocabulary, in the order and with the flags that the
 /// reference implementation gives them. In a consistent folder nothing is left to add.
-fn add_configured_tokens(tokenizer: &mut Tokenizer, config: &TokenizerConfig) -> Result<(), String> {
-    let mut added = config.added_tokens()?;
+fn add_configured_tokens(
+    tokenizer: &mut Tokenizer,
+    mut added: Vec<(u32, SpecialToken)>,
+    config: &TokenizerConfig,
+) -> Result<(), String> {
     added.sort_by_key(|(id, _)| *id);
-    let add = |tokenizer: &mut Tokenizer, token: AddedToken| {
-        tokenizer.add_tokens([token]).map_err(|error| error.to_string())
+    // All at once: each call makes the crate go through all tokens that it has.
+    let add = |tokenizer: &mut Tokenizer, tokens: Vec<AddedToken>| match tokens.is_empty() {
+        true => Ok(()),
+        false => tokenizer.add_tokens(tokens).map(drop).map_err(|error| error.to_string()),
     };
-    let known: Vec<AddedToken> = tokenizer.get_added_tokens_decoder().into_values().collect();
-    for (_, token) in added {
-        let token = added_token(token);
-        if !known.contains(&token) {
-            add(tokenizer, token)?;
-        }
-    }
+    let known: HashSet<AddedToken> = tokenizer.get_added_tokens_decoder().into_values().collect();
+    let unknown = added.into_iter().map(|(_, token)| added_token(token));
+    add(tokenizer, unknown.filter(|token| !known.contains(token)).collect())?;
     let named = NAMED.iter().filter_map(|name| config.token(name));
-    let extra = config.extra_tokens();
-    let missing: Vec<String> = named
-        .map(str::to_owned)
-        .chain(extra)
-        .filter(|text| !tokenizer.get_added_vocabulary().get_vocab().contains_key(text.as_str()))
-        .collect();
-    for text in missing {
-        add(tokenizer, AddedToken::from(text, true))?;
+    let texts = named.map(str::to_owned).chain(config.extra_tokens());
+    let vocabulary = tokenizer.get_added_vocabulary();
+    let missing = texts.filter(|text| !vocabulary.get_vocab().contains_key(text.as_str()));
+    let missing = missing.map(|text| AddedToken::from(text, true)).collect();
+    add(tokenizer, missing)
+}
+
+/// An error of the tokenizers crate by the file's field where it names its own types instead.
+fn crate_says(error: &str) -> String {
+    const PARTS: [(&str, &str); 6] = [
+        ("MergeType", "model.merges"),
+        ("PreTokenizer", "pre_tokenizer"),
+        ("PostProcessor", "post_processor"),
+        ("Normalizer", "normalizer"),
+        ("Decoder", "decoder"),
+        ("Model", "model"),
+    ];
+    if error.contains("precompiled_charsmap") {
+        return "`normalizer.precompiled_charsmap` cannot be read".to_owned();
     }
-    Ok(())
+    if let Some((_, kind)) = error.split_once("did not match any variant of untagged enum ")
+        && let Some((_, field)) = PARTS.iter().find(|(part, _)| kind.starts_with(part))
+    {
+        return format!("`{field}` is of a kind, or has fields, that the tokenizers crate does not know");
+    }
+    said(error)
 }
 
 fn added_token(token: SpecialToken) -> AddedToken {

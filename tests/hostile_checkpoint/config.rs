@@ -137,6 +137,14 @@ fn a_message_quotes_the_field_and_names_the_file() {
     assert!(message.starts_with(&dir.path().display().to_string()), "{message}");
 }
 
+#[test]
+fn a_list_is_quoted_as_it_stands() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Llama));
+    parts.config["architectures"] = json!(["Other"]);
+    let expected = "is [\"Other\"], but only [\"LlamaForCausalLM\"] is supported";
+    refusal(parts.write(1).path(), "architectures", &[expected]);
+}
+
 /// Text from a file cannot fill the screen or move the cursor.
 #[test]
 fn hostile_text_is_shortened_and_escaped_in_messages() {

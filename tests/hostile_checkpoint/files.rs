@@ -89,7 +89,7 @@ fn impossible_headers_are_refused() {
     refused("length of 100 MB and one", 100_000_001, b"{}", b"", &["limit"]);
     refused("length of 2^64 - 1", u64::MAX, b"{}", b"", &["limit"]);
     refused("length of 2^63", 1 << 63, b"{}", b"", &["limit"]);
-    refused("length 0", 0, b"", b"", &["not valid"]);
+    refused("length 0", 0, b"", b"", &["header of 0 bytes"]);
     refused("not an object", 2, b"[]", b"", &["not valid"]);
     refused("not UTF-8", 2, b"\xff\xfe", b"", &["not valid"]);
     refused("only data", 8, &[0; 8], &[0; 64], &["not valid"]);
@@ -128,7 +128,7 @@ fn lying_tensor_entries_are_refused_by_name() {
         ("not valid", &|h| h[HEAD]["strides"] = json!([4, 1])),
         ("not valid", &|h| h[HEAD] = json!([5, 4])),
         ("claims bytes", &|h| h[HEAD]["data_offsets"] = json!([begin(h), begin(h) + 800])),
-        ("claims bytes", &|h| h[HEAD]["data_offsets"] = json!([begin(h) + 80, begin(h)])),
+        ("end before they begin", &|h| h[HEAD]["data_offsets"] = json!([begin(h) + 80, begin(h)])),
         ("claims bytes", &|h| h[HEAD]["data_offsets"] = json!([begin(h), u64::MAX])),
         ("hole", &|h| h[HEAD]["data_offsets"] = json!([begin(h) + 4, begin(h) + 80])),
         ("overlaps", &|h| h[HEAD]["data_offsets"] = json!([begin(h) - 4, begin(h) + 76])),
@@ -136,6 +136,27 @@ fn lying_tensor_entries_are_refused_by_name() {
     for (number, (why, change)) in cases.iter().enumerate() {
         let dir = with_header(|header| change(header));
         refusal(dir.path(), &format!("case {number}"), &[WEIGHTS, HEAD, why]);
+    }
+    // What a message says of a wrong type is in the file's words, and a list is no object.
+    let plain: &[(&str, Change)] = &[
+        ("`dtype` must be F32, F16, BF16 or another type of the format, not \"F31\"", &|h| {
+            h[HEAD]["dtype"] = json!("F31")
+        }),
+        ("`data_offsets` must be a list of two positions, not -4", &|h| {
+            h[HEAD]["data_offsets"] = json!([-4, 80])
+        }),
+        ("`data_offsets` must be a list of two positions at", &|h| {
+            h[HEAD]["data_offsets"] = json!([0, 1, 2])
+        }),
+        ("`shape` must be a list of at most 8 sizes, not 5.0", &|h| h[HEAD]["shape"] = json!([5.0, 4])),
+        ("`strides` is not a known field", &|h| h[HEAD]["strides"] = json!([4, 1])),
+        ("`shape` is missing", &|h| h[HEAD] = json!({"dtype": "F32", "data_offsets": [0, 80]})),
+        ("`data_offsets`, found null", &|h| h[HEAD] = json!(null)),
+        ("`data_offsets`, found a list", &|h| h[HEAD] = json!(["F32", [5, 4], h[HEAD]["data_offsets"]])),
+    ];
+    for (why, change) in plain {
+        let dir = with_header(|header| change(header));
+        refusal(dir.path(), why, &[WEIGHTS, HEAD, why]);
     }
     // The same bytes under two names, and data that no tensor claims.
     let dir = with_header(|header| header["model.spare"] = header[HEAD].clone());
@@ -200,6 +221,7 @@ fn an_index_that_disagrees_with_its_shards_is_refused() {
         (&["not valid"], &|i| i["weight_map"] = json!([])),
         (&["not valid"], &|i| i["weight_map"][NORM] = json!(2)),
         (&["weight_map"], &|i| *i = json!({"metadata": {}})),
+        (&["expected an object, found a list"], &|i| *i = json!([{}, i["weight_map"]])),
     ];
     for (number, (names, change)) in cases.iter().enumerate() {
         let dir = with_index(|index| change(index));
@@ -286,5 +308,26 @@ fn a_named_pipe_and_a_circle_of_links_are_refused() {
         fs::remove_file(&file).expect("it was there");
     }
     std::os::unix::fs::symlink(&file, &file).expect("a link");
-    refusal(dir.path(), "circle", &[WEIGHTS]);
+    refusal(dir.path(), "circle", &[WEIGHTS, "link that leads nowhere"]);
+    for name in [WEIGHTS, "config.json"] {
+        let dir = written(1);
+        let file = dir.path().join(name);
+        fs::remove_file(&file).expect("it was there");
+        std::os::unix::fs::symlink("/nowhere/blob", &file).expect("a link");
+        refusal(dir.path(), "dangling", &[name, "link that leads nowhere"]);
+    }
+}
+
+#[test]
+fn what_stands_there_instead_of_the_weights_is_recognised() {
+    let dir = written(1);
+    for (text, why) in [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "pointer of Git LFS"),
+        ("<!DOCTYPE html><html>", "web page"),
+    ] {
+        fs::write(dir.path().join(WEIGHTS), text).expect("it can be written");
+        refusal(dir.path(), why, &[WEIGHTS, why]);
+    }
+    fs::write(dir.path().join(WEIGHTS), "x").expect("it can be written");
+    refusal(dir.path(), "one byte", &[WEIGHTS, "has 1 byte, too few"]);
 }

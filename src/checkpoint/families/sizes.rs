@@ -104,7 +104,10 @@ pub(super) fn check_head_dim(fields: &Fields, key: &str, head_dim: usize) -> Res
     if head_dim % 2 == 1 || head_dim > LARGEST_HEAD {
         return Err(fields.error(
             key,
-            format!("gives heads of {head_dim} elements, expected an even number up to {LARGEST_HEAD}"),
+            format!(
+                "gives heads of {}, expected an even number up to {LARGEST_HEAD}",
+                crate::plain::count(head_dim, "element")
+            ),
         ));
     }
     Ok(())

@@ -65,12 +65,16 @@ pub(super) fn compile(text: &str, date: PinnedDate) -> Result<Environment<'stati
 
 /// The message of the `raise_exception` behind an error, if there is one: on one line, and not endless.
 pub(super) fn raised(error: &Error) -> Option<String> {
-    const LONGEST: usize = 400;
+    const LONGEST: usize = 240;
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(this) = cause {
         if let Some(raised) = this.downcast_ref::<Raised>() {
             let shown = raised.0.chars().take(LONGEST);
-            return Some(shown.map(|c| if c.is_control() { ' ' } else { c }).collect());
+            let mut text: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();
+            if raised.0.chars().nth(LONGEST).is_some() {
+                text.push_str("...");
+            }
+            return Some(text);
         }
         cause = this.source();
     }

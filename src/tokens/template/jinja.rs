@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::study::Message;
 use minijinja::value::Value;
-use minijinja::{Environment, Error};
+use minijinja::{Environment, Error, ErrorKind};
 
 use super::super::error::{Result, TokensError};
 use super::super::guard;
@@ -60,6 +60,7 @@ impl Jinja {
         let env = guard::on_deep_stack(move || {
             environment::compile(&text, date).map_err(|error| environment::describe(&error))
         })
+        .map_err(|stopped| stopped.reason)
         .and_then(|compiled| compiled)
         .map_err(|reason| TokensError::TemplateSyntax { file: file.clone(), reason })?;
         Ok(Self { inner: Arc::new(Compiled { env, tokens, file }) })
@@ -76,13 +77,26 @@ impl Jinja {
             })
             .collect();
         let mut rendered = Vec::with_capacity(chats.len());
-        guard::stream(
+        let streamed = guard::stream(
             chats.len(),
-            move |done| owned.iter().for_each(|chat| done(inner.render(chat))),
+            move |done| {
+                for chat in &owned {
+                    let rendered = inner.render(chat);
+                    // The rest would be thrown away, and may take as long to fail.
+                    let last = rendered.is_err();
+                    done(rendered);
+                    if last {
+                        break;
+                    }
+                }
+            },
             |result| rendered.push(result),
-        )
-        .map_err(|reason| self.inner.failed(reason))?;
-        rendered.into_iter().collect()
+        );
+        let rendered = rendered.into_iter().collect::<Result<Vec<String>>>()?;
+        streamed.map(|()| rendered).map_err(|stopped| match stopped.too_slow {
+            true => self.inner.endless(stopped.reason),
+            false => self.inner.failed(stopped.reason),
+        })
     }
 }
 
@@ -90,6 +104,7 @@ impl Compiled {
     fn render(&self, chat: &Owned) -> Result<String> {
         let mut text = self.evaluate(&chat.messages).map_err(|error| match environment::raised(&error) {
             Some(message) => TokensError::TemplateRaised { file: self.file.clone(), message },
+            None if error.kind() == ErrorKind::OutOfFuel => self.endless(environment::describe(&error)),
             None => self.failed(environment::describe(&error)),
         })?;
         if text.len() > RENDERED_LIMIT {
@@ -114,6 +129,10 @@ impl Compiled {
         variables.insert("documents", Value::from(()));
         variables.insert("enable_thinking", Value::from(false));
         self.env.get_template(environment::NAME)?.render(Value::from_pairs(variables))
+    }
+
+    fn endless(&self, reason: String) -> TokensError {
+        TokensError::TemplateEndless { file: self.file.clone(), reason }
     }
 
     fn failed(&self, reason: impl Into<String>) -> TokensError {

@@ -22,6 +22,8 @@ use super::special::TokenizerConfig;
 use jinja::Jinja;
 use segments::Segments;
 
+pub(crate) use segments::unknown_id;
+
 pub use date::PinnedDate;
 pub use rendered::{Rendered, Segment};
 
@@ -48,15 +50,17 @@ enum Kind {
 }
 
 impl ChatTemplate {
-    /// The template of the checkpoint in `dir`, told the default date.
+    /// The template of the checkpoint in `dir`, told the default date: chat_template.jinja, else the key
+    /// `chat_template` of tokenizer_config.json, else the turn ids of generation_config.json.
+    ///
+    /// A template that never ends, or that gives the same for all questions, is refused.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with_date(dir, PinnedDate::default())
+        let template = Self::read(dir.as_ref(), PinnedDate::default())?;
+        template.try_out()?;
+        Ok(template)
     }
 
-    /// The template of the checkpoint in `dir`: chat_template.jinja, else the key `chat_template` of
-    /// tokenizer_config.json, else the turn ids of generation_config.json.
-    pub fn open_with_date(dir: impl AsRef<Path>, date: PinnedDate) -> Result<Self> {
-        let dir = dir.as_ref();
+    fn read(dir: &Path, date: PinnedDate) -> Result<Self> {
         let config = TokenizerConfig::read(dir)?;
         let Some(source) = source::find(dir, &config)? else {
             let segments =
@@ -78,6 +82,23 @@ impl ChatTemplate {
             file: source.file,
             date,
         })
+    }
+
+    /// Puts two questions to it. What else it may fail with (it may want a system message, say) is left to the prompts.
+    fn try_out(&self) -> Result<()> {
+        let ask = |question: &str| match self.render(&[Message::new("user", question)], None) {
+            Err(error @ TokensError::TemplateEndless { .. }) => Err(error),
+            other => Ok(other.ok()),
+        };
+        let Some(first) = ask("Which one is it?")? else {
+            return Ok(());
+        };
+        match ask("Who was there?")? {
+            Some(second) if second == first => {
+                Err(TokensError::TemplateIgnoresMessages { file: self.file.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The conversation with its generation prompt, and the prefill behind it.

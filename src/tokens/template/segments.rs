@@ -7,11 +7,26 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::error::{Result, TokensError};
-use super::super::files::{CONFIG_LIMIT, malformed, read_json};
+use super::super::files::{malformed, read_fields};
 use super::{Chat, Rendered, Segment};
+use crate::plain::shown;
+
+const FILE: &str = "generation_config.json";
+const USER: &str = "user_token_id";
+const ASSISTANT: &str = "assistant_token_id";
+
+/// The tokenizer in `tokenizer` lacks an id that a turn is opened with.
+pub(crate) fn unknown_id(tokenizer: &Path, id: u32) -> TokensError {
+    let file = tokenizer.with_file_name(FILE);
+    let fields = read_fields(&file).ok().flatten().unwrap_or_default();
+    let named = |key: &&str| fields.get(*key).and_then(Value::as_u64) == Some(id.into());
+    let field = [USER, ASSISTANT].into_iter().find(named).unwrap_or("turns");
+    let name = tokenizer.file_name().unwrap_or_default().to_string_lossy();
+    malformed(file, format!("`{field}`: {name} has no token {id}"))
+}
 
 pub(super) struct Segments {
     user: u32,
@@ -22,18 +37,21 @@ pub(super) struct Segments {
 impl Segments {
     /// `None` if the folder's generation_config.json names no such ids.
     pub fn find(dir: &Path) -> Result<Option<Self>> {
-        let file = dir.join("generation_config.json");
-        let Some(config) = read_json::<Map<String, Value>>(&file, CONFIG_LIMIT)? else {
+        let file = dir.join(FILE);
+        let Some(config) = read_fields(&file)? else {
             return Ok(None);
         };
         let id = |key: &str| match config.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => match value.as_u64().and_then(|id| u32::try_from(id).ok()) {
                 Some(id) => Ok(Some(id)),
-                None => Err(malformed(&file, format!("`{key}` is {value}, expected a token id"))),
+                None => {
+                    let value = shown(&value.to_string());
+                    Err(malformed(&file, format!("`{key}` is {value}, expected a token id")))
+                }
             },
         };
-        match (id("user_token_id")?, id("assistant_token_id")?) {
+        match (id(USER)?, id(ASSISTANT)?) {
             (None, None) => Ok(None),
             (Some(user), Some(assistant)) => Ok(Some(Self { user, assistant, file })),
             (None, Some(_)) => Err(malformed(&file, "it has `assistant_token_id` but no `user_token_id`")),

@@ -6,7 +6,7 @@ fn dated(text: &str, date: PinnedDate) -> ChatTemplate {
     let config = r#"{"bos_token": "<s>", "eos_token": "</s>"}"#;
     std::fs::write(dir.path().join("tokenizer_config.json"), config).unwrap();
     std::fs::write(dir.path().join("chat_template.jinja"), text).unwrap();
-    ChatTemplate::open_with_date(dir.path(), date).unwrap()
+    ChatTemplate::read(dir.path(), date).unwrap()
 }
 
 fn template(text: &str) -> ChatTemplate {

@@ -1,0 +1,207 @@
+//! Files from strangers: objects that are objects, and what a JSON reader says in words that people use.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::Path;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor, value::MapAccessDeserializer};
+
+/// A `T` read from a JSON object and nothing else: a derived reader would also take a list of its fields in order.
+pub(crate) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// The value of `field`; `what` it must be and what it is go into the error.
+pub(crate) fn field<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+    map: &mut A,
+    field: &str,
+    what: &str,
+) -> Result<T, A::Error> {
+    map.next_value().map_err(|error| {
+        A::Error::custom(format!("`{field}` must be {what}{}", found(&without_place(&error.to_string()))))
+    })
+}
+
+/// What was found, if the error says so, else what it says.
+fn found(error: &str) -> String {
+    if let Some((_, found)) = expected_and_found(error) {
+        return format!(", not {found}");
+    }
+    if let Some(name) = error.strip_prefix("unknown variant `").and_then(|rest| rest.split('`').next()) {
+        return format!(", not \"{}\"", shown(name));
+    }
+    // Of a list that is too short or long, or of a value of a wrong type: both would only mislead.
+    let misleading = ["invalid length", "trailing characters", "expected value"];
+    match misleading.iter().any(|start| error.starts_with(start)) {
+        true => String::new(),
+        false => format!(": {}", shortened(error)),
+    }
+}
+
+/// An error of the JSON reader without its own types' names: `invalid type: sequence, expected u32` becomes
+/// `expected a whole number, found a list`.
+pub(crate) fn said(error: &str) -> String {
+    let Some(at) = ["invalid type: ", "invalid value: "].iter().filter_map(|start| error.find(start)).min()
+    else {
+        return shortened(error);
+    };
+    let (before, rest) = error.split_at(at);
+    let place = rest.rfind(" at line ").map_or("", |at| &rest[at..]);
+    match expected_and_found(&without_place(rest)) {
+        Some((expected, found)) => shortened(&format!("{before}expected {expected}, found {found}{place}")),
+        None => shortened(error),
+    }
+}
+
+fn expected_and_found(error: &str) -> Option<(String, String)> {
+    let rest = error.strip_prefix("invalid type: ").or_else(|| error.strip_prefix("invalid value: "))?;
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "i32" | "i64" => "a whole number, perhaps negative",
+        "f32" | "f64" => "a number",
+        "a string" | "a borrowed string" => "a text",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    let found = match found {
+        "sequence" => "a list".to_owned(),
+        "map" => "an object".to_owned(),
+        "unit value" => "null".to_owned(),
+        value => {
+            let kinds = ["integer `", "floating point `", "boolean `"];
+            let number = kinds.iter().find_map(|kind| value.strip_prefix(kind)?.strip_suffix('`'));
+            shown(number.unwrap_or_else(|| value.strip_prefix("string ").unwrap_or(value)))
+        }
+    };
+    Some((expected.to_owned(), found))
+}
+
+fn without_place(error: &str) -> String {
+    error.rfind(" at line ").map_or(error, |at| &error[..at]).to_owned()
+}
+
+/// Text from a file as it may stand in a message: no control characters, at most 120 characters.
+pub(crate) fn shown(text: &str) -> String {
+    cut(text, 120)
+}
+
+/// A message that may quote a file, in a length that fits on a screen.
+fn shortened(message: &str) -> String {
+    cut(message, 300)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    let mut out = String::new();
+    for c in text.chars().take(longest) {
+        match c {
+            // Escaped, they would only be harder to read.
+            '"' | '\'' | '\\' => out.push(c),
+            c => out.extend(c.escape_debug()),
+        }
+    }
+    if text.chars().nth(longest).is_some() {
+        out.push_str("...");
+    }
+    out
+}
+
+/// `1 byte`, `2 bytes`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What stands there instead of the file, if its first bytes tell.
+pub(crate) fn stand_in(bytes: &[u8]) -> Option<&'static str> {
+    let start = &bytes[..bytes.len().min(64)];
+    let text = start.trim_ascii_start().to_ascii_lowercase();
+    if start.starts_with(b"version https://git-lfs") {
+        Some("is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`")
+    } else if text.starts_with(b"<!doctype") || text.starts_with(b"<html") {
+        Some("is a web page, not the file itself: download it again")
+    } else {
+        None
+    }
+}
+
+/// Why `bytes` cannot be JSON, if their first ones tell: another file, or another encoding than UTF-8 without a mark.
+pub(crate) fn not_json(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xef, 0xbb, 0xbf, ..] => Some("begins with a byte-order mark: save it as UTF-8 without one"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16: save it as UTF-8"),
+        _ => stand_in(bytes),
+    }
+}
+
+/// Whether there is something of this name, if only a link.
+pub(crate) fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Why a file cannot be opened that is nothing but a link to nowhere.
+pub(crate) fn dangling(path: &Path) -> Option<&'static str> {
+    let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    let blocked = std::io::ErrorKind::PermissionDenied;
+    let lost = std::fs::metadata(path).is_err_and(|error| error.kind() != blocked);
+    (is_link && lost).then_some("is a link that leads nowhere")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_no_types_of_the_program() {
+        let said_of = |error: serde_json::Error| said(&error.to_string());
+        #[derive(Debug, serde::Deserialize)]
+        struct Inner {
+            #[allow(dead_code)]
+            x: u32,
+        }
+        let read = |text: &str| said_of(serde_json::from_str::<Inner>(text).unwrap_err());
+        assert_eq!(read("5"), "expected an object, found 5 at line 1 column 1");
+        assert_eq!(read(r#"{"x": -1}"#), "expected a whole number, found -1 at line 1 column 8");
+        assert_eq!(read(r#"{"x": ["a"]}"#), "expected a whole number, found a list at line 1 column 6");
+        assert_eq!(read(r#"{"x": "a"}"#), "expected a whole number, found \"a\" at line 1 column 9");
+        assert!(read("{").starts_with("EOF while parsing an object"));
+        assert!(read(&format!(r#"{{"x": "{}"}}"#, "a".repeat(9999))).len() < 200);
+    }
+
+    #[test]
+    fn an_object_is_no_list() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Pair {
+            a: u32,
+            b: u32,
+        }
+        let Object(Pair { a, b }) = serde_json::from_str(r#"{"a": 1, "b": 2}"#).unwrap();
+        assert_eq!((a, b), (1, 2));
+        assert!(serde_json::from_str::<Object<Pair>>("[1, 2]").is_err());
+    }
+
+    #[test]
+    fn stand_ins_are_recognised() {
+        assert!(stand_in(b"version https://git-lfs.github.com/spec/v1\n").is_some_and(|s| s.contains("LFS")));
+        assert!(stand_in(b" \n<!DOCTYPE html>").is_some_and(|s| s.contains("web page")));
+        assert_eq!(stand_in(b"{}"), None);
+        assert!(not_json(b"\xef\xbb\xbf{}").is_some_and(|s| s.contains("byte-order")));
+        assert!(not_json(b"\xff\xfe{\0").is_some_and(|s| s.contains("UTF-16")));
+    }
+}
