@@ -240,7 +240,7 @@ mod tests {
                 let mut out = Rows::zeros(rows, n);
                 product(&part, &w, None, Write::Set, &mut out);
                 assert!(
-                    out.data == whole.data[first * n..(first + rows) * n],
+                    out.data[..] == whole.data[first * n..(first + rows) * n],
                     "k {k}, n {n}: rows {first}..{} differ",
                     first + rows
                 );
