@@ -2,7 +2,7 @@
 
 use super::engine::EngineArgs;
 use super::output::{print, say};
-use super::report::Page;
+use super::report::{Page, quoted};
 use super::sweep::Sweep;
 use crate::demo::{Comparison, Planted, unpack};
 use crate::store::Roster;
@@ -53,9 +53,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => Path::new("tiltmeter-demo.html").to_owned(),
     };
     page.planted = comparison.leans.iter().map(|lean| lean.for_report()).collect();
-    let commands = ["tiltmeter demo --out demo", "tiltmeter report --run demo/run --out demo/report.html"];
+    // `report --run` would leave out what was planted.
+    let commands = match &args.out {
+        Some(dir) => vec![format!("tiltmeter demo --out {}", quoted(dir))],
+        None => vec!["tiltmeter demo".to_owned()],
+    };
     let title = "The demo: a planted lean, measured".to_owned();
-    page.write(Some(title), commands.map(str::to_owned).to_vec(), &report)?;
+    page.write(Some(title), commands, &report)?;
     // Last: what was computed is on disk, whatever becomes of the reader of these lines.
     say(format_args!(
         "the complete study on two checkpoints in {} languages: {:.1} s",

@@ -101,14 +101,16 @@ fn commands(args: &Args) -> Vec<String> {
             input.push_str(&format!(" {flag} {}", quoted(path)));
         }
     }
+    let title =
+        args.title.as_ref().map_or_else(String::new, |t| format!(" --title {}", quoted(Path::new(t))));
     vec![
-        format!("tiltmeter report{input} --out {}", quoted(&args.out)),
+        format!("tiltmeter report{input}{title} --out {}", quoted(&args.out)),
         format!("tiltmeter analyze{input} --format json   # every figure, in full precision"),
     ]
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {

@@ -1,7 +1,8 @@
 //! Forest plots: an estimate and its 95 % interval per row and series.
 
+use super::corrected::ALPHA;
 use super::format;
-use super::frame::{self, Draw, Frame, MARK};
+use super::frame::{self, Axis, Draw, Frame, MARK};
 use super::scope::Caution;
 use super::svg::{Shape, Svg};
 use super::table::LegendEntry;
@@ -20,7 +21,7 @@ pub struct Mark {
     pub value: f64,
     /// Half-width of the interval.
     pub half: Option<f64>,
-    /// Drawn as an outline: the interval covers zero, or there is none.
+    /// Drawn as an outline: it was not found to differ from zero.
     pub hollow: bool,
     pub caution: Caution,
     /// What a pointer finds.
@@ -29,15 +30,24 @@ pub struct Mark {
 
 impl Mark {
     /// The mark of a clustered estimate, in its series' own slot.
-    pub fn of(series: usize, c: &Clustered, caution: Caution, tip: String) -> Mark {
-        let hollow = !c.ci_t.is_some_and(|half| c.mean_cluster.abs() > half);
-        Mark { series, slot: series, value: c.mean_cluster, half: c.ci_t, hollow, caution, tip }
+    pub fn of(series: usize, c: &Clustered, differs: bool, caution: Caution, tip: String) -> Mark {
+        Mark { series, slot: series, value: c.mean_cluster, half: c.ci_t, hollow: !differs, caution, tip }
     }
 }
 
 /// Every (value, half-width), for an axis.
 pub fn extents(rows: &[Row]) -> impl Iterator<Item = (f64, Option<f64>)> + Clone {
     rows.iter().flat_map(|row| row.marks.iter().map(|mark| (mark.value, mark.half)))
+}
+
+/// One axis for the panels of a stage: on that of chat checkpoints, base ones' intervals would not show.
+pub fn stage_axis<'r>(
+    panels: impl Iterator<Item = (Option<&'r str>, &'r [Row])> + Clone,
+    stage: Option<&str>,
+    ends: (&str, &str),
+) -> Axis {
+    let of_stage = panels.filter(move |(of, _)| *of == stage);
+    Axis::log_odds(of_stage.flat_map(|(_, rows)| extents(rows)), ends)
 }
 
 impl Draw for Mark {
@@ -75,18 +85,27 @@ pub fn classes(series: usize, caution: Caution) -> String {
     format!("s{}{caution}", series % 6)
 }
 
-/// The key to languages, and to full and hollow marks.
-pub fn legend(languages: &[&str]) -> Vec<LegendEntry> {
-    let mut entries: Vec<LegendEntry> = languages
-        .iter()
-        .enumerate()
-        .map(|(series, language)| LegendEntry {
-            svg: swatch(series, "fill"),
-            text: format::language(language).to_owned(),
-        })
-        .collect();
-    entries.push(LegendEntry { svg: swatch(0, "fill neutral"), text: "interval excludes zero".to_owned() });
-    entries.push(LegendEntry { svg: swatch(0, "hollow neutral"), text: "interval covers zero".to_owned() });
+/// The key to languages.
+pub fn spoken(languages: &[&str]) -> Vec<LegendEntry> {
+    let entry = |(series, language): (usize, &&str)| LegendEntry {
+        svg: swatch(series, "fill"),
+        text: format::language(language).to_owned(),
+    };
+    languages.iter().enumerate().map(entry).collect()
+}
+
+/// The key to languages, and to full and hollow marks, whose p were adjusted for so many `tests`.
+pub fn legend(languages: &[&str], tests: usize) -> Vec<LegendEntry> {
+    let tests = format::counted(tests, "test", "tests");
+    let mut entries = spoken(languages);
+    entries.push(LegendEntry {
+        svg: swatch(0, "fill neutral"),
+        text: format!("filled: differs from zero (p adjusted for {tests} < {ALPHA})"),
+    });
+    entries.push(LegendEntry {
+        svg: swatch(0, "hollow neutral"),
+        text: "hollow: no difference found".to_owned(),
+    });
     entries
 }
 

@@ -1,5 +1,10 @@
 //! Numbers and names as a reader sees them: a true minus sign, sensible digits, lists in words.
 
+use super::corrected::ALPHA;
+
+/// Bounds of the tiers of compliance.
+const TIERS: [f64; 4] = [0.1, 0.4, 0.6, 0.97];
+
 /// U+2212; a hyphen is too short for a sign and breaks lines.
 const MINUS: char = '\u{2212}';
 
@@ -65,18 +70,26 @@ pub fn dash() -> String {
     "–".to_owned()
 }
 
-/// `0.012`, `3.3 × 10⁻⁵`.
+/// With `decimals` digits, and more where these would show the value on the other side of one of the bounds.
+fn settled(value: f64, decimals: usize, bounds: &[f64]) -> String {
+    let side = |v: f64| bounds.iter().filter(|bound| v >= **bound).count();
+    let shows_side = |text: &String| text.parse().is_ok_and(|shown: f64| side(shown) == side(value));
+    let mut texts = (decimals..18).map(|decimals| format!("{value:.decimals$}"));
+    texts.find(shows_side).unwrap_or_else(|| format!("{value:.decimals$}"))
+}
+
+/// `0.012`, `3.3 × 10⁻⁵`; never 0.050 for what is below it.
 pub fn p_value(p: Option<f64>) -> String {
     match p {
         None => dash(),
         Some(p) if p < 0.001 => scientific(p),
-        Some(p) => format!("{p:.3}"),
+        Some(p) => settled(p, 3, &[ALPHA]),
     }
 }
 
 /// `p = 0.012`, `p < 0.001`, for sentences.
 pub fn p_phrase(p: Option<f64>) -> Option<String> {
-    p.map(|p| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") })
+    p.map(|p| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {}", settled(p, 3, &[ALPHA])) })
 }
 
 /// A share of 100: `94.8`, `> 99.9`.
@@ -88,13 +101,13 @@ pub fn percent(value: f64) -> String {
     }
 }
 
-/// A probability: `0.998`, `1.2 × 10⁻⁸`; only 1 itself is printed as 1.
+/// A probability: `0.998`, `1.2 × 10⁻⁸`; only 1 itself is printed as 1, and only what is not below 0.97 as 0.970.
 pub fn probability(value: f64) -> String {
     match value {
         v if v >= 1.0 => "1".to_owned(),
         v if v > 0.9995 => "> 0.999".to_owned(),
         v if v < 0.001 && v > 0.0 => scientific(v),
-        v => format!("{v:.3}"),
+        v => settled(v, 3, &TIERS),
     }
 }
 
@@ -245,6 +258,7 @@ mod tests {
         assert_eq!(p_value(None), "–");
         assert_eq!(p_phrase(Some(1e-9)).as_deref(), Some("p < 0.001"));
         assert_eq!(p_phrase(Some(0.5)).as_deref(), Some("p = 0.500"));
+        assert_eq!([0.05, 0.0496, 0.04996].map(|p| p_value(Some(p))), ["0.050", "0.0496", "0.04996"]);
     }
 
     #[test]
@@ -254,6 +268,7 @@ mod tests {
             [1.0, 0.99999, 0.97, 1.2e-8, 0.0].map(probability),
             ["1", "> 0.999", "0.970", "1.2 × 10⁻⁸", "0.000"]
         );
+        assert_eq!([0.9697, 0.96996, 0.0998].map(probability), ["0.9697", "0.96996", "0.0998"]);
     }
 
     #[test]

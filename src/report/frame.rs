@@ -20,7 +20,7 @@ const RIGHT: f64 = 14.0;
 const GAP: f64 = 10.0;
 
 /// Marks' size.
-pub const MARK: f64 = 3.7;
+pub const MARK: f64 = 3.2;
 
 /// What runs from left to right.
 #[derive(Debug, Clone)]
@@ -174,6 +174,15 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bold_labels_have_room() {
+        // Widths in DejaVu Sans Bold, which is as wide as faces get.
+        for (label, width) in [("baichuan", 61.6), ("Halden", 47.5), ("Venezuela", 70.0)] {
+            let room = label_width([label].into_iter()) - GAP - LEFT;
+            assert!(room >= width, "{label}: {room}");
+        }
+    }
 
     #[test]
     fn an_axis_holds_its_marks_and_zero_and_tames_wild_intervals() {

@@ -2,7 +2,7 @@
 
 use super::format::{dash, language, percent, probability};
 use super::input::ReportInput;
-use super::scope::{ALPHA, Caution, Scope};
+use super::scope::{Caution, Scope};
 use super::table::{Block, Cell, Table};
 use super::{summary, words};
 use crate::stats::{self, Clustered};
@@ -12,8 +12,12 @@ const FEW: usize = 3;
 
 pub fn blocks(scope: &Scope<'_>, input: &ReportInput<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let (sentence, warns) = summary::compliance(scope);
-    blocks.push(if warns { Block::warning(sentence) } else { Block::paragraph(sentence) });
+    let (sentence, worst) = summary::compliance(scope);
+    blocks.push(match worst {
+        Caution::None => Block::paragraph(sentence),
+        worst => Block::warning(worst.warning(), sentence),
+    });
+    blocks.extend(summary::few_types(scope).map(Block::paragraph));
     blocks.extend(summary::paragraphs(scope).into_iter().map(Block::paragraph));
     let (inside, n) = words::planted_inside(scope, &input.planted);
     if n > 0 {
@@ -41,8 +45,8 @@ pub fn blocks(scope: &Scope<'_>, input: &ReportInput<'_>) -> Vec<Block> {
 fn glance(scope: &Scope<'_>) -> Table {
     let code = scope.baseline();
     let caption = format!(
-        "Each checkpoint at a glance, asked in {}: its strongest leans in log-odds with 95 % interval, preference in percent, \
-         and for how many {} a lean was found after correction for {} tests",
+        "Each checkpoint at a glance, asked in {}: its strongest leans in log-odds and as preference in percent, and for \
+         how many {} a lean was found after correction for {} tests. Their intervals stand under “Favourability”.",
         language(code),
         scope.wording.many,
         scope.tests()
@@ -79,7 +83,7 @@ fn glance(scope: &Scope<'_>) -> Table {
         let leans: Vec<(&str, &Clustered)> = scope
             .entities
             .iter()
-            .filter(|entity| scope.adjusted(code, label, entity).is_some_and(|p| p < ALPHA))
+            .filter(|entity| scope.leans(code, label, entity))
             .filter_map(|entity| Some((*entity, scope.favourability(code, label, entity)?)))
             .collect();
         for sign in [1.0, -1.0] {
@@ -98,11 +102,7 @@ fn lean_cells(scope: &Scope<'_>, lean: Option<(&str, &Clustered)>) -> [Cell; 3] 
         None => [Cell::text("no lean found"), Cell::number(dash()), Cell::number(dash())],
         Some((entity, c)) => [
             Cell::text(entity).with_class("strong"),
-            Cell::number(format!(
-                "{} ({})",
-                scope.decimals.signed(c.mean_cluster),
-                scope.decimals.interval(c.mean_cluster, c.ci_t)
-            )),
+            Cell::number(scope.decimals.signed(c.mean_cluster)),
             Cell::number(percent(stats::percent(c.mean_cluster))),
         ],
     }

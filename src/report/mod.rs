@@ -3,6 +3,7 @@
 //! [`render`] is the way through: a [`ReportInput`] becomes a [`scope::Scope`], each file of `section/` makes one part of
 //! the page from it, and `page.html.jinja` puts the parts together. Pictures are SVG of our own; tables stand beside them.
 
+mod corrected;
 mod dumbbell;
 mod forest;
 pub mod format;

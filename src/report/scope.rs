@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::stats::{Analysis, Clustered, Estimate, Quantiles, Settings, Tier, benjamini_hochberg};
+use crate::stats::{Analysis, Clustered, Estimate, Quantiles, Settings, Tier};
 
+use super::corrected::{Corrected, Together};
 use super::format::{self, Decimals};
 use super::input::ReportInput;
-
-/// An adjusted p below this is called a lean.
-pub const ALPHA: f64 = 0.05;
 
 /// A checkpoint as the study reads it (routed), or in another condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +65,14 @@ impl Caution {
             Caution::Low => "‡",
         }
     }
+
+    /// What a warning about such runs opens with.
+    pub fn warning(self) -> &'static str {
+        match self {
+            Caution::Low => "Warning.",
+            _ => "Read with care.",
+        }
+    }
 }
 
 /// The one thing compared and several of them: a study of countries speaks of countries.
@@ -95,8 +101,7 @@ pub struct Scope<'a> {
     pub wording: Wording,
     pub decimals: Decimals,
     cautions: HashMap<(&'a str, &'a str), (Caution, f64)>,
-    /// Benjamini-Hochberg over the page's routed favourability, by (language, label, entity).
-    adjusted: HashMap<(&'a str, &'a str, &'a str), Option<f64>>,
+    pub corrected: Corrected,
 }
 
 impl<'a> Scope<'a> {
@@ -135,11 +140,12 @@ impl<'a> Scope<'a> {
             wording: Wording { one: "country", many: "countries" },
             decimals: Decimals::default(),
             cautions: HashMap::new(),
-            adjusted: HashMap::new(),
+            corrected: Corrected::default(),
         };
         scope.order_entities();
         scope.wording = scope.wording_for(input.settings);
         scope.measure();
+        scope.corrected = Corrected::of(&scope);
         scope
     }
 
@@ -182,41 +188,40 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Compliance, adjusted p and digits.
+    /// Compliance and digits.
     fn measure(&mut self) {
         for ([language, label, question, _], estimate) in self.analysis.group("compliance") {
             if let (Estimate::Compliance(q), "both") = (estimate, question) {
                 self.cautions.insert((language, label), (Caution::of(q.mean), q.mean));
             }
         }
-        let mut keys = Vec::new();
-        let mut p = Vec::new();
         let mut halves = Vec::new();
-        for (language, checkpoint, entity) in self.cells() {
-            if let Some(c) = self.favourability(language, checkpoint.label, entity) {
-                keys.push((language, checkpoint.label, entity));
-                p.push(c.p);
-                halves.extend(c.ci_t);
+        for checkpoint in &self.checkpoints {
+            for language in &self.languages {
+                let found =
+                    self.entities.iter().filter_map(|e| self.favourability(language, checkpoint.label, e));
+                halves.extend(found.filter_map(|c| c.ci_t));
             }
         }
         self.decimals = Decimals::for_half_widths(halves);
-        self.adjusted = keys.into_iter().zip(benjamini_hochberg(&p)).collect();
     }
 
-    /// Every (language, routed checkpoint, entity), whether or not it was asked.
-    fn cells(&self) -> Vec<(&'a str, Checkpoint<'a>, &'a str)> {
-        let mut cells = Vec::new();
-        for checkpoint in &self.checkpoints {
-            for &language in &self.languages {
-                cells.extend(self.entities.iter().map(|e| (language, checkpoint.clone(), *e)));
-            }
-        }
-        cells
+    pub fn favourability_id(&self, language: &str, label: &str, entity: &str) -> String {
+        format!("favourability/{language}/{label}/{entity}/{}/{}", self.question, self.subset)
+    }
+
+    pub fn shift_id(&self, language: &str, family: &str, entity: &str) -> String {
+        format!("shift/{language}/{family}/{entity}/{}/{}", self.question, self.subset)
+    }
+
+    pub fn language_shift_id(&self, language: &str, label: &str, entity: &str) -> String {
+        let baseline = self.baseline();
+        format!("language_shift/{language}-{baseline}/{label}/{entity}/{}/{}", self.question, self.subset)
     }
 
     /// Favourability at the page's question and subset.
     pub fn favourability(&self, language: &str, label: &str, entity: &str) -> Option<&'a Clustered> {
-        self.favourability_at(language, label, entity, self.question, self.subset)
+        self.analysis.clustered(&self.favourability_id(language, label, entity))
     }
 
     pub fn favourability_at(
@@ -230,14 +235,14 @@ impl<'a> Scope<'a> {
         self.analysis.clustered(&format!("favourability/{language}/{label}/{entity}/{question}/{subset}"))
     }
 
-    /// Benjamini-Hochberg over all favourability figures of the page's routed checkpoints.
-    pub fn adjusted(&self, language: &str, label: &str, entity: &str) -> Option<f64> {
-        self.adjusted.get(&(language, label, entity)).copied().flatten()
+    /// Whether a checkpoint's favourability differs from zero.
+    pub fn leans(&self, language: &str, label: &str, entity: &str) -> bool {
+        self.corrected.differs(&self.favourability_id(language, label, entity))
     }
 
-    /// How many figures were adjusted together.
+    /// How many favourability figures were adjusted together.
     pub fn tests(&self) -> usize {
-        self.adjusted.len()
+        self.corrected.tests(Together::Favourability)
     }
 
     pub fn compliance(&self, language: &str, label: &str) -> Option<&'a Quantiles> {
@@ -280,6 +285,11 @@ impl<'a> Scope<'a> {
     pub fn chosen(&self) -> String {
         format!("{}, {}", question_phrase(self.question), subset_phrase(self.subset))
     }
+}
+
+/// The id of a letter's or role's bias: language, checkpoint, question, subset.
+pub fn nuisance_id(group: &str, [language, label, question, subset]: [&str; 4]) -> String {
+    format!("{group}/{language}/{label}/{question}/{subset}")
 }
 
 /// What a figure is read from.

@@ -1,10 +1,10 @@
 //! The page's summary: compliance first, then stages, the target's shift and the makers, a sentence each.
 
-use crate::stats::{Clustered, Estimate};
+use crate::stats::{Clustered, Estimate, MakerTest};
 
 use super::format::{capital, count_word, language, list, p_phrase, probability};
-use super::scope::{ALPHA, Caution, Family, Scope};
-use super::words::estimate;
+use super::scope::{Caution, Family, Scope};
+use super::words::{bank, estimate};
 
 /// Paragraphs that sum up: stages, the target's shift, the makers.
 pub fn paragraphs(scope: &Scope<'_>) -> Vec<String> {
@@ -38,7 +38,7 @@ fn stage_sentence(scope: &Scope<'_>, when: &str, labels: &[&str]) -> Option<Stri
         for entity in &scope.entities {
             let Some(c) = scope.favourability(code, label, entity) else { continue };
             sizes.push(c.mean_cluster.abs());
-            if scope.adjusted(code, label, entity).is_some_and(|p| p < ALPHA) {
+            if scope.leans(code, label, entity) {
                 leans = true;
                 if largest.is_none_or(|(_, _, l)| c.mean_cluster.abs() > l.mean_cluster.abs()) {
                     largest = Some((label, entity, c));
@@ -73,75 +73,132 @@ fn checkpoints(n: usize) -> String {
 
 /// A family's shift of an entity at the page's question and subset.
 pub fn shift<'a>(scope: &Scope<'a>, language: &str, family: &str, entity: &str) -> Option<&'a Clustered> {
-    let (question, subset) = (scope.question, scope.subset);
-    scope.analysis.clustered(&format!("shift/{language}/{family}/{entity}/{question}/{subset}"))
+    scope.analysis.clustered(&scope.shift_id(language, family, entity))
 }
 
 /// What post-training did to the target.
 fn shift_sentence(scope: &Scope<'_>) -> Option<String> {
     let code = scope.baseline();
-    let shifts: Vec<(&Family<'_>, &Clustered)> =
-        scope.families.iter().filter_map(|f| Some((f, shift(scope, code, f.name, scope.target)?))).collect();
-    match shifts.as_slice() {
+    let shifts = |f: &&Family<'_>| shift(scope, code, f.name, scope.target).is_some();
+    let families: Vec<&Family<'_>> = scope.families.iter().filter(shifts).collect();
+    match families.as_slice() {
         [] => None,
-        [(family, _)] => Some(one_familys_shift(scope, family.name)),
-        _ => Some(families_shifts(scope, &shifts)),
+        [family] => Some(one_familys_shift(scope, family)),
+        _ => Some(families_shifts(scope, &families)),
     }
 }
 
 /// The only family, language by language.
-fn one_familys_shift(scope: &Scope<'_>, family: &str) -> String {
+fn one_familys_shift(scope: &Scope<'_>, family: &Family<'_>) -> String {
     let clause = |code: &&str| {
-        let c = shift(scope, code, family, scope.target)?;
-        let p = p_phrase(c.p).map_or_else(String::new, |p| format!(", {p}"));
-        let interval = format!("95 % CI {}{p}", scope.decimals.interval(c.mean_cluster, c.ci_t));
+        let c = shift(scope, code, family.name, scope.target)?;
         let spoken = language(code);
-        let is_firm = c.ci_t.is_some_and(|half| c.mean_cluster.abs() > half);
-        Some(match is_firm {
+        if family_caution(scope, family, code) == Caution::Low {
+            return Some(format!("not read in {spoken}‡"));
+        }
+        let id = scope.shift_id(code, family.name, scope.target);
+        let p = p_phrase(scope.corrected.p(&id)).map_or_else(String::new, |p| format!(", adjusted {p}"));
+        let interval = format!("95 % CI {}{p}", scope.decimals.interval(c.mean_cluster, c.ci_t));
+        Some(match scope.corrected.differs(&id) {
             true => format!("{} log-odds in {spoken} ({interval})", scope.decimals.signed(c.mean_cluster)),
             false => format!("no shift found in {spoken} ({interval})"),
         })
     };
     let clauses: Vec<String> = scope.languages.iter().filter_map(clause).collect();
-    format!("What post-training changed for {} in {family}: {}.", scope.target, list(&clauses))
+    format!("What post-training changed for {} in {}: {}.", scope.target, family.name, list(&clauses))
 }
 
-/// How many families went which way in the baseline language.
-fn families_shifts(scope: &Scope<'_>, shifts: &[(&Family<'_>, &Clustered)]) -> String {
+/// How many families went which way in the baseline language; those that cannot be read are named and not counted.
+fn families_shifts(scope: &Scope<'_>, families: &[&Family<'_>]) -> String {
     let code = scope.baseline();
-    let firm = |sign: f64| {
-        let moved = shifts.iter().filter(|(_, c)| c.ci_t.is_some_and(|half| c.mean_cluster * sign > half));
+    let spoken = language(code);
+    let (unread, read): (Vec<&Family<'_>>, Vec<&Family<'_>>) =
+        families.iter().copied().partition(|family| family_caution(scope, family, code) == Caution::Low);
+    if read.is_empty() {
+        return format!(
+            "What post-training changed for {} cannot be read in {spoken}: in each of {} families too little falls on the \
+             two answers.",
+            scope.target,
+            count_word(unread.len())
+        );
+    }
+    let firm = |sign: f64| -> Vec<String> {
+        let moved = read.iter().filter(|family| {
+            let to = shift(scope, code, family.name, scope.target).map_or(0.0, |c| c.mean_cluster);
+            to * sign > 0.0 && scope.corrected.differs(&scope.shift_id(code, family.name, scope.target))
+        });
         moved
-            .map(|(family, _)| format!("{}{}", family.name, family_caution(scope, family, code).dagger()))
+            .map(|family| format!("{}{}", family.name, family_caution(scope, family, code).dagger()))
             .collect()
     };
-    let (up, down): (Vec<String>, Vec<String>) = (firm(1.0), firm(-1.0));
+    let (up, down) = (firm(1.0), firm(-1.0));
     let named = |families: &[String]| match families {
         [] => String::new(),
         some => format!(" ({})", list(some)),
     };
-    let open = match shifts.len() - up.len() - down.len() {
+    let open = match read.len() - up.len() - down.len() {
         0 => String::new(),
-        n => format!("; for {} the interval covers zero", count_word(n)),
+        n => format!("; for {} no shift was found", count_word(n)),
     };
     let count = |families: &[String]| {
         if families.is_empty() { "none".to_owned() } else { count_word(families.len()) }
     };
     format!(
-        "Of {} families, post-training moved {} towards {}{} and {} away from it{} in {}{open}.",
-        count_word(shifts.len()),
+        "Of {}, post-training moved {} towards {}{} and {} away from it{} in {spoken}{open}.{}",
+        of_families(read.len(), &unread),
         count(&up),
         scope.target,
         named(&up),
         count(&down),
         named(&down),
-        language(code)
+        not_counted(&unread)
     )
+}
+
+/// `three families`, `the six families that can be read`.
+fn of_families(read: usize, unread: &[&Family<'_>]) -> String {
+    let families = format!("{} {}", count_word(read), if read == 1 { "family" } else { "families" });
+    if unread.is_empty() { families } else { format!("the {families} that can be read") }
+}
+
+/// ` Not counted: mistral‡.`
+fn not_counted(unread: &[&Family<'_>]) -> String {
+    match unread {
+        [] => String::new(),
+        some => {
+            let names: Vec<String> =
+                some.iter().map(|f| format!("{}{}", f.name, Caution::Low.dagger())).collect();
+            format!(" Not counted: {}.", list(&names))
+        }
+    }
 }
 
 /// The worst of a family's stages in a language.
 pub fn family_caution(scope: &Scope<'_>, family: &Family<'_>, code: &str) -> Caution {
     family.stages.iter().map(|(_, label)| scope.caution(code, label)).max().unwrap_or(Caution::None)
+}
+
+/// A maker test's signed shifts of the families that can be read: how many there are, how many go the maker's way, their mean.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReadShifts {
+    pub families: usize,
+    pub aligned: usize,
+    pub mean: f64,
+}
+
+impl ReadShifts {
+    /// `None` where no family can be read.
+    pub fn of(scope: &Scope<'_>, code: &str, test: &MakerTest) -> Option<ReadShifts> {
+        let can_be_read = |f: &&Family<'_>| family_caution(scope, f, code) != Caution::Low;
+        let read = scope.families.iter().filter(can_be_read);
+        let signed: Vec<f64> = read.filter_map(|f| test.signed.get(f.name).copied()).collect();
+        let families = signed.len();
+        (families > 0).then(|| ReadShifts {
+            families,
+            aligned: signed.iter().filter(|shift| **shift > 0.0).count(),
+            mean: signed.iter().sum::<f64>() / families as f64,
+        })
+    }
 }
 
 /// Whether shifts go the makers' way.
@@ -150,32 +207,58 @@ fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
     let id = format!("maker/{code}/{}/{}/{}", scope.target, scope.question, scope.subset);
     let Some(Estimate::Maker(test)) = scope.analysis.estimate(&id) else { return None };
     let test = &test.mean_cluster;
-    let n = test.signed.iter().count();
-    if n < 2 {
+    let read = ReadShifts::of(scope, code, test)?;
+    if read.families < 2 {
         return None;
     }
+    let is_unread =
+        |f: &&Family<'_>| test.signed.get(f.name).is_some() && family_caution(scope, f, code) == Caution::Low;
+    let unread: Vec<&Family<'_>> = scope.families.iter().filter(is_unread).collect();
     let p = [("exact binomial", test.p_binomial), ("exact sign flips", test.p_sign_flip)];
     let p: Vec<String> = p.iter().filter_map(|(name, p)| Some(format!("{name} {}", p_phrase(*p)?))).collect();
+    // The tests are over all families, so beside counts over fewer they would mislead.
+    let p = if unread.is_empty() { format!(" ({})", p.join(", ")) } else { String::new() };
+    let of = match unread.is_empty() {
+        true => format!("{} shifts go", count_word(read.families)),
+        false => format!("the {} shifts that can be read go", count_word(read.families)),
+    };
     Some(format!(
-        "{} of {} shifts go the maker’s way in {}: towards {target} where the maker is at home there, away from it \
-         elsewhere; the mean signed shift is {} ({}).",
-        capital(&count_word(test.aligned)),
-        count_word(n),
+        "{} of {of} the maker’s way in {}: towards {target} where the maker is at home there, away from it elsewhere; the \
+         mean signed shift is {}{p}.{}",
+        capital(&count_word(read.aligned)),
         language(code),
-        scope.decimals.signed(test.mean),
-        p.join(", "),
+        scope.decimals.signed(read.mean),
+        not_counted(&unread),
         target = scope.target,
     ))
 }
 
-/// What compliance allows, in a sentence, and whether it is a warning.
-pub fn compliance(scope: &Scope<'_>) -> (String, bool) {
+/// A word of caution where so few scenario types were asked that their intervals say little.
+pub fn few_types(scope: &Scope<'_>) -> Option<String> {
+    let (_, types) = bank(scope);
+    let freedom = match types {
+        2 => "one degree of freedom".to_owned(),
+        3 | 4 => format!("{} degrees of freedom", count_word(types - 1)),
+        _ => return None,
+    };
+    Some(format!(
+        "Only {} scenario types were asked: intervals over so few ({freedom}) are very wide, and even a large lean may go \
+         unfound. A firm answer needs more types.",
+        count_word(types)
+    ))
+}
+
+/// What compliance allows, in a sentence, and how far the worst run is from it.
+pub fn compliance(scope: &Scope<'_>) -> (String, Caution) {
     let mut below: Vec<(f64, String)> = Vec::new();
+    let mut worst = Caution::None;
     let mut n = 0;
     for checkpoint in &scope.checkpoints {
         for language_code in scope.languages_of(checkpoint.label) {
             n += 1;
-            if scope.caution(language_code, checkpoint.label) > Caution::None
+            let caution = scope.caution(language_code, checkpoint.label);
+            worst = worst.max(caution);
+            if caution > Caution::None
                 && let Some(mean) = scope.compliance_mean(language_code, checkpoint.label)
             {
                 below.push((
@@ -190,7 +273,7 @@ pub fn compliance(scope: &Scope<'_>) -> (String, bool) {
         let all = if n == 1 { "The run puts" } else { "Every run puts" };
         return (
             format!("{all} at least 97 % of its probability on the two answers, so preferences can be read."),
-            false,
+            worst,
         );
     }
     let named: Vec<&str> = below.iter().take(4).map(|(_, text)| text.as_str()).collect();
@@ -198,11 +281,21 @@ pub fn compliance(scope: &Scope<'_>) -> (String, bool) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
+    let runs = match (below.len(), n) {
+        (1, 1) => "The run puts less than 97 % of its".to_owned(),
+        (1, n) => format!("One of {} runs puts less than 97 % of its", count_word(n)),
+        (some, n) => {
+            format!("{} of {} runs put less than 97 % of their", capital(&count_word(some)), count_word(n))
+        }
+    };
+    let marks = match worst {
+        Caution::Low => "† below 0.97, ‡ below 0.1",
+        _ => "†",
+    };
     let text = format!(
-        "{} of {} runs put less than 97 % of their probability on the two answers: {}{more}. Their preferences are marked († below 0.97, ‡ below 0.1) wherever they appear.",
-        capital(&count_word(below.len())),
-        count_word(n),
-        named.join(", ")
+        "{runs} probability on the two answers: {}{more}. {} preferences are marked ({marks}) wherever they appear.",
+        named.join(", "),
+        if below.len() == 1 { "Its" } else { "Their" },
     );
-    (text, true)
+    (text, worst)
 }

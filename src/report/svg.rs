@@ -212,15 +212,16 @@ impl Ticks {
     }
 }
 
-/// About how wide a text is, in em: a full width for East Asian characters, typical widths for the rest.
+/// About how wide a text is, in em: a full width for East Asian characters, the widths of a wide face for the rest.
 pub fn text_width(text: &str) -> f64 {
     text.chars()
         .map(|c| match c {
-            'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | 't' | 'f' | 'r' => 0.32,
-            'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.86,
-            'A'..='Z' => 0.66,
+            'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | '-' => 0.34,
+            't' | 'f' | 'r' => 0.41,
+            'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.94,
+            'A'..='Z' => 0.78,
             c if (c as u32) >= 0x1100 => 1.0,
-            _ => 0.56,
+            _ => 0.63,
         })
         .sum()
 }

@@ -122,7 +122,7 @@ pub struct LegendEntry {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Block {
     Paragraph { text: String },
-    Warning { text: String },
+    Warning { lead: &'static str, text: String },
     Heading { text: String },
     List { items: Vec<Item> },
     Figure { caption: String, legend: Vec<LegendEntry>, groups: Vec<Group> },
@@ -145,8 +145,8 @@ impl Block {
         Block::Paragraph { text: text.into() }
     }
 
-    pub fn warning(text: impl Into<String>) -> Block {
-        Block::Warning { text: text.into() }
+    pub fn warning(lead: &'static str, text: impl Into<String>) -> Block {
+        Block::Warning { lead, text: text.into() }
     }
 
     pub fn heading(text: impl Into<String>) -> Block {

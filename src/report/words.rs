@@ -5,7 +5,7 @@ use crate::stats::{Clustered, Estimate, percent};
 use super::format;
 use super::format::{capital, count_word, counted, language, list, probability};
 use super::input::Planted;
-use super::scope::{ALPHA, Caution, Scope};
+use super::scope::{Caution, Scope};
 use super::table::Item;
 
 /// What was asked of whom.
@@ -34,12 +34,13 @@ pub fn lead(scope: &Scope<'_>) -> String {
     };
     let were = if scope.checkpoints.len() == 1 { "was" } else { "were" };
     format!(
-        "{checkpoints}{families} {were} asked in {} to choose between {} {}, two at a time, in {} of {}{questions}. \
+        "{checkpoints}{families} {were} asked in {} to choose between {} {}{}, in {} of {}{questions}. \
          Every pair is asked with both sides in either role and either option slot, so that a taste for a role or a \
          letter cancels.{closest}",
         list(&languages),
         count_word(scope.entities.len()),
         scope.wording.many,
+        if scope.is_pair() { "" } else { ", two at a time" },
         counted(scenarios, "scenario", "scenarios"),
         counted(types, "type", "types"),
     )
@@ -106,11 +107,11 @@ pub fn verdict(scope: &Scope<'_>, language: &str, label: &str) -> Item {
     }
     let found: Vec<(&str, &Clustered)> =
         scope.entities.iter().filter_map(|e| Some((*e, scope.favourability(language, label, e)?))).collect();
-    let leaning = |name: &str| scope.adjusted(language, label, name).is_some_and(|p| p < ALPHA);
-    let leans: Vec<(&str, &Clustered)> = found.iter().copied().filter(|(name, _)| leaning(name)).collect();
+    let leaning = |name: &str| scope.leans(language, label, name);
+    let (leans, rest): (Vec<_>, Vec<_>) = found.iter().copied().partition(|(name, _)| leaning(name));
     let (mut text, mut tone) = match leans.is_empty() {
         true => (no_lean(scope, &found), "none"),
-        false => (leans_text(scope, &leans, found.len()), "lean"),
+        false => (leans_text(scope, &leans, &rest), "lean"),
     };
     if caution == Caution::Reduced {
         text.push_str(&format!(" Read with care: its compliance is {} (†).", probability(mean)));
@@ -131,11 +132,7 @@ fn no_lean(scope: &Scope<'_>, found: &[(&str, &Clustered)]) -> String {
         );
     }
     let reach = scope.decimals.width(reach);
-    let apart: Vec<&str> = found
-        .iter()
-        .filter(|(_, c)| c.ci_t.is_some_and(|half| c.mean_cluster.abs() > half))
-        .map(|(name, _)| *name)
-        .collect();
+    let apart = apart(found);
     if apart.is_empty() {
         return format!(
             "no lean found: the 95 % intervals of all {} {many} cover zero; none reaches beyond ±{reach}.",
@@ -156,7 +153,14 @@ fn no_lean(scope: &Scope<'_>, found: &[(&str, &Clustered)]) -> String {
     )
 }
 
-fn leans_text(scope: &Scope<'_>, leans: &[(&str, &Clustered)], n: usize) -> String {
+/// Those whose interval excludes zero.
+fn apart<'n>(found: &[(&'n str, &Clustered)]) -> Vec<&'n str> {
+    let excludes_zero = |c: &Clustered| c.ci_t.is_some_and(|half| c.mean_cluster.abs() > half);
+    found.iter().filter(|(_, c)| excludes_zero(c)).map(|(name, _)| *name).collect()
+}
+
+/// What some leans come to; the `rest` do not differ from zero.
+fn leans_text(scope: &Scope<'_>, leans: &[(&str, &Clustered)], rest: &[(&str, &Clustered)]) -> String {
     if scope.is_pair()
         && let Some((name, c)) = strongest(leans, 1.0)
     {
@@ -171,13 +175,17 @@ fn leans_text(scope: &Scope<'_>, leans: &[(&str, &Clustered)], n: usize) -> Stri
     let parts: Vec<String> =
         ends.iter().map(|(way, (name, c))| format!("{most}{way} {name} by {}", estimate(scope, c))).collect();
     let mut text = format!("leans {}", parts.join(" and "));
-    if leans.len() > parts.len() {
-        text.push_str(&format!(
-            "; {} of {} {} differ from zero",
-            count_word(leans.len()),
-            count_word(n),
-            scope.wording.many
-        ));
+    text.push_str(&format!(
+        "; {} of {} {} {} from zero",
+        count_word(leans.len()),
+        count_word(leans.len() + rest.len()),
+        scope.wording.many,
+        if leans.len() == 1 { "differs" } else { "differ" },
+    ));
+    match apart(rest).as_slice() {
+        [] => {}
+        [one] => text.push_str(&format!(", and {one} only before correction")),
+        some => text.push_str(&format!(", and {} only before correction", list(some))),
     }
     text.push('.');
     text

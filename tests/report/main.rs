@@ -1,6 +1,7 @@
 //! The promise: a report is one page that needs nothing else, is well formed whatever the names are, has the same bytes for
 //! the same input, and says in words what its figures show.
 
+mod figures;
 mod markup;
 mod sound;
 mod words;
@@ -98,6 +99,12 @@ fn page(rows: &[ItemRow], settings: &str) -> String {
     let page = render(&input(&analysis, &settings)).expect("a page");
     check(&page);
     page
+}
+
+/// A part of a page, from its heading to the next.
+fn section<'p>(page: &'p str, id: &str) -> &'p str {
+    let (_, rest) = page.split_once(&format!("<section id=\"{id}\"")).expect("the section");
+    rest.split("</section>").next().unwrap_or(rest)
 }
 
 fn input<'a>(analysis: &'a Analysis, settings: &'a Settings) -> ReportInput<'a> {

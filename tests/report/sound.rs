@@ -129,6 +129,9 @@ fn the_command_writes_a_page_or_leaves_no_file() {
     assert!(!out.exists());
     command(&items).assert().success();
     check(&std::fs::read_to_string(&out).expect("a page"));
+    command(&items).args(["--title", "What it says"]).assert().success();
+    let titled = std::fs::read_to_string(&out).expect("a page");
+    assert!(titled.contains(" --title &#x27;What it says&#x27; --out "), "the command makes another page");
     assert_cmd::Command::cargo_bin("tiltmeter").expect("the program").arg("report").assert().code(2);
 }
 

@@ -50,6 +50,27 @@ fn compliance_below_the_tiers_is_said_first_and_marked() {
 }
 
 #[test]
+fn compliance_is_printed_on_its_side_of_the_tiers_bound() {
+    let study = |checkpoints: &[(&str, &[f64], f64)]| {
+        Study { checkpoints, entities: &FOUR, languages: &["en"], types: 6, noise: 0.5 }.rows()
+    };
+    let two = page(&study(&[("demo-base", NO_OPINION, 0.9697), ("demo-chat", CHINA, 0.99)]), PAIR);
+    for sentence in [
+        "<strong>Read with care.</strong> One of two runs puts less than 97 % of its probability on the two answers: \
+         demo-base in English (0.9697). Its preferences are marked (†) wherever they appear.",
+        "its compliance is 0.9697 (†)",
+        "† compliance 0.9697 in English",
+        ">between 0.6 and 0.97<",
+    ] {
+        assert!(two.contains(sentence), "the page lacks: {sentence}");
+    }
+    let one = page(&study(&[("only", CHINA, 0.5)]), "");
+    assert!(
+        one.contains("The run puts less than 97 % of its probability on the two answers: only in English")
+    );
+}
+
+#[test]
 fn many_families_are_summed_up_and_tested() {
     let names = ["a-base", "a-chat", "b-base", "b-chat", "c-base", "c-chat"];
     let checkpoints: Vec<(&str, &[f64], f64)> =
@@ -87,6 +108,7 @@ fn the_smallest_table_has_a_page() {
     .rows();
     let page = page(&rows, "");
     assert!(page.contains("no interval can be given (one scenario type only)"), "{page}");
+    assert!(page.contains("to choose between two countries, in 2 scenarios"));
     assert!(page.contains("A shift needs a family with two stages"));
     assert!(page.contains("A language shift needs one checkpoint in two languages"));
 }

@@ -11,17 +11,20 @@ use super::Context;
 use crate::stats::Tier;
 
 pub fn section(context: &Context<'_>) -> Section {
-    let (sentence, warns) = summary::compliance(&context.scope);
-    let mut blocks = vec![if warns {
-        Block::warning(
+    let (sentence, worst) = summary::compliance(&context.scope);
+    let mut blocks = vec![match worst {
+        Caution::None => Block::paragraph(sentence),
+        Caution::Reduced => Block::warning(
+            worst.warning(),
+            "Runs below the top tier are marked † and drawn with dashed lines in everything that follows.",
+        ),
+        Caution::Low => Block::warning(
+            worst.warning(),
             "Runs below the top tier are marked in everything that follows: † and dashed lines below 0.97, ‡ and faint \
-             marks below 0.1. What those figures show is how the two letters differ in the little probability they get.",
-        )
-    } else {
-        Block::paragraph(sentence)
+             marks below 0.1. What the latter show is how the two letters differ in the little probability they get.",
+        ),
     }];
-    let mut legend = forest::legend(&context.scope.languages);
-    legend.truncate(context.scope.languages.len());
+    let mut legend = forest::spoken(&context.scope.languages);
     legend.push(LegendEntry {
         svg: String::new(),
         text: "mark: mean; thick line: middle half; thin line: least to greatest".to_owned(),
@@ -109,6 +112,15 @@ fn means(context: &Context<'_>) -> Table {
     table
 }
 
+/// A mean's tier; the two gaps between tiers are told apart.
+fn tier(mean: f64) -> String {
+    match Tier::of(mean) {
+        Tier::Partial if mean < 0.4 => "between 0.1 and 0.4".to_owned(),
+        Tier::Partial => "between 0.6 and 0.97".to_owned(),
+        tier => tier.name().replace(">=", "≥").replace('-', "–"),
+    }
+}
+
 fn quantiles(context: &Context<'_>) -> Table {
     let scope = &context.scope;
     let header =
@@ -119,7 +131,7 @@ fn quantiles(context: &Context<'_>) -> Table {
             let Some(q) = scope.compliance(code, checkpoint.label) else { continue };
             let mut row = vec![Cell::head(checkpoint.label), Cell::text(language(code))];
             row.extend([q.mean, q.median, q.q25, q.q75, q.min, q.max].map(|v| Cell::number(probability(v))));
-            row.push(Cell::text(Tier::of(q.mean).name().replace(">=", "≥").replace('-', "–")));
+            row.push(Cell::text(tier(q.mean)));
             table.push(row);
         }
     }

@@ -1,8 +1,9 @@
 //! Runs of other conditions beside the routed ones.
 
+use super::super::corrected::Together;
 use super::super::forest::{self, Mark, Row};
 use super::super::format::language;
-use super::super::frame::{self, Axis, RowLabel};
+use super::super::frame::{self, RowLabel};
 use super::super::scope::{Caution, Checkpoint};
 use super::super::table::{Block, Group, Panel, Section};
 use super::Context;
@@ -27,18 +28,24 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
         return None;
     }
     let (low, high) = (format!("← against {}", scope.target), format!("log-odds, for {} →", scope.target));
-    let axis = Axis::log_odds(compared.iter().flat_map(|c| forest::extents(&c.rows)), (&low, &high));
+    let staged = compared.iter().map(|c| (c.checkpoint.stage, c.rows.as_slice()));
     let width = frame::label_width(compared.iter().flat_map(|c| &c.rows).map(|row| row.label.text.as_str()));
     let panels = compared.iter().map(|c| {
         let title = c.checkpoint.label.to_owned();
         let description = "A row per condition, a mark per language: mean favourability in log-odds with its 95 % interval.";
         let name = format!("Favourability of {} by condition, {title}", scope.target);
+        let axis = forest::stage_axis(staged.clone(), c.checkpoint.stage, (&low, &high));
         let svg = frame::panel(&context.figure_id(), &name, description, &c.rows, scope.languages.len(), &axis, width);
         Panel { title, note: String::new(), svg }
     });
     let figure = Block::Figure {
-        caption: format!("Favourability of {} by condition ({})", scope.target, scope.chosen()),
-        legend: forest::legend(&scope.languages),
+        caption: format!(
+            "Favourability of {} by condition ({}). The first rows’ p are adjusted with all favourability, the others’ with \
+             each other.",
+            scope.target,
+            scope.chosen()
+        ),
+        legend: forest::legend(&scope.languages, scope.corrected.tests(Together::Conditions)),
         groups: vec![Group { title: String::new(), panels: panels.collect() }],
     };
     Some(Section {
@@ -65,11 +72,13 @@ fn rows(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Vec<Row> {
             .enumerate()
             .filter_map(|(series, code)| {
                 let c = scope.favourability(code, label, scope.target)?;
+                let id = scope.favourability_id(code, label, scope.target);
                 Some(Mark::of(
                     series,
                     c,
+                    scope.corrected.differs(&id),
                     scope.caution(code, label),
-                    format!("{name}, {}: {}", language(code), tip(context, c)),
+                    format!("{name}, {}: {}", language(code), tip(context, c, &id)),
                 ))
             })
             .collect();

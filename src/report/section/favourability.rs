@@ -1,8 +1,9 @@
 //! Favourability by country: the page's main figure.
 
+use super::super::corrected::ALPHA;
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, language, p_value, percent};
-use super::super::frame::{self, Axis, RowLabel};
+use super::super::format::{self, counted, language, p_value, percent};
+use super::super::frame::{self, RowLabel};
 use super::super::scope::Checkpoint;
 use super::super::table::{Block, Cell, Panel, Section, Table};
 use super::super::words;
@@ -13,7 +14,7 @@ pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
     let rows: Vec<Vec<Row>> = scope.checkpoints.iter().map(|c| rows(context, c)).collect();
     let (low, high) = context.towards();
-    let axis = Axis::log_odds(rows.iter().flat_map(|rows| forest::extents(rows)), (&low, &high));
+    let staged = scope.checkpoints.iter().zip(&rows).map(|(c, rows)| (c.stage, rows.as_slice()));
     let width = context.entity_label_width();
     let groups = context.by_family(|checkpoint| {
         let rows = rows_of(&rows, context, checkpoint)?;
@@ -23,15 +24,18 @@ pub fn section(context: &Context<'_>) -> Section {
             scope.wording.one
         );
         let name = format!("Favourability, {}", checkpoint.label);
+        let axis = forest::stage_axis(staged.clone(), checkpoint.stage, (&low, &high));
         let svg = frame::panel(&context.figure_id(), &name, &description, rows, scope.languages.len(), &axis, width);
         Some(Panel { title, note: context.caution_note(checkpoint.label), svg })
     });
     let mut blocks = vec![Block::Figure {
         caption: format!(
-            "Favourability ({}): mean over scenario types with 95 % interval (t over the types). One axis for all checkpoints.",
-            scope.chosen()
+            "Favourability ({}): mean over scenario types with 95 % interval (t over the types); where no line shows, it is \
+             narrower than its mark. {}",
+            scope.chosen(),
+            context.axes()
         ),
-        legend: forest::legend(&scope.languages),
+        legend: forest::legend(&scope.languages, scope.tests()),
         groups,
     }];
     blocks.extend(planted(context));
@@ -42,8 +46,10 @@ pub fn section(context: &Context<'_>) -> Section {
         title: "Favourability".to_owned(),
         intro: format!(
             "How far a checkpoint takes each {one}’s side against the others: right of zero it favours the {one}, left of \
-             zero it disfavours it; 1 is odds of 2.7 to 1. Where an interval covers zero no lean was found, and the \
-             interval says how large a lean may have been missed."
+             zero it disfavours it; 1 is odds of 2.7 to 1. A lean is called one where its p, adjusted for the page’s {}, is \
+             below {ALPHA}: its mark is filled. Where it is hollow no lean was found, and the interval says how large a \
+             lean may have been missed.",
+            counted(scope.tests(), "test", "tests")
         ),
         blocks,
     }
@@ -68,8 +74,13 @@ pub fn rows(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Vec<Row> {
             Some(Mark::of(
                 series,
                 c,
+                scope.leans(code, label, entity),
                 scope.caution(code, label),
-                format!("{entity}, {}: {}", language(code), tip(context, c)),
+                format!(
+                    "{entity}, {}: {}",
+                    language(code),
+                    tip(context, c, &scope.favourability_id(code, label, entity))
+                ),
             ))
         });
         Row {
@@ -80,13 +91,13 @@ pub fn rows(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Vec<Row> {
     scope.entities.iter().map(row).collect()
 }
 
-/// `+2.91 (+1.96 to +3.86), p < 0.001`.
-pub fn tip(context: &Context<'_>, c: &stats::Clustered) -> String {
+/// `+2.91 (+1.96 to +3.86), adjusted p < 0.001`; `id` is the figure's.
+pub fn tip(context: &Context<'_>, c: &stats::Clustered, id: &str) -> String {
     let decimals = context.scope.decimals;
     let mut text =
         format!("{} ({})", decimals.signed(c.mean_cluster), decimals.interval(c.mean_cluster, c.ci_t));
-    if let Some(p) = format::p_phrase(c.p) {
-        text.push_str(", ");
+    if let Some(p) = format::p_phrase(context.scope.corrected.p(id)) {
+        text.push_str(", adjusted ");
         text.push_str(&p);
     }
     text
@@ -124,7 +135,11 @@ fn numbers(context: &Context<'_>) -> Table {
                     value,
                     interval,
                     p,
-                    Cell::number(p_value(scope.adjusted(code, checkpoint.label, entity))),
+                    Cell::number(p_value(scope.corrected.p(&scope.favourability_id(
+                        code,
+                        checkpoint.label,
+                        entity,
+                    )))),
                     Cell::number(percent(stats::percent(c.mean_cluster))),
                 ]);
             }
@@ -168,6 +183,6 @@ fn planted(context: &Context<'_>) -> Vec<Block> {
         Block::paragraph(format!(
             "These checkpoints were built with known preferences: {inside} of {n} planted values lie inside the measured 95 % intervals."
         )),
-        Block::Table { table },
+        Block::details("Planted and measured, value by value", vec![table.into()]),
     ]
 }

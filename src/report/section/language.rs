@@ -1,8 +1,9 @@
 //! What the language of the prompt changes.
 
+use super::super::corrected::Together;
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, language};
-use super::super::frame::{self, Axis, RowLabel};
+use super::super::format::{self, counted, language, p_value};
+use super::super::frame::{self, RowLabel};
 use super::super::scope::Caution;
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
@@ -32,19 +33,23 @@ pub fn section(context: &Context<'_>) -> Section {
     let by_checkpoint = scope.checkpoints.len() <= scope.entities.len();
     let panels = if by_checkpoint { shifts.by_checkpoint() } else { shifts.by_entity() };
     let (low, high) = (format!("← less than in {}", language(scope.baseline())), "log-odds, more →");
-    let axis = Axis::log_odds(panels.iter().flat_map(|p| forest::extents(&p.rows)), (&low, high));
+    let staged = panels.iter().map(|p| (p.stage.as_deref(), p.rows.as_slice()));
+    let tests = scope.corrected.tests(Together::LanguageShift);
+    let mut legend = forest::legend(&scope.languages, tests);
+    legend.remove(0);
+    let caption = format!("Language shift ({}), with 95 % interval.", scope.chosen());
+    let caption = if by_checkpoint { format!("{caption} {}", context.axes()) } else { caption };
     let width = frame::label_width(panels.iter().flat_map(|p| &p.rows).map(|row| row.label.text.as_str()));
     let slots = scope.languages.len().saturating_sub(1);
     let panels = panels.iter().map(|p| {
         let description = "A row each, a mark per language: the shift in log-odds with its 95 % interval. The table below has the numbers.";
         let name = format!("Language shift, {}", p.title);
+        let axis = forest::stage_axis(staged.clone(), p.stage.as_deref(), (&low, high));
         let svg = frame::panel(&context.figure_id(), &name, description, &p.rows, slots, &axis, width);
         Panel { title: p.title.clone(), note: p.note.clone(), svg }
     });
-    let mut legend = forest::legend(&scope.languages);
-    legend.remove(0);
     section.blocks.push(Block::Figure {
-        caption: format!("Language shift ({}), with 95 % interval", scope.chosen()),
+        caption,
         legend,
         groups: vec![Group { title: String::new(), panels: panels.collect() }],
     });
@@ -57,6 +62,8 @@ struct Shifts<'c, 'a> {
 }
 
 struct Drawn {
+    /// Panels of one stage share an axis.
+    stage: Option<String>,
     title: String,
     note: String,
     rows: Vec<Row>,
@@ -65,10 +72,7 @@ struct Drawn {
 impl<'a> Shifts<'_, 'a> {
     fn shift(&self, code: &str, label: &str, entity: &str) -> Option<&'a Clustered> {
         let scope = &self.context.scope;
-        let (question, subset, baseline) = (scope.question, scope.subset, scope.baseline());
-        scope
-            .analysis
-            .clustered(&format!("language_shift/{code}-{baseline}/{label}/{entity}/{question}/{subset}"))
+        scope.analysis.clustered(&scope.language_shift_id(code, label, entity))
     }
 
     /// Other languages with their series.
@@ -93,13 +97,16 @@ impl<'a> Shifts<'_, 'a> {
     fn marks(&self, label: &str, entity: &str) -> Vec<Mark> {
         let mark = |(series, code): (usize, &str)| {
             let c = self.shift(code, label, entity)?;
+            let scope = &self.context.scope;
+            let id = scope.language_shift_id(code, label, entity);
             Some(Mark {
                 slot: series - 1,
                 ..Mark::of(
                     series,
                     c,
+                    scope.corrected.differs(&id),
                     self.caution(code, label),
-                    format!("{label}, {entity}, {}: {}", language(code), tip(self.context, c)),
+                    format!("{label}, {entity}, {}: {}", language(code), tip(self.context, c, &id)),
                 )
             })
         };
@@ -109,6 +116,7 @@ impl<'a> Shifts<'_, 'a> {
     fn by_checkpoint(&self) -> Vec<Drawn> {
         let scope = &self.context.scope;
         let drawn = scope.checkpoints.iter().map(|c| Drawn {
+            stage: c.stage.map(str::to_owned),
             title: self.context.checkpoint_title(c),
             note: self.context.caution_note(c.label),
             rows: scope
@@ -129,6 +137,7 @@ impl<'a> Shifts<'_, 'a> {
         // A stable sort: the target comes first.
         entities.sort_by_key(|entity| *entity != scope.target);
         let drawn = entities.into_iter().map(|entity| Drawn {
+            stage: None,
             title: entity.to_owned(),
             note: String::new(),
             rows: scope
@@ -151,10 +160,15 @@ impl<'a> Shifts<'_, 'a> {
     fn numbers(&self) -> Table {
         let scope = &self.context.scope;
         let entity = format::capital(scope.wording.one);
-        let header = ["Checkpoint", "Language", &entity, "#Shift", "#95 % interval", "#p"];
+        let header = ["Checkpoint", "Language", &entity, "#Shift", "#95 % interval", "#p", "#adjusted p"];
         let baseline = language(scope.baseline());
-        let mut table =
-            Table::new(format!("Shift from {baseline} ({}), in log-odds", scope.chosen()), &header);
+        let tests = scope.corrected.tests(Together::LanguageShift);
+        let caption = format!(
+            "Shift from {baseline} ({}), in log-odds. Adjusted p: Benjamini–Hochberg over the table’s {}.",
+            scope.chosen(),
+            counted(tests, "test", "tests")
+        );
+        let mut table = Table::new(caption, &header);
         for c in &scope.checkpoints {
             for (_, code) in self.others() {
                 let dagger = self.caution(code, c.label).dagger();
@@ -168,6 +182,9 @@ impl<'a> Shifts<'_, 'a> {
                         value,
                         interval,
                         p,
+                        Cell::number(p_value(
+                            scope.corrected.p(&scope.language_shift_id(code, c.label, entity)),
+                        )),
                     ]);
                 }
             }

@@ -3,7 +3,8 @@
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, count_word, language, p_value};
 use super::super::frame::{self, Axis, RowLabel};
-use super::super::scope::Caution;
+use super::super::scope::{Caution, Family};
+use super::super::summary::{ReadShifts, family_caution};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
 use crate::stats::{Estimate, MakerTest};
@@ -42,11 +43,27 @@ pub fn section(context: &Context<'_>) -> Section {
         return section;
     }
     section.blocks.push(figure(context, &tests));
-    section.blocks.push(numbers(context, &tests).into());
+    let unread = unread(context, &tests);
+    if !unread.is_empty() {
+        section.blocks.push(readable(context, &tests).into());
+    }
+    section.blocks.push(numbers(context, &tests, &unread).into());
     section
         .blocks
         .push(Block::details("Without each family in turn", vec![leave_one_out(&tests, context).into()]));
     section
+}
+
+/// Families with a test that cannot be read in some language of it.
+fn unread(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Vec<String> {
+    let scope = &context.scope;
+    let in_some = |f: &&Family<'_>| {
+        tests.iter().any(|(code, _, test)| {
+            test.signed.get(f.name).is_some() && family_caution(scope, f, code) == Caution::Low
+        })
+    };
+    let families = scope.families.iter().filter(in_some);
+    families.map(|f| format!("{}{}", f.name, Caution::Low.dagger())).collect()
 }
 
 fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
@@ -66,25 +83,22 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
         let marks: Vec<Mark> = of_target
             .iter()
             .filter_map(|(code, _, test)| {
-                let caution = family.stages.iter().map(|(_, label)| scope.caution(code, label)).max();
-                Some(mark(
-                    code,
-                    family.name,
-                    *test.signed.get(family.name)?,
-                    caution.unwrap_or(Caution::None),
-                ))
+                let caution = family_caution(scope, family, code);
+                Some(mark(code, family.name, *test.signed.get(family.name)?, caution))
             })
             .collect();
         if !marks.is_empty() {
-            rows.push(Row {
-                label: RowLabel { text: family.name.to_owned(), strong: family.home == Some(scope.target) },
-                marks,
-            });
+            let worst = marks.iter().map(|m| m.caution).max().unwrap_or(Caution::None);
+            let text = format!("{}{}", family.name, worst.dagger());
+            rows.push(Row { label: RowLabel { text, strong: family.home == Some(scope.target) }, marks });
         }
     }
+    let mean = |(code, _, test): &&(&str, &str, &MakerTest)| {
+        Some(mark(code, "mean", ReadShifts::of(scope, code, test)?.mean, Caution::None))
+    };
     rows.push(Row {
-        label: RowLabel { text: "mean".to_owned(), strong: true },
-        marks: of_target.iter().map(|(code, _, test)| mark(code, "mean", test.mean, Caution::None)).collect(),
+        label: RowLabel { text: "mean".to_owned(), strong: false },
+        marks: of_target.iter().filter_map(mean).collect(),
     });
     let axis = Axis::log_odds(forest::extents(&rows), ("← away from the maker’s side", "towards it →"));
     let width = frame::label_width(rows.iter().map(|row| row.label.text.as_str()));
@@ -92,15 +106,20 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
     let name = format!("Maker direction on {}", scope.target);
     let svg =
         frame::panel(&context.figure_id(), &name, description, &rows, scope.languages.len(), &axis, width);
-    let mut legend = forest::legend(&scope.languages);
-    legend.truncate(scope.languages.len());
+    let worst = rows.iter().flat_map(|row| &row.marks).map(|m| m.caution).max().unwrap_or(Caution::None);
+    let mut caption = format!("Shifts on {}, signed by maker ({}).", scope.target, scope.chosen());
+    if rows.iter().any(|row| row.label.strong) {
+        caption.push_str(" Bold: makers at home there.");
+    }
+    if worst > Caution::None {
+        caption.push_str(" †, ‡ and dashes: the worse stage’s compliance, in the worst language.");
+    }
+    if worst == Caution::Low {
+        caption.push_str(" The mean leaves out faint marks (below 0.1).");
+    }
     Block::Figure {
-        caption: format!(
-            "Shifts on {}, signed by maker ({}). Bold: makers at home there.",
-            scope.target,
-            scope.chosen()
-        ),
-        legend,
+        caption,
+        legend: forest::spoken(&scope.languages),
         groups: vec![Group {
             title: String::new(),
             panels: vec![Panel { title: String::new(), note: String::new(), svg }],
@@ -108,7 +127,33 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
     }
 }
 
-fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Table {
+/// The signed shifts without the families that cannot be read.
+fn readable(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Table {
+    let scope = &context.scope;
+    let entity = format::capital(scope.wording.one);
+    let header = [&entity, "Language", "#Families read", "#Mean shift", "#Maker’s way"];
+    let caption =
+        format!("Signed shifts of the families that can be read in the language ({})", scope.chosen());
+    let mut table = Table::new(caption, &header);
+    for (code, entity, test) in tests {
+        let read = ReadShifts::of(scope, code, test);
+        let of_read =
+            |text: &dyn Fn(ReadShifts) -> String| Cell::number(read.map_or_else(format::dash, text));
+        table.push(vec![
+            Cell::head(*entity),
+            Cell::text(language(code)),
+            Cell::number(format!("{} of {}", read.map_or(0, |r| r.families), test.signed.iter().count())),
+            of_read(&|r| scope.decimals.signed(r.mean)),
+            of_read(&|r| format!("{} of {}", r.aligned, r.families)),
+        ]);
+    }
+    table.class = "grouped".to_owned();
+    table.merge_heads();
+    table
+}
+
+/// The tests, which are over all families: `unread` names those that cannot be read.
+fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)], unread: &[String]) -> Table {
     let scope = &context.scope;
     let entity = format::capital(scope.wording.one);
     let header = [
@@ -121,13 +166,15 @@ fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Table {
         "#p (sign flips)",
         "#p (Wilcoxon)",
     ];
-    let mut table = Table::new(
-        format!(
-            "Signed shifts over families ({}); binomial, sign-flip and Wilcoxon tests are exact",
-            scope.chosen()
-        ),
-        &header,
+    let among = match unread {
+        [] => String::new(),
+        some => format!(", {} among them", format::list(some)),
+    };
+    let caption = format!(
+        "Signed shifts over all families{among} ({}); binomial, sign-flip and Wilcoxon tests are exact",
+        scope.chosen()
     );
+    let mut table = Table::new(caption, &header);
     for (code, entity, test) in tests {
         table.push(vec![
             Cell::head(*entity),

@@ -1,5 +1,6 @@
 //! How the figures are made, and where the scores come from.
 
+use super::super::corrected::{ALPHA, Together};
 use super::super::format::{counted, dash, duration, grouped, language};
 use super::super::input::CheckpointProvenance;
 use super::super::table::{Block, Cell, Item, Section, Table};
@@ -32,9 +33,11 @@ pub fn section(context: &Context<'_>) -> Section {
             counted(types, "type mean", "type means"),
         )),
         item("Corrections.", format!(
-            "A lean is called one where its p, adjusted by Benjamini–Hochberg over the {} favourability tests of this page, \
-             is below 0.05. Shifts’ planned contrasts are corrected by Holm over families.",
-            scope.tests()
+            "A figure differs from zero, in sentences, counts and filled marks alike, where its p is below {ALPHA} after \
+             correction by Benjamini–Hochberg over its table’s tests: {} of favourability, {} of shifts. Planned contrasts have \
+             scenarios as units and are corrected by Holm over families, in a table of their own.",
+            scope.tests(),
+            scope.corrected.tests(Together::Shift)
         )),
         item("No lean found", "is not neutrality: it says that the data are compatible with no lean and with any lean \
              inside the interval.".to_owned()),
@@ -85,28 +88,21 @@ pub fn provenance(context: &Context<'_>) -> Option<Section> {
             run.push(vec![Cell::head(name), Cell::code(value)]);
         }
     }
-    let header = [
-        "Checkpoint",
-        "Source",
-        "Form",
-        "Stored as",
-        "#Weights",
-        "Computed by",
-        "#Prompts",
-        "#Tokens",
-        "#Computed",
-        "#Share",
-        "#Time",
-    ];
+    let mut files = Table::new(
+        "Checkpoints",
+        &["Checkpoint", "Source", "Form", "Stored as", "#Parameters", "Computed by"],
+    );
     let mut work = Table::new(
-        "Checkpoints and work. Tokens: of all prompts; computed: after sharing common beginnings; time: loading and computing",
-        &header,
+        "Work. Tokens: of all prompts; computed: after sharing common beginnings; time: loading and computing",
+        &["Checkpoint", "#Prompts", "#Tokens", "#Computed", "#Share", "#Time"],
     );
     let mut blocks = vec![run.into()];
     for c in &provenance.checkpoints {
+        files.push(file_row(c));
         work.push(work_row(c));
     }
     if !work.rows.is_empty() {
+        blocks.push(files.into());
         blocks.push(work.into());
         blocks.push(hashes(&provenance.checkpoints).into());
     }
@@ -120,23 +116,39 @@ pub fn provenance(context: &Context<'_>) -> Option<Section> {
     })
 }
 
-fn work_row(c: &CheckpointProvenance) -> Vec<Cell> {
+fn file_row(c: &CheckpointProvenance) -> Vec<Cell> {
     let source = match &c.revision {
         Some(revision) => format!("{} at {revision}", c.source),
         None => c.source.clone(),
     };
-    let share = match c.naive_tokens {
-        0 => dash(),
-        naive => format!("{:.1} %", 100.0 * c.computed_tokens as f64 / naive as f64),
-    };
-    let by = [std::slice::from_ref(&c.backend), c.devices.as_slice()].concat();
     vec![
         Cell::head(&c.name),
         Cell::text(source).with_class("wrap"),
         Cell::text(&c.form),
         Cell::text(&c.dtype),
         Cell::number(grouped(c.parameters)),
-        Cell::text(by.join(", ")),
+        Cell::text(computed_by(&c.backend, &c.devices)).with_class("wrap"),
+    ]
+}
+
+/// The devices, and the backend in front where they do not name it and its arithmetic themselves.
+fn computed_by(backend: &str, devices: &[String]) -> String {
+    let says = |device: &String| {
+        let words: Vec<&str> = device.split([' ', ',']).collect();
+        backend.split(' ').all(|word| words.contains(&word))
+    };
+    let is_said = backend.is_empty() || (!devices.is_empty() && devices.iter().all(says));
+    let backend = (!is_said).then_some(backend);
+    backend.into_iter().chain(devices.iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
+}
+
+fn work_row(c: &CheckpointProvenance) -> Vec<Cell> {
+    let share = match c.naive_tokens {
+        0 => dash(),
+        naive => format!("{:.1} %", 100.0 * c.computed_tokens as f64 / naive as f64),
+    };
+    vec![
+        Cell::head(&c.name),
         Cell::number(grouped(c.prompts)),
         Cell::number(grouped(c.naive_tokens)),
         Cell::number(grouped(c.computed_tokens)),

@@ -15,7 +15,7 @@ mod shift;
 use std::cell;
 
 use super::input::ReportInput;
-use super::scope::{Caution, Checkpoint, Scope};
+use super::scope::{Caution, Checkpoint, Family, Scope};
 use super::table::{Cell, Group, Panel, Section};
 use super::{format, frame};
 use crate::stats::Clustered;
@@ -52,6 +52,25 @@ impl<'a> Context<'a> {
             })
             .collect();
         notes.join(", ")
+    }
+
+    /// The caution notes of a family's checkpoints.
+    fn family_note(&self, family: &Family<'_>) -> String {
+        let notes = family.stages.iter().filter_map(|(_, label)| {
+            let note = self.caution_note(label);
+            (!note.is_empty()).then(|| format!("{label}: {note}"))
+        });
+        notes.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What a caption says of its panels' axes.
+    fn axes(&self) -> &'static str {
+        let first = self.scope.checkpoints.first().and_then(|c| c.stage);
+        if self.scope.checkpoints.iter().all(|c| c.stage == first) {
+            "One axis for all checkpoints."
+        } else {
+            "One axis per stage: sizes compare by eye within a stage, between stages by the ticks."
+        }
     }
 
     /// Panels by family, in stage order; checkpoints of no family last.

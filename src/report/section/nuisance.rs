@@ -1,8 +1,11 @@
 //! What the design cancels: a taste for the first letter, and one for the first role.
 
+use super::super::corrected::Together;
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, language};
+use super::super::format::{self, counted, language, p_value};
 use super::super::frame::{self, Axis, RowLabel};
+use super::super::scope::nuisance_id;
+use super::super::summary;
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
 use super::favourability::tip;
@@ -47,9 +50,10 @@ pub fn section(context: &Context<'_>) -> Section {
     });
     section.blocks.push(Block::Figure {
         caption: "Biases removed by counterbalancing, positive question, with 95 % interval".to_owned(),
-        legend: forest::legend(&scope.languages),
+        legend: forest::legend(&scope.languages, scope.corrected.tests(Together::Nuisance)),
         groups: vec![Group { title: String::new(), panels: panels.collect() }],
     });
+    section.blocks.extend(summary::few_types(scope).map(Block::paragraph));
     if !drawn.iter().any(|(group, ..)| *group == "letter_bias") {
         section.blocks.push(Block::paragraph(
             "The letter’s part is estimated from single prompts, which a run keeps and an item table does not.",
@@ -60,15 +64,22 @@ pub fn section(context: &Context<'_>) -> Section {
 }
 
 /// `both` questions where there is such a figure, else the first question's.
-fn of_group<'a>(context: &Context<'a>, group: &str, code: &str, label: &str) -> Option<&'a Clustered> {
+/// With its id.
+fn of_group<'a>(
+    context: &Context<'a>,
+    group: &str,
+    code: &str,
+    label: &str,
+) -> Option<(String, &'a Clustered)> {
     let mut first = None;
-    for ([l, c, question, _], estimate) in context.scope.analysis.group(group) {
+    for ([l, c, question, subset], estimate) in context.scope.analysis.group(group) {
         let Estimate::Clustered(clustered) = estimate else { continue };
         if l == code && c == label {
+            let found = (nuisance_id(group, [l, c, question, subset]), clustered);
             if question == "both" {
-                return Some(clustered);
+                return Some(found);
             }
-            first.get_or_insert(clustered);
+            first.get_or_insert(found);
         }
     }
     first
@@ -78,12 +89,13 @@ fn rows(context: &Context<'_>, group: &str) -> Vec<Row> {
     let scope = &context.scope;
     let row = |label: &str| {
         let marks = scope.languages.iter().enumerate().filter_map(|(series, code)| {
-            let c = of_group(context, group, code, label)?;
+            let (id, c) = of_group(context, group, code, label)?;
             Some(Mark::of(
                 series,
                 c,
+                scope.corrected.differs(&id),
                 scope.caution(code, label),
-                format!("{label}, {}: {}", language(code), tip(context, c)),
+                format!("{label}, {}: {}", language(code), tip(context, c, &id)),
             ))
         });
         Row { label: RowLabel { text: label.to_owned(), strong: false }, marks: marks.collect() }
@@ -93,10 +105,24 @@ fn rows(context: &Context<'_>, group: &str) -> Vec<Row> {
 
 fn numbers(context: &Context<'_>) -> Table {
     let scope = &context.scope;
-    let header = ["Taste for the", "Checkpoint", "Language", "Question", "#Log-odds", "#95 % interval", "#p"];
-    let mut table = Table::new("Letter and role bias", &header);
+    let header = [
+        "Taste for the",
+        "Checkpoint",
+        "Language",
+        "Question",
+        "#Log-odds",
+        "#95 % interval",
+        "#p",
+        "#adjusted p",
+    ];
+    let tests = scope.corrected.tests(Together::Nuisance);
+    let caption = format!(
+        "Letter and role bias. Adjusted p: Benjamini–Hochberg over the table’s {}.",
+        counted(tests, "test", "tests")
+    );
+    let mut table = Table::new(caption, &header);
     for (group, _, name) in GROUPS {
-        for ([code, label, question, _], estimate) in scope.analysis.group(group) {
+        for ([code, label, question, subset], estimate) in scope.analysis.group(group) {
             let Estimate::Clustered(c) = estimate else { continue };
             let [value, interval, p] = context.cells(c);
             table.push(vec![
@@ -107,6 +133,9 @@ fn numbers(context: &Context<'_>) -> Table {
                 value,
                 interval,
                 p,
+                Cell::number(p_value(
+                    scope.corrected.p(&nuisance_id(group, [code, label, question, subset])),
+                )),
             ]);
         }
     }

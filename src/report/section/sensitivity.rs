@@ -88,7 +88,7 @@ fn choices(context: &Context<'_>) -> Option<Block> {
         ),
         &header,
     );
-    table.class = "heat grouped".to_owned();
+    table.class = "heat grouped dense".to_owned();
     let mut rows = Vec::new();
     for checkpoint in &scope.checkpoints {
         for code in &scope.languages {
