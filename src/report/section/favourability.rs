@@ -46,8 +46,8 @@ pub fn section(context: &Context<'_>) -> Section {
         title: "Favourability".to_owned(),
         intro: format!(
             "How far a checkpoint takes each {one}’s side against the others: right of zero it favours the {one}, left of \
-             zero it disfavours it; 1 is odds of 2.7 to 1. A lean is called one where its p, adjusted for the page’s {}, is \
-             below {ALPHA}: its mark is filled. Where it is hollow no lean was found, and the interval says how large a \
+             zero it disfavours it; 1 is odds of 2.7 to 1. A filled mark is a lean: its p, adjusted for the page’s {}, is below \
+             {ALPHA}. Where the mark is hollow no lean was found, and the interval says how large a \
              lean may have been missed.",
             counted(scope.tests(), "test", "tests")
         ),

@@ -112,10 +112,10 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
         caption.push_str(" Bold: makers at home there.");
     }
     if worst > Caution::None {
-        caption.push_str(" †, ‡ and dashes: the worse stage’s compliance, in the worst language.");
+        caption.push_str(" †: compliance of a stage below 0.97 in some language.");
     }
     if worst == Caution::Low {
-        caption.push_str(" The mean leaves out faint marks (below 0.1).");
+        caption.push_str(" ‡ and faint marks: below 0.1, left out of the mean.");
     }
     Block::Figure {
         caption,
