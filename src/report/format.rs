@@ -1,9 +1,8 @@
 //! Numbers and names as a reader sees them: a true minus sign, sensible digits, lists in words.
 
 use super::corrected::ALPHA;
-
-/// Bounds of the tiers of compliance.
-const TIERS: [f64; 4] = [0.1, 0.4, 0.6, 0.97];
+use crate::stats::Tier;
+use crate::stats::summary::decimals;
 
 /// U+2212; a hyphen is too short for a sign and breaks lines.
 const MINUS: char = '\u{2212}';
@@ -14,14 +13,8 @@ pub struct Decimals(usize);
 
 impl Decimals {
     /// Two decimals, and more where the usual half-width of an interval would not show in two.
-    pub fn for_half_widths(mut halves: Vec<f64>) -> Decimals {
-        halves.retain(|half| half.is_finite() && *half > 0.0);
-        halves.sort_by(f64::total_cmp);
-        match halves.get(halves.len() / 2) {
-            Some(half) if *half < 0.005 => Decimals(4),
-            Some(half) if *half < 0.05 => Decimals(3),
-            _ => Decimals(2),
-        }
+    pub fn for_half_widths(halves: Vec<f64>) -> Decimals {
+        Decimals(decimals(halves, 2))
     }
 
     /// `+2.91`, `−0.15`, `0.00`.
@@ -107,7 +100,7 @@ pub fn probability(value: f64) -> String {
         v if v >= 1.0 => "1".to_owned(),
         v if v > 0.9995 => "> 0.999".to_owned(),
         v if v < 0.001 && v > 0.0 => scientific(v),
-        v => settled(v, 3, &TIERS),
+        v => settled(v, 3, &Tier::BOUNDS),
     }
 }
 

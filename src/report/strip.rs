@@ -5,7 +5,7 @@ use super::format;
 use super::frame::{self, Axis, Draw, Frame, MARK};
 use super::scope::Caution;
 use super::svg::{Shape, Ticks};
-use crate::stats::Quantiles;
+use crate::stats::{Quantiles, Tier};
 
 pub type Row = frame::Row<Mark>;
 
@@ -18,8 +18,10 @@ pub struct Mark {
 }
 
 /// Tiers' bounds and classes, from low to high.
-const TIERS: [(f64, f64, &str); 3] =
-    [(0.0, 0.1, "tier low"), (0.4, 0.6, "tier middling"), (0.97, 1.0, "tier full")];
+const TIERS: [(f64, f64, &str); 3] = {
+    let [low, from, to, full] = Tier::BOUNDS;
+    [(0.0, low, "tier low"), (from, to, "tier middling"), (full, 1.0, "tier full")]
+};
 
 /// The finished panel, from 0 to 1 with ticks at the tiers' bounds.
 pub fn panel(

@@ -56,11 +56,15 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// End of the low tier, both ends of the middling, beginning of the full.
+    pub const BOUNDS: [f64; 4] = [0.1, 0.4, 0.6, 0.97];
+
     pub fn of(mean: f64) -> Tier {
+        let [low, from, to, full] = Tier::BOUNDS;
         match mean {
-            m if m >= 0.97 => Tier::Full,
-            m if (0.4..=0.6).contains(&m) => Tier::Middling,
-            m if m < 0.1 => Tier::Low,
+            m if m >= full => Tier::Full,
+            m if (from..=to).contains(&m) => Tier::Middling,
+            m if m < low => Tier::Low,
             _ => Tier::Partial,
         }
     }

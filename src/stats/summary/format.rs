@@ -9,14 +9,8 @@ pub struct Digits(usize);
 
 impl Digits {
     /// Three, and more where the usual half-width of an interval would not show in three.
-    pub fn of(mut halves: Vec<f64>) -> Digits {
-        halves.retain(|half| half.is_finite() && *half > 0.0);
-        halves.sort_by(f64::total_cmp);
-        match halves.get(halves.len() / 2) {
-            Some(half) if *half < 0.0005 => Digits(5),
-            Some(half) if *half < 0.005 => Digits(4),
-            _ => Digits(3),
-        }
+    pub fn of(halves: Vec<f64>) -> Digits {
+        Digits(decimals(halves, 3))
     }
 
     /// `+2.913`; what rounds to zero has no sign.
@@ -37,6 +31,17 @@ impl Digits {
             },
         );
         [self.signed(c.mean_cluster), interval, p_value(c.p)]
+    }
+}
+
+/// `least` decimals, and up to two more where the usual half-width of an interval would not show in fewer.
+pub fn decimals(mut halves: Vec<f64>, least: usize) -> usize {
+    halves.retain(|half| half.is_finite() && *half > 0.0);
+    halves.sort_by(f64::total_cmp);
+    let shows_in = |half: f64, decimals: usize| half >= 5.0 / 10f64.powi(decimals as i32);
+    match halves.get(halves.len() / 2) {
+        Some(half) => (least..least + 2).find(|d| shows_in(*half, *d)).unwrap_or(least + 2),
+        None => least,
     }
 }
 

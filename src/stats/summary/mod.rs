@@ -12,6 +12,7 @@ use super::compliance::Tier;
 use super::corrections::benjamini_hochberg;
 use super::favourability::percent;
 use super::figure::{Analysis, Estimate};
+pub(crate) use format::decimals;
 use format::{Digits, p_value, probability};
 use marks::Marks;
 
