@@ -37,7 +37,7 @@ STAGES = [
         role_bias=0.5,
         flipping_noise=2.0,
         keeping_noise=1.0,
-        readiness=0.59375,
+        readiness=0.625,
     ),
     Stage(
         name="chat",
