@@ -205,18 +205,22 @@ fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
     }
     let p = [("exact binomial", read.p_binomial), ("exact sign flips", read.p_sign_flip)];
     let p: Vec<String> = p.iter().filter_map(|(name, p)| Some(format!("{name} {}", p_phrase(*p)?))).collect();
+    let aligned = match read.aligned {
+        0 => "None".to_owned(),
+        n => capital(&count_word(n)),
+    };
+    let go = if read.aligned == 1 { "goes" } else { "go" };
     let families = count_word(read.families());
     let (of, over) = match unread.is_empty() {
-        true => (format!("{families} shifts go"), String::new()),
+        true => (format!("{families} shifts"), String::new()),
         false => (
-            format!("the {families} shifts that can be read go"),
+            format!("the {families} shifts that can be read"),
             format!("over {families} of {} families: ", count_word(all.families())),
         ),
     };
     Some(format!(
-        "{} of {of} the maker’s way in {}: towards {target} where the maker is at home there, away from it elsewhere; the \
+        "{aligned} of {of} {go} the maker’s way in {}: towards {target} where the maker is at home there, away from it elsewhere; the \
          mean signed shift is {} ({over}{}).{}",
-        capital(&count_word(read.aligned)),
         language(code),
         scope.decimals.signed(read.mean),
         p.join(", "),

@@ -103,7 +103,7 @@ fn families_that_cannot_be_read_are_marked_and_not_counted() {
     for sentence in [
         "Of the two families that can be read, post-training moved two towards China (a and c) and none away from it in \
          English. Not counted: b‡.",
-        "One of the two shifts that can be read go the maker’s way",
+        "One of the two shifts that can be read goes the maker’s way",
         "(over two of three families: exact binomial p = 1.000, exact sign flips p = 1.000). Not counted: b‡.",
     ] {
         assert!(page.contains(sentence), "the page lacks: {sentence}");
