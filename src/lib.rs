@@ -2,7 +2,7 @@
 //!
 //! Data flows one way through these rooms; each knows only the rooms above it. `docs/architecture.md` has the picture.
 
-/// Files from strangers: strict objects, errors in plain words.
+/// Files from strangers: strict objects, errors in plain words, numbers of things.
 mod plain;
 
 /// What is asked: `Study`, `Condition`, `Prompt`.

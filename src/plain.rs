@@ -1,4 +1,9 @@
-//! Files from strangers: objects that are objects, and what a JSON reader says in words that people use.
+//! Files from strangers: objects that are objects, and what a JSON reader says in words that people use; numbers of
+//! things in words too.
+
+mod number;
+
+pub(crate) use number::{counted, grouped, noun};
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -121,11 +126,6 @@ fn cut(text: &str, longest: usize) -> String {
         out.push_str("...");
     }
     out
-}
-
-/// `1 byte`, `2 bytes`.
-pub(crate) fn count(number: usize, one: &str) -> String {
-    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What stands there instead of the file, if its first bytes tell.

@@ -244,7 +244,7 @@ fn a_bad_line_is_told_by_field_and_in_few_words() {
     assert!(output.expect("scores").starts_with(&format!("{{\"id\":{}", u64::MAX)));
     let (_, said, _) = score(&vec!["x".to_owned(); 20_000], &[]);
     assert!(
-        said.contains("has 10000 bad lines, and what follows was not read:\n  lines 1 to 10000: "),
+        said.contains("has 10,000 bad lines, and what follows was not read:\n  lines 1 to 10000: "),
         "{said}"
     );
 }

@@ -175,6 +175,24 @@ fn bos_stands_once() {
 }
 
 #[test]
+fn a_template_that_doubles_bos_is_named_by_its_file() {
+    let doubling = "<s><s>{{ messages[0].content }}";
+    let dir = tiny::changed(|_| {}, |config| config["chat_template"] = json!(doubling));
+    let refusal = || {
+        let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+        let rendered = ChatTemplate::open(dir.path()).unwrap().render(&[Message::new("user", "A")], None);
+        tokenizer.encode_rendered(&rendered.unwrap()).unwrap_err().to_string()
+    };
+    let names = |error: &str, file: &str| {
+        let file = dir.path().join(file).display().to_string();
+        assert!(error.starts_with(&format!("{file}: the chat template writes <s> (262) twice")), "{error}");
+    };
+    names(&refusal(), "tokenizer_config.json");
+    std::fs::write(dir.path().join("chat_template.jinja"), doubling).unwrap();
+    names(&refusal(), "chat_template.jinja");
+}
+
+#[test]
 fn the_post_processor_decides_and_the_rule_says_so() {
     let rule = |dir: &tempfile::TempDir| PromptTokenizer::open(dir.path()).unwrap().bos_rule();
     assert_eq!(rule(&tiny::folder()), "the tokenizer puts <s> (262) in front of a plain prompt");

@@ -23,6 +23,9 @@ pub enum BackendError {
     /// The device computes no more, whatever it is asked.
     #[error("{0}")]
     Lost(String),
+    /// A weight that the device's arithmetic cannot hold; the text follows the weight's name.
+    #[error("a weight {0}")]
+    Weight(String),
 }
 
 impl BackendError {

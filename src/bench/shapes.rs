@@ -56,6 +56,7 @@ pub fn shape(name: &str, layers: Option<usize>) -> Result<Shape, BenchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::Role;
 
     /// Layers, and billions of multiply-adds in their matrices for a token that ends a prompt.
     const EXPECTED: [(&str, usize, f64); 7] = [
@@ -76,6 +77,18 @@ mod tests {
             assert_eq!(shape.all_layers, layers, "{name}");
             let products = shape.spec.token_products(true) as f64 / 1e9;
             assert!((products - billions).abs() < 0.001, "{name}: {products}");
+        }
+    }
+
+    /// A token is multiplied with every matrix once but for the tables, of which it takes a row.
+    #[test]
+    fn a_token_s_products_are_the_elements_of_the_matrices() {
+        const TABLES: [Role; 3] = [Role::Embedding, Role::OutputEmbedding, Role::SideTable];
+        for name in shapes() {
+            let shape = shape(&name, None).expect("a shape");
+            let matrices = shape.tensors.iter().filter(|t| t.rows > 1 && !TABLES.contains(&t.role));
+            let elements: u64 = matrices.map(|t| t.rows as u64 * t.cols as u64).sum();
+            assert_eq!(shape.spec.token_products(true), elements, "{name}");
         }
     }
 

@@ -127,6 +127,14 @@ impl Checkpoint {
         &self.binding.ignored
     }
 
+    fn bound(&self, role: Role, layer: Option<usize>) -> Option<&Bound> {
+        let role = match role {
+            Role::OutputEmbedding if self.spec.head.tied => Role::Embedding,
+            role => role,
+        };
+        self.binding.roles.get(&(role, layer))
+    }
+
     fn view<'a>(&'a self, bound: &Bound) -> Tensor<'a> {
         Tensor {
             dtype: bound.dtype,
@@ -139,12 +147,14 @@ impl Checkpoint {
 
 impl Weights for Checkpoint {
     fn get(&self, role: Role, layer: Option<usize>) -> Option<Tensor<'_>> {
-        let role = match role {
-            Role::OutputEmbedding if self.spec.head.tied => Role::Embedding,
-            role => role,
-        };
-        let bound = self.binding.roles.get(&(role, layer))?;
-        Some(self.view(bound))
+        self.bound(role, layer).map(|bound| self.view(bound))
+    }
+
+    fn describe(&self, role: Role, layer: Option<usize>) -> String {
+        match self.bound(role, layer) {
+            Some(bound) => format!("{}: tensor {}", self.files.path(bound.file).display(), bound.name),
+            None => format!("{}: the missing tensor for {}", self.dir.display(), role.of(layer)),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use super::error::{CheckpointError, Result, shown};
 use super::json;
-use crate::plain::{count, field};
+use crate::plain::{counted, field};
 
 const LONGEST_HEADER: u64 = 100_000_000;
 const MOST_TENSORS: usize = 100_000;
@@ -32,7 +32,7 @@ pub(super) struct Entry {
 pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
     let fail = |why: String| CheckpointError::file(file, why);
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
-        let size = count(bytes.len(), "byte");
+        let size = counted(bytes.len(), "byte");
         return Err(fail(format!("has {size}, too few for a safetensors header")));
     };
     let length = u64::from_le_bytes(*length);
@@ -90,7 +90,7 @@ fn place(file: &Path, mut raw: Vec<(String, RawEntry)>, start: usize, length: us
             return Err(fail(format!(
                 "of shape {shape:?} in {:?} does not fit its {} of data",
                 entry.dtype,
-                count(end - begin, "byte")
+                counted(end - begin, "byte")
             )));
         }
         covered = end;
@@ -99,7 +99,7 @@ fn place(file: &Path, mut raw: Vec<(String, RawEntry)>, start: usize, length: us
     if covered != length {
         return Err(CheckpointError::file(
             file,
-            format!("has {} after its last tensor that no tensor claims", count(length - covered, "byte")),
+            format!("has {} after its last tensor that no tensor claims", counted(length - covered, "byte")),
         ));
     }
     Ok(entries)

@@ -221,6 +221,7 @@ impl DecoderSpec {
     pub fn layer_products(&self, layer: usize) -> (u64, u64) {
         let l = &self.layers[layer];
         let kv = if l.kv == Kv::Own { 2 * l.kv_width() } else { 0 };
+        // Its gate, its output, and the layer's rows of the projection that makes the side input.
         let side = self.side.as_ref().filter(|_| l.side).map_or(0, |side| 3 * side.width);
         let rest = 2 * l.q_width() + 3 * l.mlp.width + side;
         (self.hidden as u64 * kv as u64, self.hidden as u64 * rest as u64)

@@ -82,6 +82,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// Role and layer for messages: `Query of layer 3`.
+    pub fn of(self, layer: Option<usize>) -> String {
+        match layer {
+            Some(layer) => format!("{self:?} of layer {layer}"),
+            None => format!("{self:?}"),
+        }
+    }
+
     /// A table of which nothing but rows is ever read, so that it can stay in its file. `tied`: the embedding is also
     /// the output embedding.
     pub fn is_only_gathered(self, tied: bool) -> bool {
@@ -116,4 +124,9 @@ impl<'a> Tensor<'a> {
 pub trait Weights: Sync {
     /// `layer` is `None` for the roles outside the layers. `None` if the checkpoint has no such tensor.
     fn get(&self, role: Role, layer: Option<usize>) -> Option<Tensor<'_>>;
+
+    /// The tensor and where it stands, for messages.
+    fn describe(&self, role: Role, layer: Option<usize>) -> String {
+        format!("the tensor for {}", role.of(layer))
+    }
 }

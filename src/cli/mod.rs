@@ -19,7 +19,7 @@ mod score;
 mod study;
 mod sweep;
 
-pub(crate) use crate::report::format::grouped;
+pub(crate) use crate::plain::{counted, grouped, noun};
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -76,11 +76,6 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// `1 prompt`, `1,264 prompts`.
-pub(crate) fn counted(n: usize, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
 /// The error and its causes, without those that the sentence before has already said.

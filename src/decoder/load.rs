@@ -1,7 +1,7 @@
 //! Bringing a decoder's weights to a backend.
 
 use super::DecoderError;
-use crate::backend::{Backend, Projection, Purpose};
+use crate::backend::{Backend, BackendError, Projection, Purpose};
 use crate::checkpoint::spec::{DecoderSpec, HeadNorm, Kv};
 use crate::checkpoint::weights::{Role, Tensor, Weights};
 
@@ -69,12 +69,28 @@ impl<'w, B: Backend> Loader<'w, B> {
     }
 
     pub fn matrix(&self, role: Role, layer: Option<usize>) -> Result<B::Matrix<'w>, DecoderError> {
-        Ok(self.backend.upload(self.tensor(role, layer)?, Purpose::Product)?)
+        self.upload(self.tensor(role, layer)?, Purpose::Product, role, layer)
+    }
+
+    /// `tensor` is that of `role`, or rows of it.
+    fn upload(
+        &self,
+        tensor: Tensor<'w>,
+        purpose: Purpose,
+        role: Role,
+        layer: Option<usize>,
+    ) -> Result<B::Matrix<'w>, DecoderError> {
+        self.backend.upload(tensor, purpose).map_err(|error| match error {
+            BackendError::Weight(why) => {
+                DecoderError::Weight { tensor: self.weights.describe(role, layer), why }
+            }
+            error => error.into(),
+        })
     }
 
     pub fn embedding(&self) -> Result<B::Matrix<'w>, DecoderError> {
         let purpose = if self.spec.head.tied { Purpose::Both } else { Purpose::Gather };
-        Ok(self.backend.upload(self.tensor(Role::Embedding, None)?, purpose)?)
+        self.upload(self.tensor(Role::Embedding, None)?, purpose, Role::Embedding, None)
     }
 
     /// The output embedding, unless it is the input embedding.
@@ -97,10 +113,15 @@ impl<'w, B: Backend> Loader<'w, B> {
         let cut = self.spec.last_kv_maker() * side.width;
         let rows = |rows: std::ops::Range<usize>| {
             let part = (!rows.is_empty()).then(|| context.row_range(rows));
-            part.map(|part| self.backend.upload(part, Purpose::Product)).transpose()
+            part.map(|part| self.upload(part, Purpose::Product, Role::SideContext, None)).transpose()
         };
         Ok(Some(Side {
-            table: self.backend.upload(self.tensor(Role::SideTable, None)?, Purpose::Gather)?,
+            table: self.upload(
+                self.tensor(Role::SideTable, None)?,
+                Purpose::Gather,
+                Role::SideTable,
+                None,
+            )?,
             norm: self.matrix(Role::SideContextNorm, None)?,
             lower: rows(0..cut)?,
             upper: rows(cut..context.rows)?,

@@ -19,12 +19,15 @@ use observe::Observer;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DecoderError {
-    #[error("the checkpoint has no tensor for {role:?}{}", .layer.map(|l| format!(" of layer {l}")).unwrap_or_default())]
+    #[error("the checkpoint has no tensor for {}", .role.of(*.layer))]
     MissingWeight { role: Role, layer: Option<usize> },
     #[error(
         "a value became infinite or NaN in {place}; the weights or their stored type cannot be computed with"
     )]
     NotFinite { place: String },
+    /// The backend cannot compute with it.
+    #[error("{tensor} {why}")]
+    Weight { tensor: String, why: String },
     #[error(transparent)]
     Backend(#[from] BackendError),
 }

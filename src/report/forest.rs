@@ -6,6 +6,7 @@ use super::frame::{self, Axis, Draw, Frame, MARK};
 use super::scope::Caution;
 use super::svg::{Shape, Svg};
 use super::table::LegendEntry;
+use crate::plain::counted;
 use crate::stats::Clustered;
 
 /// A row of estimates.
@@ -96,7 +97,7 @@ pub fn spoken(languages: &[&str]) -> Vec<LegendEntry> {
 
 /// The key to languages, and to full and hollow marks, whose p were adjusted for so many `tests`.
 pub fn legend(languages: &[&str], tests: usize) -> Vec<LegendEntry> {
-    let tests = format::counted(tests, "test", "tests");
+    let tests = counted(tests, "test");
     let mut entries = spoken(languages);
     entries.push(LegendEntry {
         svg: swatch(0, "fill neutral"),

@@ -1,6 +1,7 @@
 //! Numbers and names as a reader sees them: a true minus sign, sensible digits, lists in words.
 
 use super::corrected::ALPHA;
+use crate::plain::grouped;
 use crate::stats::Tier;
 use crate::stats::summary::decimals;
 
@@ -123,19 +124,6 @@ fn superscript(c: char) -> char {
     }
 }
 
-/// A whole number, as `17,696`.
-pub fn grouped(n: impl std::fmt::Display) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// `42 s`, `3 min 5 s`, `2 h 4 min`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
@@ -157,11 +145,6 @@ pub fn count_word(n: usize) -> String {
         "twelve",
     ];
     WORDS.get(n).map_or_else(|| grouped(n), |word| (*word).to_owned())
-}
-
-/// `1 scenario`, `79 scenarios`.
-pub fn counted(n: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(n), if n == 1 { one } else { many })
 }
 
 /// `A`, `A and B`, `A, B and C`.
@@ -266,14 +249,12 @@ mod tests {
 
     #[test]
     fn words_and_lists() {
-        assert_eq!(grouped(17_696), "17,696");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         assert_eq!(list::<&str>(&[]), "");
         assert_eq!(
             (count_word(8), count_word(0), count_word(14)),
             ("eight".into(), "no".into(), "14".into())
         );
-        assert_eq!(counted(1, "scenario", "scenarios"), "1 scenario");
         assert_eq!(capital("élan"), "Élan");
         assert_eq!((language("zh"), language("xx-q")), ("Chinese", "xx-q"));
         assert_eq!([4.25, 42.0, 185.0, 7440.0].map(duration), ["4.2 s", "42 s", "3 min 5 s", "2 h 4 min"]);

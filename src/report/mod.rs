@@ -1,6 +1,6 @@
 //! What a person sees: one self-contained page with figures, made from an analysis.
 //!
-//! [`render`] is the way through: a [`ReportInput`] becomes a [`scope::Scope`], each file of `section/` makes one part of
+//! `render` is the way through: a `ReportInput` becomes a `scope::Scope`, each file of `section/` makes one part of
 //! the page from it, and `page.html.jinja` puts the parts together. Pictures are SVG of our own; tables stand beside them.
 
 mod corrected;

@@ -1,5 +1,6 @@
 //! The page's summary: compliance first, then stages, the target's shift and the makers, a sentence each.
 
+use crate::plain::noun;
 use crate::stats::{Clustered, Estimate, MakerTest};
 
 use super::format::{capital, count_word, language, list, p_phrase, probability};
@@ -68,7 +69,7 @@ fn stage_sentence(scope: &Scope<'_>, when: &str, labels: &[&str]) -> Option<Stri
 
 /// `the six checkpoints`, `the one checkpoint`.
 fn checkpoints(n: usize) -> String {
-    format!("the {} {}", count_word(n), if n == 1 { "checkpoint" } else { "checkpoints" })
+    format!("the {} {}", count_word(n), noun(n, "checkpoint"))
 }
 
 /// A family's shift of an entity at the page's question and subset.
@@ -157,7 +158,7 @@ fn families_shifts(scope: &Scope<'_>, families: &[&Family<'_>]) -> String {
 
 /// `three families`, `the six families that can be read`.
 fn of_families(read: usize, unread: &[&Family<'_>]) -> String {
-    let families = format!("{} {}", count_word(read), if read == 1 { "family" } else { "families" });
+    let families = format!("{} {}", count_word(read), noun(read, "family"));
     if unread.is_empty() { families } else { format!("the {families} that can be read") }
 }
 
@@ -178,27 +179,17 @@ pub fn family_caution(scope: &Scope<'_>, family: &Family<'_>, code: &str) -> Cau
     family.stages.iter().map(|(_, label)| scope.caution(code, label)).max().unwrap_or(Caution::None)
 }
 
-/// A maker test's signed shifts of the families that can be read: how many there are, how many go the maker's way, their mean.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ReadShifts {
-    pub families: usize,
-    pub aligned: usize,
-    pub mean: f64,
+/// A maker test over those of its families that can be read in the language.
+pub fn read_maker_test(scope: &Scope<'_>, code: &str, test: &MakerTest) -> Option<MakerTest> {
+    let unread = unread_makers(scope, code, test);
+    test.among(|name| unread.iter().all(|family| family.name != name))
 }
 
-impl ReadShifts {
-    /// `None` where no family can be read.
-    pub fn of(scope: &Scope<'_>, code: &str, test: &MakerTest) -> Option<ReadShifts> {
-        let can_be_read = |f: &&Family<'_>| family_caution(scope, f, code) != Caution::Low;
-        let read = scope.families.iter().filter(can_be_read);
-        let signed: Vec<f64> = read.filter_map(|f| test.signed.get(f.name).copied()).collect();
-        let families = signed.len();
-        (families > 0).then(|| ReadShifts {
-            families,
-            aligned: signed.iter().filter(|shift| **shift > 0.0).count(),
-            mean: signed.iter().sum::<f64>() / families as f64,
-        })
-    }
+/// The families of a maker test that cannot be read in the language.
+pub fn unread_makers<'s, 'a>(scope: &'s Scope<'a>, code: &str, test: &MakerTest) -> Vec<&'s Family<'a>> {
+    let is_unread =
+        |f: &&Family<'_>| test.signed.get(f.name).is_some() && family_caution(scope, f, code) == Caution::Low;
+    scope.families.iter().filter(is_unread).collect()
 }
 
 /// Whether shifts go the makers' way.
@@ -206,28 +197,33 @@ fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
     let code = scope.baseline();
     let id = format!("maker/{code}/{}/{}/{}", scope.target, scope.question, scope.subset);
     let Some(Estimate::Maker(test)) = scope.analysis.estimate(&id) else { return None };
-    let test = &test.mean_cluster;
-    let read = ReadShifts::of(scope, code, test)?;
-    if read.families < 2 {
+    let all = &test.mean_cluster;
+    let unread = unread_makers(scope, code, all);
+    let read = read_maker_test(scope, code, all)?;
+    if read.families() < 2 {
         return None;
     }
-    let is_unread =
-        |f: &&Family<'_>| test.signed.get(f.name).is_some() && family_caution(scope, f, code) == Caution::Low;
-    let unread: Vec<&Family<'_>> = scope.families.iter().filter(is_unread).collect();
-    let p = [("exact binomial", test.p_binomial), ("exact sign flips", test.p_sign_flip)];
+    let p = [("exact binomial", read.p_binomial), ("exact sign flips", read.p_sign_flip)];
     let p: Vec<String> = p.iter().filter_map(|(name, p)| Some(format!("{name} {}", p_phrase(*p)?))).collect();
-    // The tests are over all families, so beside counts over fewer they would mislead.
-    let p = if unread.is_empty() { format!(" ({})", p.join(", ")) } else { String::new() };
-    let of = match unread.is_empty() {
-        true => format!("{} shifts go", count_word(read.families)),
-        false => format!("the {} shifts that can be read go", count_word(read.families)),
+    let aligned = match read.aligned {
+        0 => "None".to_owned(),
+        n => capital(&count_word(n)),
+    };
+    let go = if read.aligned == 1 { "goes" } else { "go" };
+    let families = count_word(read.families());
+    let (of, over) = match unread.is_empty() {
+        true => (format!("{families} shifts"), String::new()),
+        false => (
+            format!("the {families} shifts that can be read"),
+            format!("over {families} of {} families: ", count_word(all.families())),
+        ),
     };
     Some(format!(
-        "{} of {of} the maker’s way in {}: towards {target} where the maker is at home there, away from it elsewhere; the \
-         mean signed shift is {}{p}.{}",
-        capital(&count_word(read.aligned)),
+        "{aligned} of {of} {go} the maker’s way in {}: towards {target} where the maker is at home there, away from it elsewhere; the \
+         mean signed shift is {} ({over}{}).{}",
         language(code),
         scope.decimals.signed(read.mean),
+        p.join(", "),
         not_counted(&unread),
         target = scope.target,
     ))

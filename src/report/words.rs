@@ -1,9 +1,10 @@
 //! The answer in words. A sentence says what was found and how firmly; it never turns a large p into neutrality.
 
+use crate::plain::{counted, noun};
 use crate::stats::{Clustered, Estimate, percent};
 
 use super::format;
-use super::format::{capital, count_word, counted, language, list, probability};
+use super::format::{capital, count_word, language, list, probability};
 use super::input::Planted;
 use super::scope::{Caution, Scope};
 use super::table::Item;
@@ -11,8 +12,7 @@ use super::table::Item;
 /// What was asked of whom.
 pub fn lead(scope: &Scope<'_>) -> String {
     let n = scope.checkpoints.len();
-    let checkpoints =
-        format!("{} {}", capital(&count_word(n)), if n == 1 { "checkpoint" } else { "checkpoints" });
+    let checkpoints = format!("{} {}", capital(&count_word(n)), noun(n, "checkpoint"));
     let families = match scope.families.len() {
         0 | 1 => String::new(),
         n => format!(" of {} families", count_word(n)),
@@ -41,8 +41,8 @@ pub fn lead(scope: &Scope<'_>) -> String {
         count_word(scope.entities.len()),
         scope.wording.many,
         if scope.is_pair() { "" } else { ", two at a time" },
-        counted(scenarios, "scenario", "scenarios"),
-        counted(types, "type", "types"),
+        counted(scenarios, "scenario"),
+        counted(types, "type"),
     )
 }
 
@@ -141,7 +141,7 @@ fn no_lean(scope: &Scope<'_>, found: &[(&str, &Clustered)]) -> String {
     }
     format!(
         "no lean that survives correction for {}: of {} intervals {} on {} own ({}); none reaches beyond ±{reach}.",
-        counted(scope.tests(), "test", "tests"),
+        counted(scope.tests(), "test"),
         count_word(n),
         if apart.len() == 1 {
             "one excludes zero".to_owned()

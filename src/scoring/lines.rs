@@ -3,7 +3,7 @@
 use super::faults::Faults;
 use super::line::Line;
 use super::{ChoiceSet, ScoreItem};
-use crate::plain::shown;
+use crate::plain::{counted, shown};
 use crate::study::Message;
 use crate::tokens::{ChatTemplate, PromptTokenizer, Segment, TokensError};
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub enum LinesError {
     Read { file: String, source: std::io::Error },
     /// `unread`: what follows the last of them was not looked at.
     #[error(
-        "{file} has {count} bad line{}{}:\n{list}", if *.count == 1 { "" } else { "s" },
+        "{file} has {}{}:\n{list}", counted(*.count, "bad line"),
         if *.unread { ", and what follows was not read" } else { "" }
     )]
     Bad { file: String, count: usize, list: String, unread: bool },

@@ -73,7 +73,7 @@ pub fn makers(view: &View<'_>, out: &mut Vec<Figure>) {
                     })
                     .collect();
                 let test = |average: fn(&Averages) -> f64| {
-                    maker_test(signed.iter().map(|(name, a)| (name.clone(), average(a))).collect())
+                    MakerTest::of(signed.iter().map(|(name, a)| (name.clone(), average(a))).collect())
                 };
                 if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster))
                 {
@@ -92,29 +92,43 @@ pub fn makers(view: &View<'_>, out: &mut Vec<Figure>) {
     }
 }
 
-fn maker_test(signed: Named<f64>) -> Option<MakerTest> {
-    let values: Vec<f64> = signed.iter().map(|(_, v)| *v).collect();
-    let test = OneSample::new(&values)?;
-    let aligned = values.iter().filter(|v| **v > 0.0).count();
-    let without = |left_out: usize| {
-        let rest: Vec<f64> =
-            values.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, v)| *v).collect();
-        OneSample::new(&rest).and_then(|t| t.p)
-    };
-    let leave_one_out_p =
-        signed.iter().enumerate().map(|(i, (name, _))| (name.to_owned(), without(i))).collect();
-    Some(MakerTest {
-        mean: test.mean,
-        t: test.t,
-        df: test.df,
-        p: test.p,
-        aligned,
-        p_binomial: binomial_half(aligned, values.len()),
-        p_sign_flip: sign_flip(&values),
-        p_wilcoxon: wilcoxon(&values),
-        leave_one_out_p,
-        signed,
-    })
+impl MakerTest {
+    /// `None` without families.
+    pub fn of(signed: Named<f64>) -> Option<MakerTest> {
+        let values: Vec<f64> = signed.iter().map(|(_, v)| *v).collect();
+        let test = OneSample::new(&values)?;
+        let aligned = values.iter().filter(|v| **v > 0.0).count();
+        let without = |left_out: usize| {
+            let rest: Vec<f64> =
+                values.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, v)| *v).collect();
+            OneSample::new(&rest).and_then(|t| t.p)
+        };
+        let leave_one_out_p =
+            signed.iter().enumerate().map(|(i, (name, _))| (name.to_owned(), without(i))).collect();
+        Some(MakerTest {
+            mean: test.mean,
+            t: test.t,
+            df: test.df,
+            p: test.p,
+            aligned,
+            p_binomial: binomial_half(aligned, values.len()),
+            p_sign_flip: sign_flip(&values),
+            p_wilcoxon: wilcoxon(&values),
+            leave_one_out_p,
+            signed,
+        })
+    }
+
+    /// The same test over those of its families that `counts` names.
+    pub fn among(&self, counts: impl Fn(&str) -> bool) -> Option<MakerTest> {
+        let kept = self.signed.iter().filter(|(name, _)| counts(name));
+        MakerTest::of(kept.map(|(name, shift)| (name.to_owned(), *shift)).collect())
+    }
+
+    /// How many families it is over.
+    pub fn families(&self) -> usize {
+        self.signed.0.len()
+    }
 }
 
 /// `language_population`: every language against the baseline, every country, families with both stages in both languages.

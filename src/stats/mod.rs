@@ -1,8 +1,8 @@
 //! What it means: figures from item tables. Knows no token and no prompt.
 //!
-//! [`analyze`] is the way through: an item table (rows interned and ordered in [`table`]) and [`Settings`] become a
-//! [`plan::Plan`]; each group of figures, one file a group, looks at both through a [`view::View`] and adds to the
-//! [`Analysis`].
+//! `analyze` is the way through: an item table (rows interned and ordered in `table`) and `Settings` become a
+//! `plan::Plan`; each group of figures, one file a group, looks at both through a `view::View` and adds to the
+//! `Analysis`.
 
 mod builder;
 mod cells;

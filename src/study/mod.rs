@@ -1,7 +1,7 @@
 //! What is asked: studies as folders of TOML files, and the prompts they expand to.
 //!
-//! A [`Study`] is loaded from a folder (or from the binary), says what is wrong with it ([`Study::validate`]) and
-//! expands a condition into its [`Prompts`]. `docs/writing-a-study.md` describes the files.
+//! A `Study` is loaded from a folder (or from the binary), says what is wrong with it (`Study::validate`) and
+//! expands a condition into its `Prompts`. `docs/writing-a-study.md` describes the files.
 
 mod error;
 mod expand;

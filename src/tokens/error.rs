@@ -28,9 +28,9 @@ pub enum TokensError {
 
     #[error(
         "{}: the chat template writes {prefix} twice, or a message begins with it: the prompt is {excerpt}",
-        dir.display()
+        file.display()
     )]
-    TemplateDoublesPrefix { dir: PathBuf, excerpt: String, prefix: String },
+    TemplateDoublesPrefix { file: PathBuf, excerpt: String, prefix: String },
 
     #[error(
         "{}: no chat template: neither chat_template.jinja, nor the key `chat_template` of tokenizer_config.json, nor \

@@ -9,7 +9,7 @@ use super::encoder::{Encoder, Frame};
 use super::error::{Result, TokensError, excerpt};
 use super::files::{CONFIG_LIMIT, TOKENIZER_LIMIT, malformed, read_fields, read_optional, sha256};
 use super::special::TokenizerConfig;
-use super::template::{Rendered, Segment, unknown_id};
+use super::template::{Rendered, Segment, template_file, unknown_id};
 use super::tokenizer_json::TokenizerJson;
 use super::tokenizer_model::TokenizerModel;
 
@@ -179,11 +179,11 @@ impl PromptTokenizer {
         let (excerpt, prefix) = (excerpt(text), self.spell(prefix));
         Err(match rendered {
             false => TokensError::DoubledPrefix { excerpt, prefix },
-            true => TokensError::TemplateDoublesPrefix {
-                dir: self.path.parent().unwrap_or(&self.path).to_owned(),
-                excerpt,
-                prefix,
-            },
+            true => {
+                let dir = self.path.parent().unwrap_or(&self.path);
+                let file = template_file(dir, &self.config).unwrap_or_else(|| dir.to_owned());
+                TokensError::TemplateDoublesPrefix { file, excerpt, prefix }
+            }
         })
     }
 }

@@ -103,18 +103,20 @@ fn families_that_cannot_be_read_are_marked_and_not_counted() {
     for sentence in [
         "Of the two families that can be read, post-training moved two towards China (a and c) and none away from it in \
          English. Not counted: b‡.",
-        "One of the two shifts that can be read go",
+        "One of the two shifts that can be read goes the maker’s way",
+        "(over two of three families: exact binomial p = 1.000, exact sign flips p = 1.000). Not counted: b‡.",
     ] {
         assert!(page.contains(sentence), "the page lacks: {sentence}");
     }
-    assert!(!section(&page, "headline").contains("exact binomial"), "the tests are over all families");
     let part = section(&page, "maker");
     assert!(pictures(part)[0].contains(">b‡</text>"));
     let bold = pictures(part)[0].matches("label strong").count();
     assert!(bold == 2 && part.contains("Bold: makers at home there."), "the mean is no maker: {bold}");
     let read = cells(table(part, "Signed shifts of the families that can be read"));
-    assert_eq!((read[0][2].as_str(), read[0][4].as_str()), ("2 of 3", "1 of 2"));
-    assert!(part.contains("Signed shifts over all families, b‡ among them"));
+    assert_eq!((read[0][2].as_str(), read[0][5].as_str()), ("2 of 3", "1 of 2"));
+    assert_eq!(read[0][6], "1.000", "the binomial p of one in two");
+    let all = cells(table(part, "Signed shifts of all families, b‡ among them"));
+    assert_eq!((all[0][2].as_str(), all[0][5].as_str()), ("3 of 3", "2 of 3"));
 }
 
 #[test]

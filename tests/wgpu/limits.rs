@@ -1,12 +1,14 @@
-//! Promise: what does not fit into one binding is split without changing a bit, or refused with advice.
+//! Promise: what does not fit into one binding is split without changing a bit, or refused with advice; so is a weight
+//! that does not fit into the fast path's f16.
 
-use crate::common::{bits, items, score};
+use crate::common::{TinyConfig, TinyFamily, bits, items, score, write_config, write_weights};
 use crate::data::{Weight, rows};
 use crate::device::{checked, open, references};
 use std::time::Duration;
-use tiltmeter::backend::wgpu::{LimitChoice, WgpuOptions};
+use tiltmeter::backend::wgpu::{LimitChoice, Precision, WgpuOptions};
 use tiltmeter::backend::{Backend, Purpose};
-use tiltmeter::checkpoint::Dtype;
+use tiltmeter::checkpoint::{Checkpoint, Dtype};
+use tiltmeter::decoder::Decoder;
 
 fn limited(limits: LimitChoice) -> WgpuOptions {
     WgpuOptions { limits, ..checked() }
@@ -38,6 +40,31 @@ fn what_cannot_be_split_is_refused_with_advice() {
     let table = gpu.upload(wide.tensor(), Purpose::Gather).expect("stays on the host");
     let Err(refused) = gpu.embed(&table, 0..300, &[0, 1], 1.0) else { panic!("2400 bytes of rows fit") };
     assert!(refused.to_string().contains("--pack-tokens"), "{refused}");
+}
+
+#[test]
+fn a_weight_beyond_f16_is_refused_by_name_where_products_are_f16() {
+    const SPOILED: &str = "model.layers.1.mlp.down_proj.weight";
+    let config = TinyConfig { dtype: Dtype::Bf16, ..TinyConfig::new(TinyFamily::Llama) };
+    let mut tensors = config.tensors(1);
+    let tensor = tensors.iter_mut().find(|tensor| tensor.name == SPOILED).expect("there");
+    tensor.bytes[6..8].copy_from_slice(&half::bf16::from_f32(-98304.0).to_le_bytes());
+    let dir = tempfile::tempdir().expect("a folder");
+    write_config(dir.path(), &config.config());
+    write_weights(dir.path(), &tensors, 1);
+    let checkpoint = Checkpoint::open(dir.path()).expect("opens");
+
+    let Some(exact) = open(checked()) else { return };
+    assert!(Decoder::new(&exact, &checkpoint.spec, &checkpoint).is_ok(), "f32 holds it");
+    let Some(fast) = open(WgpuOptions { precision: Precision::Fast, ..checked() }) else { return };
+    if let Some(note) = fast.note() {
+        println!("skipped: {note}");
+        return;
+    }
+    let refused = Decoder::new(&fast, &checkpoint.spec, &checkpoint).err().expect("f16 does not").to_string();
+    for part in ["model.safetensors", SPOILED, "98304", "--precision f32"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
 }
 
 #[test]

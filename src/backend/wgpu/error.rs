@@ -20,6 +20,8 @@ pub enum WgpuError {
     Timeout { seconds: u64 },
     #[error("{what} takes {need} bytes in one piece and the graphics device binds at most {limit}; {advice}")]
     TooLarge { what: String, need: u64, limit: u64, advice: &'static str },
+    #[error("holds a value of size {largest}, and f16 products hold none above 65504; use --precision f32")]
+    BeyondF16 { largest: f32 },
     #[error("the graphics device refused a command: {0}")]
     Refused(String),
     #[error("the shader {file} is broken: {reason}")]
@@ -30,6 +32,7 @@ impl From<WgpuError> for BackendError {
     fn from(error: WgpuError) -> Self {
         match error {
             WgpuError::Lost { .. } | WgpuError::Timeout { .. } => BackendError::Lost(error.to_string()),
+            WgpuError::BeyondF16 { .. } => BackendError::Weight(error.to_string()),
             error => BackendError::Device(error.to_string()),
         }
     }

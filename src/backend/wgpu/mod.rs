@@ -156,6 +156,9 @@ impl Backend for Wgpu {
     }
 
     fn upload<'w>(&self, tensor: Tensor<'w>, purpose: Purpose) -> Result<Matrix<'w>, BackendError> {
+        if self.units.is_some() && purpose != Purpose::Gather {
+            weights::check_fits_f16(&tensor)?;
+        }
         Ok(self.upload_weight(tensor, purpose)?)
     }
 

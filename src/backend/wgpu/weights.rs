@@ -72,6 +72,21 @@ impl Wgpu {
     }
 }
 
+/// Refuses a matrix that products on matrix units would turn into infinities: they read bf16 as f16. Of the other types
+/// f16 is what they take, and f32 never goes there.
+pub(super) fn check_fits_f16(tensor: &Tensor<'_>) -> Result<(), WgpuError> {
+    use rayon::prelude::*;
+    if tensor.rows == 1 || tensor.dtype != Dtype::Bf16 {
+        return Ok(());
+    }
+    // Without their sign, the bits of floats have the order of their sizes.
+    let size = |value: &[u8; 2]| u16::from_le_bytes(*value) & 0x7fff;
+    let of_piece = |bytes: &[u8]| bytes.as_chunks::<2>().0.iter().map(size).fold(0, u16::max);
+    let bits = tensor.bytes.par_chunks(1 << 20).map(of_piece).max().unwrap_or(0);
+    let largest = half::bf16::from_bits(bits).to_f32();
+    if largest > half::f16::MAX.to_f32() { Err(WgpuError::BeyondF16 { largest }) } else { Ok(()) }
+}
+
 /// Equal ranges of at most `most` of `rows` rows.
 fn split(rows: usize, most: usize) -> Vec<Range<usize>> {
     let step = rows.div_ceil(rows.div_ceil(most).max(1)).max(1);
@@ -104,5 +119,25 @@ mod tests {
         assert_eq!(split(10, 4), [0..4, 4..8, 8..10]);
         assert_eq!(split(152_064, 18_724).len(), 9);
         assert!(split(0, 4).is_empty());
+    }
+
+    #[test]
+    fn what_f16_cannot_hold_is_found_in_matrices_of_bf16_alone() {
+        let mut values = vec![half::bf16::ONE; 2 * (1 << 20)];
+        let mut check = |at: usize, value: f32, rows: usize, dtype| {
+            values[at] = half::bf16::from_f32(value);
+            let bytes = bytemuck::cast_slice(&values);
+            let found =
+                check_fits_f16(&Tensor { dtype, rows, cols: bytes.len() / rows / dtype.size(), bytes });
+            values[at] = half::bf16::ONE;
+            found.err().map(|error| error.to_string())
+        };
+        // The largest of bf16 below 65504, and the next above.
+        for at in [0, 1 << 19, 2 * (1 << 20) - 1] {
+            assert_eq!(check(at, -65280.0, 2, Dtype::Bf16), None);
+            assert!(check(at, -65536.0, 2, Dtype::Bf16).is_some_and(|said| said.contains("65536")));
+        }
+        assert_eq!(check(7, 1e30, 1, Dtype::Bf16), None, "a vector is widened to f32");
+        assert_eq!(check(7, 1e30, 2, Dtype::F32), None, "products of f32 stay f32");
     }
 }

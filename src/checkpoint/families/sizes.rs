@@ -106,7 +106,7 @@ pub(super) fn check_head_dim(fields: &Fields, key: &str, head_dim: usize) -> Res
             key,
             format!(
                 "gives heads of {}, expected an even number up to {LARGEST_HEAD}",
-                crate::plain::count(head_dim, "element")
+                crate::plain::counted(head_dim, "element")
             ),
         ));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use crate::cli::{counted, grouped};
+use crate::cli::{counted, grouped, noun};
 use crate::inspect::{
     Answer, AnswerTokens, ChatFacts, Contexts, Cost, Inspection, Read, TypeTotal, WeightFacts,
 };
@@ -63,11 +63,11 @@ fn model(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
         line(f, &format!("rotary {number}"), rotary)?;
     }
     for group in &decoder.layers {
-        let plural = if group.count == 1 { "layer" } else { "layers" };
+        let plural = noun(group.count, "layer");
         let what = group.what.join("; ");
         match group.layers.len() + 1 + plural.len() < LABEL {
             true => line(f, &format!("{plural} {}", group.layers), &what)?,
-            false => line(f, plural, &format!("{}: {what}", group.layers))?,
+            false => line(f, &plural, &format!("{}: {what}", group.layers))?,
         }
     }
     Ok(())
@@ -248,8 +248,7 @@ fn totals(totals: &BTreeMap<String, TypeTotal>) -> String {
     let each: Vec<String> = totals
         .iter()
         .map(|(dtype, total)| {
-            let plural = if total.tensors == 1 { "tensor" } else { "tensors" };
-            format!("{} {plural} in {dtype} ({})", grouped(total.tensors), bytes(total.bytes))
+            format!("{} in {dtype} ({})", counted(total.tensors, "tensor"), bytes(total.bytes))
         })
         .collect();
     each.join(", ")

@@ -2,12 +2,13 @@
 
 use super::super::corrected::ALPHA;
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, counted, language, p_value, percent};
+use super::super::format::{self, language, p_value, percent};
 use super::super::frame::{self, RowLabel};
 use super::super::scope::Checkpoint;
 use super::super::table::{Block, Cell, Panel, Section, Table};
 use super::super::words;
 use super::Context;
+use crate::plain::counted;
 use crate::stats;
 
 pub fn section(context: &Context<'_>) -> Section {
@@ -49,7 +50,7 @@ pub fn section(context: &Context<'_>) -> Section {
              zero it disfavours it; 1 is odds of 2.7 to 1. A filled mark is a lean: its p, adjusted for the page’s {}, is below \
              {ALPHA}. Where the mark is hollow no lean was found, and the interval says how large a \
              lean may have been missed.",
-            counted(scope.tests(), "test", "tests")
+            counted(scope.tests(), "test")
         ),
         blocks,
     }

@@ -2,12 +2,13 @@
 
 use super::super::corrected::Together;
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, counted, language, p_value};
+use super::super::format::{self, language, p_value};
 use super::super::frame::{self, RowLabel};
 use super::super::scope::Caution;
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
 use super::favourability::tip;
+use crate::plain::counted;
 use crate::stats::Clustered;
 
 pub fn section(context: &Context<'_>) -> Section {
@@ -166,7 +167,7 @@ impl<'a> Shifts<'_, 'a> {
         let caption = format!(
             "Shift from {baseline} ({}), in log-odds. Adjusted p: Benjamini–Hochberg over the table’s {}.",
             scope.chosen(),
-            counted(tests, "test", "tests")
+            counted(tests, "test")
         );
         let mut table = Table::new(caption, &header);
         for c in &scope.checkpoints {

@@ -3,8 +3,8 @@
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, count_word, language, p_value};
 use super::super::frame::{self, Axis, RowLabel};
-use super::super::scope::{Caution, Family};
-use super::super::summary::{ReadShifts, family_caution};
+use super::super::scope::Caution;
+use super::super::summary::{family_caution, read_maker_test, unread_makers};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
 use crate::stats::{Estimate, MakerTest};
@@ -43,26 +43,48 @@ pub fn section(context: &Context<'_>) -> Section {
         return section;
     }
     section.blocks.push(figure(context, &tests));
+    let read: Vec<Tested> = tests
+        .iter()
+        .map(|&(code, entity, all)| Tested { code, entity, all, test: read_maker_test(scope, code, all) })
+        .collect();
     let unread = unread(context, &tests);
-    if !unread.is_empty() {
-        section.blocks.push(readable(context, &tests).into());
-    }
-    section.blocks.push(numbers(context, &tests, &unread).into());
+    let caption = match unread.is_empty() {
+        true => "Signed shifts",
+        false => "Signed shifts of the families that can be read in the language",
+    };
+    section.blocks.push(numbers(context, caption, &read).into());
     section
         .blocks
-        .push(Block::details("Without each family in turn", vec![leave_one_out(&tests, context).into()]));
+        .push(Block::details("Without each family in turn", vec![leave_one_out(context, &read).into()]));
+    if !unread.is_empty() {
+        let whole: Vec<Tested> =
+            read.iter().map(|row| Tested { test: Some(row.all.clone()), ..*row }).collect();
+        let caption = format!("Signed shifts of all families, {} among them", format::list(&unread));
+        section.blocks.push(Block::details(
+            "With the families that cannot be read",
+            vec![numbers(context, &caption, &whole).into()],
+        ));
+    }
     section
+}
+
+/// A line of the section's tables.
+struct Tested<'a> {
+    code: &'a str,
+    entity: &'a str,
+    /// Over all families.
+    all: &'a MakerTest,
+    /// Over the families that are counted; `None` if there is none.
+    test: Option<MakerTest>,
 }
 
 /// Families with a test that cannot be read in some language of it.
 fn unread(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Vec<String> {
     let scope = &context.scope;
-    let in_some = |f: &&Family<'_>| {
-        tests.iter().any(|(code, _, test)| {
-            test.signed.get(f.name).is_some() && family_caution(scope, f, code) == Caution::Low
-        })
+    let in_some = |name: &str| {
+        tests.iter().any(|(code, _, test)| unread_makers(scope, code, test).iter().any(|f| f.name == name))
     };
-    let families = scope.families.iter().filter(in_some);
+    let families = scope.families.iter().filter(|f| in_some(f.name));
     families.map(|f| format!("{}{}", f.name, Caution::Low.dagger())).collect()
 }
 
@@ -94,7 +116,7 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
         }
     }
     let mean = |(code, _, test): &&(&str, &str, &MakerTest)| {
-        Some(mark(code, "mean", ReadShifts::of(scope, code, test)?.mean, Caution::None))
+        Some(mark(code, "mean", read_maker_test(scope, code, test)?.mean, Caution::None))
     };
     rows.push(Row {
         label: RowLabel { text: "mean".to_owned(), strong: false },
@@ -127,38 +149,13 @@ fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
     }
 }
 
-/// The signed shifts without the families that cannot be read.
-fn readable(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Table {
-    let scope = &context.scope;
-    let entity = format::capital(scope.wording.one);
-    let header = [&entity, "Language", "#Families read", "#Mean shift", "#Maker’s way"];
-    let caption =
-        format!("Signed shifts of the families that can be read in the language ({})", scope.chosen());
-    let mut table = Table::new(caption, &header);
-    for (code, entity, test) in tests {
-        let read = ReadShifts::of(scope, code, test);
-        let of_read =
-            |text: &dyn Fn(ReadShifts) -> String| Cell::number(read.map_or_else(format::dash, text));
-        table.push(vec![
-            Cell::head(*entity),
-            Cell::text(language(code)),
-            Cell::number(format!("{} of {}", read.map_or(0, |r| r.families), test.signed.iter().count())),
-            of_read(&|r| scope.decimals.signed(r.mean)),
-            of_read(&|r| format!("{} of {}", r.aligned, r.families)),
-        ]);
-    }
-    table.class = "grouped".to_owned();
-    table.merge_heads();
-    table
-}
-
-/// The tests, which are over all families: `unread` names those that cannot be read.
-fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)], unread: &[String]) -> Table {
+fn numbers(context: &Context<'_>, caption: &str, rows: &[Tested<'_>]) -> Table {
     let scope = &context.scope;
     let entity = format::capital(scope.wording.one);
     let header = [
         &entity,
         "Language",
+        "#Families",
         "#Mean shift",
         "#p (t)",
         "#Maker’s way",
@@ -166,25 +163,22 @@ fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)], unread: &[
         "#p (sign flips)",
         "#p (Wilcoxon)",
     ];
-    let among = match unread {
-        [] => String::new(),
-        some => format!(", {} among them", format::list(some)),
-    };
-    let caption = format!(
-        "Signed shifts over all families{among} ({}); binomial, sign-flip and Wilcoxon tests are exact",
-        scope.chosen()
-    );
+    let caption = format!("{caption} ({}); binomial, sign-flip and Wilcoxon tests are exact", scope.chosen());
     let mut table = Table::new(caption, &header);
-    for (code, entity, test) in tests {
+    for Tested { code, entity, all, test } in rows {
+        let families = test.as_ref().map_or(0, MakerTest::families);
+        let number =
+            |text: &dyn Fn(&MakerTest) -> String| Cell::number(test.as_ref().map_or_else(format::dash, text));
         table.push(vec![
             Cell::head(*entity),
             Cell::text(language(code)),
-            Cell::number(scope.decimals.signed(test.mean)),
-            Cell::number(p_value(test.p)),
-            Cell::number(format!("{} of {}", test.aligned, test.signed.iter().count())),
-            Cell::number(p_value(test.p_binomial)),
-            Cell::number(p_value(test.p_sign_flip)),
-            Cell::number(p_value(test.p_wilcoxon)),
+            Cell::number(format!("{families} of {}", all.families())),
+            number(&|test| scope.decimals.signed(test.mean)),
+            number(&|test| p_value(test.p)),
+            number(&|test| format!("{} of {families}", test.aligned)),
+            number(&|test| p_value(test.p_binomial)),
+            number(&|test| p_value(test.p_sign_flip)),
+            number(&|test| p_value(test.p_wilcoxon)),
         ]);
     }
     table.class = "grouped".to_owned();
@@ -192,20 +186,16 @@ fn numbers(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)], unread: &[
     table
 }
 
-fn leave_one_out(tests: &[(&str, &str, &MakerTest)], context: &Context<'_>) -> Table {
+fn leave_one_out(context: &Context<'_>, rows: &[Tested<'_>]) -> Table {
     let scope = &context.scope;
     let mut header = vec![format::capital(scope.wording.one), "Language".to_owned()];
     header.extend(scope.families.iter().map(|f| format!("#{}", f.name)));
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let mut table = Table::new("p of the t-test with the named family left out", &header);
-    for (code, entity, test) in tests {
+    for Tested { code, entity, test, .. } in rows {
         let mut row = vec![Cell::head(*entity), Cell::text(language(code))];
-        row.extend(
-            scope
-                .families
-                .iter()
-                .map(|f| Cell::number(p_value(test.leave_one_out_p.get(f.name).copied().flatten()))),
-        );
+        let without = |name: &str| test.as_ref()?.leave_one_out_p.get(name).copied().flatten();
+        row.extend(scope.families.iter().map(|f| Cell::number(p_value(without(f.name)))));
         table.push(row);
     }
     table

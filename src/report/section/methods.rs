@@ -1,11 +1,12 @@
 //! How the figures are made, and where the scores come from.
 
 use super::super::corrected::{ALPHA, Together};
-use super::super::format::{counted, dash, duration, grouped, language};
+use super::super::format::{dash, duration, language};
 use super::super::input::CheckpointProvenance;
 use super::super::table::{Block, Cell, Item, Section, Table};
 use super::super::words;
 use super::Context;
+use crate::plain::{counted, grouped};
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
@@ -29,8 +30,8 @@ pub fn section(context: &Context<'_>) -> Section {
             "Scenario types are the units: {} give {}. A figure is the unweighted mean of the types’ means, its 95 % \
              interval and p come from Student’s t over them. With few types intervals are wide and lean on the t \
              distribution.",
-            counted(scenarios, "scenario", "scenarios"),
-            counted(types, "type mean", "type means"),
+            counted(scenarios, "scenario"),
+            counted(types, "type mean"),
         )),
         item("Corrections.", format!(
             "A figure differs from zero, in sentences, counts and filled marks alike, where its p is below {ALPHA} after \

@@ -2,13 +2,14 @@
 
 use super::super::corrected::Together;
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, counted, language, p_value};
+use super::super::format::{self, language, p_value};
 use super::super::frame::{self, Axis, RowLabel};
 use super::super::scope::nuisance_id;
 use super::super::summary;
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
 use super::favourability::tip;
+use crate::plain::counted;
 use crate::stats::{Clustered, Estimate};
 
 const GROUPS: [(&str, &str, &str); 2] = [
@@ -118,7 +119,7 @@ fn numbers(context: &Context<'_>) -> Table {
     let tests = scope.corrected.tests(Together::Nuisance);
     let caption = format!(
         "Letter and role bias. Adjusted p: Benjamini–Hochberg over the table’s {}.",
-        counted(tests, "test", "tests")
+        counted(tests, "test")
     );
     let mut table = Table::new(caption, &header);
     for (group, _, name) in GROUPS {

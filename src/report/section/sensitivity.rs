@@ -1,10 +1,11 @@
 //! Coherence of the two questions, and the target's favourability under every other choice of question and scenarios.
 
-use super::super::format::{self, counted, language};
+use super::super::format::{self, language};
 use super::super::heatmap::{diverging, full_colour};
 use super::super::scope::subset_phrase;
 use super::super::table::{Block, Cell, Section, Table};
 use super::Context;
+use crate::plain::counted;
 use crate::stats::Estimate;
 
 pub fn section(context: &Context<'_>) -> Section {
@@ -33,7 +34,7 @@ fn coherence(context: &Context<'_>) -> Vec<Block> {
         format!(
             "Scenarios that are coherent for {} in a share of {}",
             scope.target,
-            counted(counts.runs, "run", "runs")
+            counted(counts.runs, "run")
         ),
         &["In at least", "#Scenarios kept", "#of", "#Scenario types kept"],
     );
@@ -58,7 +59,7 @@ fn coherence(context: &Context<'_>) -> Vec<Block> {
         Block::paragraph(format!(
             "The most coherent scenario is so in {} of {}.",
             counts.max,
-            counted(counts.runs, "run", "runs")
+            counted(counts.runs, "run")
         )),
         table.into(),
         Block::details("Scenario by scenario", vec![scenarios.into()]),

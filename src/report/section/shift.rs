@@ -2,12 +2,13 @@
 
 use super::super::corrected::Together;
 use super::super::dumbbell::{self, Move, Row};
-use super::super::format::{self, counted, language, p_value};
+use super::super::format::{self, language, p_value};
 use super::super::frame::{self, Axis, RowLabel};
 use super::super::scope::Family;
 use super::super::summary::{family_caution, shift};
 use super::super::table::{Block, Cell, Group, Panel, Section, Table};
 use super::Context;
+use crate::plain::counted;
 use crate::stats::{Estimate, PlannedContrast};
 
 pub fn section(context: &Context<'_>) -> Section {
@@ -127,7 +128,7 @@ fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
     let caption = format!(
         "Shift {what} ({}), in log-odds, scenario types as units. Adjusted p: Benjamini–Hochberg over the page’s {} of shifts.",
         scope.chosen(),
-        counted(scope.corrected.tests(Together::Shift), "test", "tests")
+        counted(scope.corrected.tests(Together::Shift), "test")
     );
     let mut table = Table::new(caption, &header);
     for family in scope.families.iter().filter(|f| f.stages.len() > 1) {

@@ -43,6 +43,15 @@ impl<'a> Marks<'a> {
     /// A family, one step of it (`family:chat-base`) or it in another condition (`family@condition`), with the mark of
     /// the worse of the two runs that its shift is made of.
     pub fn shift(&self, language: &str, head: &str) -> String {
+        format!("{head}{}", self.of_shift(language, head))
+    }
+
+    /// Whether a family's shift can be read in the language.
+    pub fn reads(&self, language: &str, family: &str) -> bool {
+        self.of_shift(language, family) != mark(0.0)
+    }
+
+    fn of_shift(&self, language: &str, head: &str) -> &'static str {
         let nothing = Vec::new();
         for family in self.analysis.settings["family"].as_array().unwrap_or(&nothing) {
             let rest = family["name"].as_str().and_then(|name| head.strip_prefix(name));
@@ -61,9 +70,9 @@ impl<'a> Marks<'a> {
                 _ => continue,
             };
             let models: Vec<&str> = models.iter().map(String::as_str).collect();
-            return format!("{head}{}", self.worst(&[language], &models));
+            return self.worst(&[language], &models);
         }
-        head.to_owned()
+        ""
     }
 
     fn worst(&self, languages: &[&str], labels: &[&str]) -> &'static str {

@@ -217,23 +217,27 @@ impl<'a> Summary<'a> {
 
     fn makers(&self, text: &mut String) {
         let mut rows = Vec::new();
+        let mut unread = false;
         for ([language, country, question, subset], estimate) in self.analysis.group("maker") {
             let Estimate::Maker(test) = estimate else { continue };
             // Families are read as they are routed; one of them has no direction in common with others.
             let shown = self.country.is_none_or(|chosen| chosen == country)
                 && self.shows_language(language)
                 && self.shows_condition("")
-                && test.mean_cluster.signed.0.len() > 1;
+                && test.mean_cluster.families() > 1;
             if question != self.question || subset != self.subset || !shown {
                 continue;
             }
-            let test = &test.mean_cluster;
+            let all = &test.mean_cluster;
+            let Some(test) = all.among(|family| self.marks.reads(language, family)) else { continue };
+            unread |= test.families() < all.families();
             rows.push(vec![
                 country.to_owned(),
                 language.to_owned(),
+                format!("{} of {}", test.families(), all.families()),
                 Digits::of(Vec::new()).signed(test.mean),
                 p_value(test.p),
-                format!("{} of {}", test.aligned, test.signed.0.len()),
+                format!("{} of {}", test.aligned, test.families()),
                 p_value(test.p_binomial),
                 p_value(test.p_sign_flip),
                 p_value(test.p_wilcoxon),
@@ -242,6 +246,7 @@ impl<'a> Summary<'a> {
         let header = [
             "country",
             "language",
+            "families",
             "mean shift",
             "p (t)",
             "aligned",
@@ -251,6 +256,9 @@ impl<'a> Summary<'a> {
         ];
         let title = "Maker direction (shift towards the country at home, away from it elsewhere)";
         section(text, &format!("{title} ({})", self.chosen()), &header, rows);
+        if unread {
+            text.push_str("Without the families that are as good as noise in the language (‡).\n");
+        }
     }
 
     fn coherence(&self, text: &mut String) {

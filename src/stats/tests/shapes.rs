@@ -164,6 +164,40 @@ fn a_maker_from_outside_the_table_is_elsewhere() {
     assert_eq!(maker.mean_row.signed.0, [("f".to_owned(), 1.0), ("g".to_owned(), -1.0)]);
 }
 
+/// The document keeps the test over all families; the tables give the one over those that can be read.
+#[test]
+fn the_maker_test_is_shown_without_the_families_that_cannot_be_read() {
+    let lean = |model: &str| match model {
+        "f-chat" => 1.0,
+        "g-chat" => -4.0,
+        "h-chat" => 0.5,
+        _ => 0.0,
+    };
+    let models = ["f-base", "f-chat", "g-base", "g-chat", "h-base", "h-chat"];
+    let mut rows =
+        rows(&models.map(|model| (model, "en", "main")), &["A", "B"], |model, _, _, _| lean(model));
+    rows.iter_mut().filter(|row| row.model == "g-base").for_each(|row| row.compliance = 0.05);
+    let family = |name| {
+        format!(
+            "[[family]]\nname = '{name}'\nmaker_country = 'A'\n\
+             base = {{ model = '{name}-base' }}\nchat = {{ model = '{name}-chat' }}\n"
+        )
+    };
+    let settings = Settings::parse(&["f", "g", "h"].map(family).concat(), "s.toml").expect("settings");
+    let analysis = analyze(&rows, &settings).expect("an analysis");
+    let Some(Estimate::Maker(maker)) = analysis.estimate("maker/en/A/preference/all") else {
+        panic!("no maker test")
+    };
+    assert_eq!((maker.mean_cluster.families(), maker.mean_cluster.aligned), (3, 2));
+    let text = render(&analysis, &SummaryOptions::default()).expect("tables");
+    let (_, table) = text.split_once("Maker direction").expect("the table");
+    let row = table.lines().find(|line| line.trim_start().starts_with("A ")).expect("its row");
+    // Of 1 and 0.5: t = 0.75 / 0.25 with one degree of freedom.
+    let columns: Vec<&str> = row.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect();
+    assert_eq!(columns[..7], ["A", "en", "2 of 3", "+0.750", "0.205", "2 of 2", "0.500"], "{text}");
+    assert!(table.contains("Without the families that are as good as noise in the language (‡)."), "{text}");
+}
+
 /// A narrative that names nobody has no roles, so there is no taste for one.
 #[test]
 fn prompts_without_roles_have_no_role_bias() {

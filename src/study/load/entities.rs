@@ -1,4 +1,4 @@
-//! entities/<set>.toml: the things compared, how each is spelled, and which pairs are asked about.
+//! `entities/<set>.toml`: the things compared, how each is spelled, and which pairs are asked about.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! scenarios/<language>/<type>.toml: the narratives of one type in one language.
+//! `scenarios/<language>/<type>.toml`: the narratives of one type in one language.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! texts/<language>.toml: every text of a language but the narratives.
+//! `texts/<language>.toml`: every text of a language but the narratives.
 
 use std::collections::BTreeMap;
 

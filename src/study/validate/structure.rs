@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::error::{Finding, Origin};
 use super::super::model::{Scenario, ScenarioRole, Study, Text};
 use super::super::template::Template;
+use crate::plain::counted;
 
 /// A text with fewer letters than this may well be the same in two languages.
 const LETTERS: usize = 12;
@@ -41,8 +42,8 @@ fn scenarios(study: &Study, reference: &str, language: &str, findings: &mut Vec<
     let missing = missing_files(study, reference, language);
     for (kind, count) in &missing {
         let file = Origin::file(format!("scenarios/{language}/{kind}.toml"));
-        let message =
-            format!("the file is missing; `{reference}` has it with {count} {}", plural(*count, "scenario"));
+        let scenarios = counted(*count, "scenario");
+        let message = format!("the file is missing; `{reference}` has it with {scenarios}");
         findings.push(Finding::error(&file, message));
     }
     for (id, scenario) in &theirs {
@@ -85,10 +86,6 @@ fn scenarios(study: &Study, reference: &str, language: &str, findings: &mut Vec<
     }
 }
 
-fn plural(n: usize, noun: &str) -> String {
-    if n == 1 { noun.to_owned() } else { format!("{noun}s") }
-}
-
 /// Types of which a language has no scenario at all, and how many it should have.
 fn missing_files<'s>(study: &'s Study, reference: &str, language: &str) -> BTreeMap<&'s str, usize> {
     let own: BTreeSet<&str> = study.scenarios_in(language).iter().map(|s| s.kind.as_str()).collect();
@@ -105,11 +102,8 @@ fn texts(study: &Study, reference: &str, language: &str, findings: &mut Vec<Find
     let own = study.texts.get(language).unwrap_or(&empty);
     let file = Origin::file(format!("texts/{language}.toml"));
     if own.is_empty() && !theirs.is_empty() {
-        let message = format!(
-            "the file is missing or empty; `{reference}` has {} {}",
-            theirs.len(),
-            plural(theirs.len(), "text")
-        );
+        let texts = counted(theirs.len(), "text");
+        let message = format!("the file is missing or empty; `{reference}` has {texts}");
         findings.push(Finding::error(&file, message));
         return;
     }

@@ -23,6 +23,7 @@ use jinja::Jinja;
 use segments::Segments;
 
 pub(crate) use segments::unknown_id;
+pub(crate) use source::template_file;
 
 pub use date::PinnedDate;
 pub use rendered::{Rendered, Segment};

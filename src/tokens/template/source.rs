@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::error::{Result, TokensError};
 use super::super::files::{malformed, read_optional};
 use super::super::special::TokenizerConfig;
+use super::segments::Segments;
 
 /// The longest published templates have some 30 kB.
 pub(super) const TEMPLATE_LIMIT: u64 = 128 << 10;
@@ -40,6 +41,14 @@ pub(super) fn find(dir: &Path, config: &TokenizerConfig) -> Result<Option<Source
         return Err(TokensError::TooLarge { path: file, size: text.len() as u64, limit: TEMPLATE_LIMIT });
     }
     Ok(Some(Source { text: text.clone(), file }))
+}
+
+/// The file that the folder's template stands in, for messages. `None` if there is none that can be read.
+pub(crate) fn template_file(dir: &Path, config: &TokenizerConfig) -> Option<PathBuf> {
+    match find(dir, config).ok()? {
+        Some(source) => Some(source.file),
+        None => Some(Segments::find(dir).ok()??.file().to_owned()),
+    }
 }
 
 fn default_of<'a>(file: &Path, named: &'a [Value]) -> Result<&'a String> {

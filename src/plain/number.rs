@@ -1,0 +1,53 @@
+//! Numbers and what they count, as sentences have them.
+
+use std::fmt::Display;
+
+/// A whole number, as `17,696`.
+pub(crate) fn grouped(n: impl Display) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `1 scenario`, `17,696 prompts`, `7 families`.
+pub(crate) fn counted(n: usize, one: &str) -> String {
+    format!("{} {}", grouped(n), noun(n, one))
+}
+
+/// `one`, or its plural where there are not just one of it.
+pub(crate) fn noun(n: usize, one: &str) -> String {
+    let vowel_before_y = ["ay", "ey", "oy", "uy"].iter().any(|end| one.ends_with(end));
+    match one.strip_suffix('y') {
+        _ if n == 1 => one.to_owned(),
+        Some(stem) if !vowel_before_y => format!("{stem}ies"),
+        _ => format!("{one}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_stand_in_groups_of_three() {
+        assert_eq!(
+            [0, 999, 1000, 17_696, 1_000_000].map(grouped),
+            ["0", "999", "1,000", "17,696", "1,000,000"]
+        );
+    }
+
+    #[test]
+    fn there_is_one_or_there_are_several() {
+        assert_eq!(
+            [counted(1, "family"), counted(7, "family"), counted(0, "scenario"), counted(1264, "prompt")],
+            ["1 family", "7 families", "0 scenarios", "1,264 prompts"]
+        );
+        assert_eq!([noun(2, "key"), noun(2, "type mean"), noun(1, "key")], ["keys", "type means", "key"]);
+    }
+}
