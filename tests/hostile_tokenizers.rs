@@ -274,11 +274,15 @@ fn a_hostile_tokenizer_config_is_named() {
         &|config: &mut Value| config["added_tokens_decoder"] = json!({"x": {"content": "a"}}),
         &|config: &mut Value| config["added_tokens_decoder"] = json!({"4294967296": {"content": "a"}}),
         &|config: &mut Value| config["added_tokens_decoder"] = json!({"5": {}}),
-    ] as [&dyn Fn(&mut Value); 7]
+        // understood, but then "<s>" in a text is five letters, not a token
+        &|config: &mut Value| config["split_special_tokens"] = json!(true),
+    ] as [&dyn Fn(&mut Value); 8]
     {
         let message = message(change);
         assert!(message.contains("tokenizer_config.json"), "{message}");
     }
+    let dir = tiny::changed(|_| {}, |config| config["split_special_tokens"] = json!(false));
+    attempt(&dir).unwrap();
 }
 
 #[test]

@@ -114,6 +114,11 @@ impl<'a> Fields<'a> {
         self.typed(key, "true or false", Value::as_bool)
     }
 
+    pub fn flag(&mut self, key: &str) -> Result<bool> {
+        let flag = self.flag_or_none(key)?;
+        self.required(key, flag)
+    }
+
     pub fn word_or_none(&mut self, key: &str) -> Result<Option<&'a str>> {
         self.typed(key, "a text", Value::as_str)
     }

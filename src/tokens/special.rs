@@ -50,6 +50,11 @@ impl TokenizerConfig {
         for name in NAMED {
             config.check(&path, name)?;
         }
+        if config.get("split_special_tokens") == Some(&Value::Bool(true)) {
+            let why = "`split_special_tokens` is true: special tokens inside a text would be spelled out, which is not \
+                       supported";
+            return Err(malformed(path, why));
+        }
         for key in ["added_tokens_decoder", "extra_special_tokens", "additional_special_tokens"] {
             let count = match config.get(key) {
                 Some(Value::Object(tokens)) => tokens.len(),

@@ -127,7 +127,7 @@ const GATE_UP: &str = "layers.1.mlp.gate_up_proj.weight";
 
 #[rustfmt::skip]
 pub const GLM: &[Mutation] = &[
-    ("attention_bias", |p| p.config["attention_bias"] = json!(false)),
+    ("k_proj.bias", |p| p.config["attention_bias"] = json!(false)),
     ("attention_bias", |p| p.remove_field("attention_bias")),
     ("num_key_value_heads", |p| p.remove_field("num_key_value_heads")),
     ("partial_rotary_factor", |p| p.config["partial_rotary_factor"] = json!(0)),
@@ -196,7 +196,8 @@ pub const GEMMA: &[Mutation] = &[
     ("attention_k_eq_v", |p| p.text()["attention_k_eq_v"] = json!(true)),
     ("enable_moe_block", |p| p.text()["enable_moe_block"] = json!(true)),
     ("num_experts", |p| p.text()["num_experts"] = json!(128)),
-    ("use_double_wide_mlp", |p| p.text()["use_double_wide_mlp"] = json!(true)),
+    ("layers.3.mlp.gate_proj.weight", |p| p.text()["use_double_wide_mlp"] = json!(true)),
+    ("use_double_wide_mlp", |p| p.remove_text("use_double_wide_mlp")),
     ("use_bidirectional_attention", |p| p.text()["use_bidirectional_attention"] = json!("vision")),
     ("num_global_key_value_heads", |p| p.text()["num_global_key_value_heads"] = json!(1)),
     ("tie_word_embeddings", |p| p.text()["tie_word_embeddings"] = json!(false)),

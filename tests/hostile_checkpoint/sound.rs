@@ -65,6 +65,31 @@ fn a_window_is_what_the_field_says_and_absent_is_not_null() {
 }
 
 #[test]
+fn glm_has_biases_where_the_config_announces_them() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Glm));
+    assert!(opened(&parts, 1).spec.layers.iter().all(|layer| layer.qkv_bias && !layer.out_bias));
+    parts.config["attention_bias"] = json!(false);
+    parts.tensors.retain(|tensor| !tensor.name.ends_with("_proj.bias"));
+    assert!(opened(&parts, 1).spec.layers.iter().all(|layer| !layer.qkv_bias && !layer.out_bias));
+}
+
+#[test]
+fn layers_of_gemma_4_without_keys_of_their_own_may_be_twice_as_wide() {
+    for family in [TinyFamily::Gemma4, TinyFamily::Gemma4Text] {
+        let mut parts = Parts::of(&TinyConfig::new(family));
+        parts.text()["use_double_wide_mlp"] = json!(true);
+        for tensor in &mut parts.tensors {
+            if tensor.name.contains("layers.3.mlp.") || tensor.name.contains("layers.4.mlp.") {
+                tensor.shape.iter_mut().filter(|size| **size == 48).for_each(|size| *size = 96);
+                tensor.bytes.extend(tensor.bytes.clone());
+            }
+        }
+        let widths: Vec<usize> = opened(&parts, 1).spec.layers.iter().map(|layer| layer.mlp.width).collect();
+        assert_eq!(widths, [48, 48, 48, 96, 96]);
+    }
+}
+
+#[test]
 fn both_spellings_of_the_rotary_fields_mean_the_same() {
     let tiny = TinyConfig { llama3_rope: true, ..TinyConfig::new(TinyFamily::Llama) };
     let mut parts = Parts::of(&tiny);

@@ -86,9 +86,12 @@ fn read_text(fields: &mut Fields) -> Result<DecoderSpec> {
     };
     let kv = donors(fields, &types)?;
     let side = side_input(fields, &sizes)?;
+    // E2B's: a layer that makes no keys and values has an MLP of twice the width.
+    let double = fields.flag("use_double_wide_mlp")?;
     let layers = types.iter().zip(kv).map(|(layer_type, kv)| {
         let global = *layer_type == LayerType::Full;
         let head_dim = if global { global_dim } else { sizes.head_dim };
+        let width = if double && kv != Kv::Own { 2 * sizes.width } else { sizes.width };
         LayerSpec {
             head_norm: HeadNorm::EachHead,
             value_norm: true,
@@ -97,10 +100,10 @@ fn read_text(fields: &mut Fields) -> Result<DecoderSpec> {
             window: window.filter(|_| !global).and_then(|window| u32::try_from(window).ok()),
             kv,
             norms: Around::BOTH,
-            mlp: Mlp { width: sizes.width, act: Act::GeluTanh, bias: false },
+            mlp: Mlp { width, act: Act::GeluTanh, bias: false },
             side: true,
             out_scale: true,
-            ..LayerSpec::plain(sizes.heads, sizes.kv_heads, head_dim, sizes.width)
+            ..LayerSpec::plain(sizes.heads, sizes.kv_heads, head_dim, width)
         }
     });
     Ok(DecoderSpec {
@@ -123,7 +126,7 @@ fn read_text(fields: &mut Fields) -> Result<DecoderSpec> {
 /// Fields of larger or older siblings, which compute something else.
 fn fixed(fields: &mut Fields) -> Result<()> {
     fields.must_be("hidden_activation", "gelu_pytorch_tanh")?;
-    for key in ["attention_bias", "attention_k_eq_v", "enable_moe_block", "use_double_wide_mlp"] {
+    for key in ["attention_bias", "attention_k_eq_v", "enable_moe_block"] {
         fields.must_be(key, false)?;
     }
     fields.may_only_be("tie_word_embeddings", true)?;

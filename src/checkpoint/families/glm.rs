@@ -22,8 +22,8 @@ pub(super) const FAMILY: Family = Family {
 
 fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     fields.must_be("hidden_act", "silu")?;
-    // Of queries, keys and values; the output projection never has one.
-    fields.must_be("attention_bias", true)?;
+    // Of queries, keys and values; the output projection never has one. GLM Edge has none at all.
+    let qkv_bias = fields.flag("attention_bias")?;
     let sizes = Sizes::read(fields, KvHeads::Stated)?;
     let rope =
         Rope::read(fields, rope::Rules { absent_partial: Some(ABSENT_PARTIAL), ..rope::Rules::PLAIN })?;
@@ -31,5 +31,5 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
         let why = format!("does not turn an even number of a head's {} elements", sizes.head_dim);
         fields.error("partial_rotary_factor", why)
     })?;
-    Ok(sizes.spec(rotary, LayerSpec { qkv_bias: true, ..sizes.layer() }))
+    Ok(sizes.spec(rotary, LayerSpec { qkv_bias, ..sizes.layer() }))
 }
