@@ -31,7 +31,7 @@ fn tables_are_refused_by_line_and_column() {
             "line 3: column `bias` holds 1.50001, which is not the mean of `diff_fwd` 1 and `diff_rev` 2",
         ),
         (row("1.5", "-1.5"), "line 3: column `bias` holds -1.5"),
-        (row("m,", &format!("{},", "m".repeat(300))), "column `model` holds a name of more than 256 bytes"),
+        (row("m,", &format!("{},", "m".repeat(501))), "column `model` holds a name of more than 500 bytes"),
         (row("0.9", "1.2"), "line 3: column `compliance` holds 1.2, which is not a probability"),
         (row("0.9", "-0.1"), "line 3: column `compliance` holds -0.1"),
         (row("A,B", "A,A"), "line 3: country_1 and country_2 are both `A`"),
@@ -103,6 +103,14 @@ fn tables_of_impossible_size_are_refused_early() {
         types += &ROW.replace("border_v1,border", &format!("s{i},t{i}"));
     }
     assert!(table_error(&types).contains("more than 1000 scenario types"));
+    // Runs of two countries each, as many as there may be with short names.
+    let mut long = HEADER.to_owned();
+    for i in 0..4096 {
+        long += &ROW.replace("m,en", &format!("{}{i},en", "m".repeat(450)));
+    }
+    assert!(parse_table(long.replace(&"m".repeat(450), "m").as_bytes(), "t.csv").is_ok());
+    long = long.replace("main", &"m".repeat(450));
+    assert!(table_error(&long).contains("countries, counted in every run"));
     // A thousand types that hardly any country is asked about still stand in front of every country.
     let mut named =
         types.replace("s1000,t1000", "s999,t999").replacen("m,en,main,A,B,s999", "m,en,main,A,C,s999", 1);
