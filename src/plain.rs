@@ -6,6 +6,8 @@ mod number;
 pub(crate) use number::{counted, grouped, noun};
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::marker::PhantomData;
 use std::path::Path;
 
@@ -148,6 +150,39 @@ pub(crate) fn not_json(bytes: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16: save it as UTF-8"),
         _ => stand_in(bytes),
     }
+}
+
+/// The text of a roster or of settings: the same file may be both.
+pub(crate) fn read_settings(path: &Path) -> io::Result<String> {
+    /// None is anywhere near this size.
+    const LARGEST: u64 = 4 << 20;
+    if is_named_pipe(path) {
+        let why = "is a named pipe, which may never be written to: give a regular file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    let mut text = String::new();
+    // The size that the system tells is only a hint, and none for a pipe or a device.
+    File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "is too large for a roster or settings (4 MiB)",
+        ));
+    }
+    Ok(text)
+}
+
+/// Opening such a file waits until somebody opens it for writing. A pipe that a shell has opened for us (`<(...)`,
+/// `/dev/stdin`) has no place in the file system.
+#[cfg(unix)]
+fn is_named_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) && path.canonicalize().is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_named_pipe(_: &Path) -> bool {
+    false
 }
 
 /// Whether there is something of this name, if only a link.

@@ -244,3 +244,37 @@ fn broken_and_hostile_archives_are_refused() {
     let error = stats::read_table(&path).expect_err("one endless line").to_string();
     assert!(error.contains("a record of more than a mebibyte"), "{error}");
 }
+
+/// A pipe that a shell opened is read like a file; a named one, to which nobody may ever write, is not waited for.
+#[cfg(unix)]
+#[test]
+fn pipes_that_deliver_are_read_and_named_ones_are_not_waited_for() {
+    let (items, settings) =
+        (fixture("items.csv").display().to_string(), fixture("settings.toml").display().to_string());
+    let expected = analyze(&["--items", &items, "--settings", &settings]);
+    for piped in ["items", "settings"] {
+        let text = std::fs::read(if piped == "items" { &items } else { &settings }).expect("the file");
+        let path =
+            |name: &str, file: &str| if name == piped { "/dev/stdin".to_owned() } else { file.to_owned() };
+        let done = assert_cmd::Command::cargo_bin("tiltmeter")
+            .expect("the program")
+            .args(["analyze", "--items", &path("items", &items), "--settings", &path("settings", &settings)])
+            .write_stdin(text)
+            .output()
+            .expect("runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        assert!(done.stdout == expected.stdout, "{piped}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("settings.toml").display().to_string();
+    if !std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no named pipes here");
+        return;
+    }
+    let done = analyze(&["--items", &items, "--settings", &pipe]);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("settings.toml") && said.contains("is a named pipe"), "{said}");
+    let done = analyze(&["--items", &items, "--settings", "/dev/zero"]);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("/dev/zero") && said.contains("too large"), "{said}");
+}

@@ -158,6 +158,15 @@ fn other_weights_are_refused() {
 }
 
 #[test]
+fn another_configuration_is_not_told_as_other_weights() {
+    let said = refusal(|dir| {
+        edit(&dir.join("checkpoints/base/config.json"), "\"use_cache\":true", "\"use_cache\":false")
+    });
+    assert!(said.contains("`tiny-base`") && said.contains("config.json (SHA-256)"), "{said}");
+    assert!(!said.contains("weights"), "{said}");
+}
+
+#[test]
 fn another_tokenizer_template_or_prefill_is_refused() {
     let tokenizer = "checkpoints/base/tokenizer.json";
     let said = refusal(|dir| edit(&dir.join(tokenizer), "<|end|>", "<|stop|>"));

@@ -34,11 +34,9 @@ impl Checkpoint {
         self.files.files.par_iter().map(hash).collect()
     }
 
-    /// One SHA-256 over config.json's and the weight files' names and hashes: equal for equal checkpoints in equal
-    /// files, wherever they lie.
+    /// One SHA-256 over the weight files' names and hashes: equal for equal weights in equal files, wherever they lie.
     pub fn fingerprint(&self, weights: &[FileHash]) -> String {
         let mut digest = Sha256::new();
-        digest.update(format!("config.json {}\n", self.config_sha256));
         for hash in weights {
             digest.update(format!("{} {}\n", hash.file, hash.sha256));
         }

@@ -137,8 +137,9 @@ fn snapshot(repository: &Path, revision: &str) -> Option<Resolved> {
     } else {
         let reference = repository.join("refs").join(revision);
         // A commit and perhaps a line break; anything longer is no reference.
-        let short = reference.metadata().is_ok_and(|m| m.is_file() && m.len() <= 256);
-        let text = std::fs::read_to_string(reference).ok().filter(|_| short)?;
+        // Asked before opening: opening a named pipe would wait for a writer.
+        reference.metadata().ok().filter(|m| m.is_file() && m.len() <= 256)?;
+        let text = std::fs::read_to_string(reference).ok()?;
         text.trim().to_owned()
     };
     let dir = repository.join("snapshots").join(&commit);

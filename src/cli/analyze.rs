@@ -1,7 +1,7 @@
 //! `tiltmeter analyze`: figures from an item table or a run.
 
 use super::input::{Input, settings_for};
-use super::output::{print, say};
+use super::output::{say, standard_output};
 use super::{counted, grouped};
 use crate::stats::summary::{self, SummaryOptions};
 use crate::stats::{Analysis, LetterBias, PromptScore, Settings, Table, analyze_table, read_table};
@@ -70,9 +70,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     for note in &analysis.notes {
         say(format_args!("note: {note}"));
     }
-    let mut document = Vec::new();
-    match args.format {
-        Format::Json => analysis.write_json(&mut document)?,
+    let text = match args.format {
+        Format::Json => None,
         Format::Table => {
             let options = SummaryOptions {
                 question: args.question,
@@ -81,12 +80,20 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 language: args.language,
                 condition: args.condition,
             };
-            document = summary::render(&analysis, &options).map_err(|problem| anyhow!(problem))?.into_bytes();
+            Some(summary::render(&analysis, &options).map_err(|problem| anyhow!(problem))?)
         }
-    }
+    };
+    let write = |out: &mut dyn Write| match &text {
+        Some(text) => out.write_all(text.as_bytes()),
+        None => analysis.write_json(out),
+    };
     match &args.output {
-        Some(path) => replace(path, |out| out.write_all(&document).map_err(|e| StoreError::io(path, e)))?,
-        None => print(&document)?,
+        Some(path) => replace(path, |out| write(out).map_err(|e| StoreError::io(path, e)))?,
+        None => {
+            let mut out = standard_output();
+            write(&mut out)?;
+            out.flush()?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

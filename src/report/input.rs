@@ -52,6 +52,7 @@ pub struct CheckpointProvenance {
     pub dtype: String,
     /// Number of weights.
     pub parameters: u64,
+    pub config_sha256: String,
     pub weights_sha256: String,
     pub tokenizer_sha256: String,
     pub template_sha256: Option<String>,

@@ -51,6 +51,7 @@ impl From<StoredCheckpoint> for CheckpointProvenance {
             },
             dtype: record.dtype,
             parameters: record.parameters,
+            config_sha256: record.config_sha256,
             weights_sha256: record.weights_sha256,
             tokenizer_sha256: record.tokenizer_sha256,
             template_sha256: record.template_sha256,

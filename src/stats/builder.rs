@@ -4,15 +4,26 @@ use std::collections::HashMap;
 
 use super::error::StatsError;
 use super::items::{COLUMNS, ItemRef};
-use super::table::{CountryCells, Id, Names, Row, Run, Table};
+use super::table::{CountryRows, Id, Names, Row, Run, Table};
 
 /// Limits that a real item table stays far below; they keep hostile files from exhausting the memory.
-const MOST_ROWS: usize = 8_000_000;
+const MOST_ROWS: usize = 5_000_000;
 const MOST_COUNTRIES: usize = 256;
+const MOST_SCENARIOS: usize = 5000;
+const MOST_TYPES: usize = 1000;
 const MOST_QUESTIONS: usize = 8;
 const MOST_RUNS: usize = 4096;
-/// Figures are made per country of a run.
-const MOST_RUN_COUNTRIES: usize = 20_000;
+/// Figures are made per country of a run and question,
+const MOST_ASKED: usize = 30_000;
+/// and name the country's opponents and the scenario types.
+const MOST_NAMED: usize = 1_000_000;
+const LONGEST_NAME: usize = 500;
+/// Every figure repeats one name of each kind: where these have more bytes together, it counts as several.
+const USUAL_NAMES: usize = 200;
+
+/// How far `bias` may be from the mean of `diff_fwd` and `diff_rev`, per unit of them and at least for one: the
+/// published table has them to the last bits of an f64, tables of other tools may have them to six decimals.
+const ROUNDING: f64 = 1e-6;
 
 /// Names of one kind in the order in which they were met.
 #[derive(Default)]
@@ -42,13 +53,6 @@ impl Interner {
     }
 }
 
-/// A row on its way in: its run, and where it stood.
-struct Arrival {
-    run: usize,
-    place: u32,
-    row: Row,
-}
-
 /// Takes rows one by one, in any order.
 pub struct TableBuilder {
     name: String,
@@ -64,7 +68,9 @@ pub struct TableBuilder {
     /// By scenario as met: its type and the place that said so.
     type_of: Vec<(Id, u64)>,
     runs: HashMap<(Id, Id, Id), usize>,
-    arrivals: Vec<Arrival>,
+    /// By run as met, with numbers of names as met.
+    rows: Vec<Vec<Row>>,
+    count: usize,
 }
 
 impl TableBuilder {
@@ -81,7 +87,8 @@ impl TableBuilder {
             questions: Interner::default(),
             type_of: Vec::new(),
             runs: HashMap::new(),
-            arrivals: Vec::new(),
+            rows: Vec::new(),
+            count: 0,
         }
     }
 
@@ -114,6 +121,7 @@ impl TableBuilder {
         let next = self.runs.len();
         let run = *self.runs.entry(run).or_insert(next);
         let row = Row {
+            place: u32::try_from(place).unwrap_or(u32::MAX),
             country_1: self.countries.intern(names.country_1),
             country_2: self.countries.intern(names.country_2),
             scenario,
@@ -127,14 +135,20 @@ impl TableBuilder {
             (self.countries.ids.len(), MOST_COUNTRIES, "countries"),
             (self.questions.ids.len(), MOST_QUESTIONS, "questions"),
             (self.runs.len(), MOST_RUNS, "runs (checkpoint x language x condition)"),
-            (self.arrivals.len() + 1, MOST_ROWS, "rows"),
+            (self.scenarios.ids.len(), MOST_SCENARIOS, "scenarios"),
+            (self.types.ids.len(), MOST_TYPES, "scenario types"),
+            (self.count + 1, MOST_ROWS, "rows"),
         ];
         for (count, limit, what) in limits {
             if count > limit {
                 return Err(StatsError::TooMany { table: self.name.clone(), limit, what });
             }
         }
-        self.arrivals.push(Arrival { run, place: u32::try_from(place).unwrap_or(u32::MAX), row });
+        if run == self.rows.len() {
+            self.rows.push(Vec::new());
+        }
+        self.rows[run].push(row);
+        self.count += 1;
         Ok(())
     }
 
@@ -142,6 +156,11 @@ impl TableBuilder {
         let names = item.names;
         if let Some((column, _)) = COLUMNS.iter().zip(names.in_order()).find(|(_, name)| name.is_empty()) {
             return Err(format!("column `{column}` is empty"));
+        }
+        if let Some((column, _)) =
+            COLUMNS.iter().zip(names.in_order()).find(|(_, name)| name.len() > LONGEST_NAME)
+        {
+            return Err(format!("column `{column}` holds a name of more than {LONGEST_NAME} bytes"));
         }
         if names.country_1 == names.country_2 {
             return Err(format!("country_1 and country_2 are both `{}`", names.country_1));
@@ -155,6 +174,13 @@ impl TableBuilder {
         if let Some((column, number)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
             return Err(format!("column `{column}` holds {number}, which is not a finite number"));
         }
+        let mean = item.diff_fwd / 2.0 + item.diff_rev / 2.0;
+        if (item.bias - mean).abs() > ROUNDING * (item.diff_fwd.abs() + item.diff_rev.abs()).max(1.0) {
+            return Err(format!(
+                "column `bias` holds {}, which is not the mean of `diff_fwd` {} and `diff_rev` {}",
+                item.bias, item.diff_fwd, item.diff_rev
+            ));
+        }
         // Sums of rounded probabilities may pass 1 by a little.
         if !(0.0..=1.001).contains(&item.compliance) {
             return Err(format!("column `compliance` holds {}, which is not a probability", item.compliance));
@@ -165,7 +191,7 @@ impl TableBuilder {
     /// Sorts the names and the rows, and looks for items that stand twice.
     pub fn finish(self) -> Result<Table, StatsError> {
         let place_name = self.place;
-        if self.arrivals.is_empty() {
+        if self.count == 0 {
             return Err(StatsError::Empty { table: self.name });
         }
         let (models, model_place) = self.models.sort();
@@ -189,28 +215,26 @@ impl TableBuilder {
             })
             .collect();
         runs.sort_unstable();
-        let mut run_place = vec![0; runs.len()];
-        for (sorted, (_, met)) in runs.iter().enumerate() {
-            run_place[*met] = sorted;
-        }
-
-        let mut rows_of: Vec<Vec<(u32, Row)>> = runs.iter().map(|_| Vec::new()).collect();
-        for Arrival { run, place, mut row } in self.arrivals {
-            row.country_1 = country_place[row.country_1 as usize];
-            row.country_2 = country_place[row.country_2 as usize];
-            row.scenario = scenario_place[row.scenario as usize];
-            row.question = question_place[row.question as usize];
-            rows_of[run_place[run]].push((place, row));
-        }
-
+        let mut rows_of = self.rows;
         let mut finished = Vec::with_capacity(runs.len());
-        let mut run_countries = 0;
-        for (((model, language, condition), _), mut rows) in runs.into_iter().zip(rows_of) {
-            rows.sort_by_key(|(_, row)| key(row));
-            if let Some((a, b, row)) = repeated(&rows) {
+        let kinds = [&models, &languages, &conditions, &countries, &types, &questions];
+        let bytes: usize = kinds.iter().filter_map(|names| names.iter().map(str::len).max()).sum();
+        let weight = questions.len() * bytes.div_ceil(USUAL_NAMES);
+        let (mut asked, mut named) = (0, 0);
+        for ((model, language, condition), met) in runs {
+            let mut rows = std::mem::take(&mut rows_of[met]);
+            rows.shrink_to_fit();
+            for row in &mut rows {
+                row.country_1 = country_place[row.country_1 as usize];
+                row.country_2 = country_place[row.country_2 as usize];
+                row.scenario = scenario_place[row.scenario as usize];
+                row.question = question_place[row.question as usize];
+            }
+            rows.sort_unstable_by_key(|row| (key(row), row.place));
+            if let Some((row, again)) = repeated(&rows) {
                 let problem = format!(
                     "the same item as {place_name} {} (checkpoint `{}`, language `{}`, condition `{}`, `{}` and `{}`, scenario `{}`, question `{}`)",
-                    a.min(b),
+                    row.place,
                     models.name(model),
                     languages.name(language),
                     conditions.name(condition),
@@ -221,18 +245,32 @@ impl TableBuilder {
                 );
                 return Err(StatsError::Row {
                     table: self.name,
-                    place: format!("{place_name} {}", a.max(b)),
+                    place: format!("{place_name} {}", again.place),
                     problem,
                 });
             }
-            let rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
-            let cells = country_cells(&rows, questions.len());
-            run_countries += cells.len();
-            if run_countries > MOST_RUN_COUNTRIES {
-                let what = "countries, counted in every run";
-                return Err(StatsError::TooMany { table: self.name, limit: MOST_RUN_COUNTRIES, what });
+            let countries_of_run = countries_of(&rows);
+            let opponents: usize = countries_of_run.iter().map(|c| c.opponents.len()).sum();
+            asked += countries_of_run.len() * weight;
+            named += (opponents + countries_of_run.len() * types.len()) * weight;
+            let limits = [
+                (
+                    asked,
+                    MOST_ASKED,
+                    "countries, counted in every run and question (long names several times)",
+                ),
+                (
+                    named,
+                    MOST_NAMED,
+                    "opponents and scenario types, counted for every country, run and question (long names several times)",
+                ),
+            ];
+            for (count, limit, what) in limits {
+                if count > limit {
+                    return Err(StatsError::TooMany { table: self.name, limit, what });
+                }
             }
-            finished.push(Run { model, language, condition, rows, countries: cells });
+            finished.push(Run { model, language, condition, rows, countries: countries_of_run });
         }
         Ok(Table {
             name: self.name,
@@ -249,45 +287,37 @@ impl TableBuilder {
     }
 }
 
-/// The first item that stands twice: both places and the row.
-fn repeated(rows: &[(u32, Row)]) -> Option<(u32, u32, Row)> {
+/// The first item that stands twice, and where it does so again.
+fn repeated(rows: &[Row]) -> Option<(&Row, &Row)> {
     rows.windows(2).find_map(|pair| match pair {
-        [(a, first), (b, second)] if key(first) == key(second) => Some((*a, *b, *first)),
+        [first, second] if key(first) == key(second) => Some((first, second)),
         _ => None,
     })
 }
 
-/// What tells items of a run apart; a pair is the same pair in either order.
-fn key(row: &Row) -> (Id, Id, Id, Id) {
-    let (low, high) = (row.country_1.min(row.country_2), row.country_1.max(row.country_2));
-    (low, high, row.scenario, row.question)
+/// What tells items of a run apart.
+fn key(row: &Row) -> ((Id, Id), Id, Id) {
+    (row.pair(), row.scenario, row.question)
 }
 
-/// Turns a run's rows round to each country that takes part.
-fn country_cells(rows: &[Row], questions: usize) -> Vec<CountryCells> {
-    let mut seen: Vec<(Id, Id, Id, Id, f64)> = Vec::with_capacity(rows.len() * 2);
-    for row in rows {
-        seen.push((row.country_1, row.country_2, row.scenario, row.question, row.bias));
-        seen.push((row.country_2, row.country_1, row.scenario, row.question, -row.bias));
-    }
-    seen.sort_unstable_by_key(|(country, opponent, scenario, question, _)| {
-        (*country, *opponent, *scenario, *question)
-    });
-
-    let mut countries: Vec<CountryCells> = Vec::new();
-    for (country, opponent, scenario, question, value) in seen {
-        if countries.last().is_none_or(|c| c.country != country) {
-            countries.push(CountryCells { country, keys: Vec::new(), values: Vec::new() });
-        }
-        let Some(cells) = countries.last_mut() else { continue };
-        if cells.keys.last() != Some(&(opponent, scenario)) {
-            cells.keys.push((opponent, scenario));
-            cells.values.extend(std::iter::repeat_n(None, questions));
-        }
-        let start = cells.values.len() - questions;
-        if let Some(slot) = cells.values.get_mut(start + question as usize) {
-            *slot = Some(value);
+/// Where each country's rows stand among the sorted rows of a run.
+fn countries_of(rows: &[Row]) -> Vec<CountryRows> {
+    let mut sides = Vec::new();
+    let mut start = 0;
+    for of_pair in rows.chunk_by(|a, b| a.pair() == b.pair()) {
+        let places = start..start + of_pair.len();
+        start = places.end;
+        if let Some((low, high)) = of_pair.first().map(Row::pair) {
+            sides.push((low, high, places.clone()));
+            sides.push((high, low, places));
         }
     }
-    countries
+    sides.sort_unstable_by_key(|(country, opponent, _)| (*country, *opponent));
+    sides
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter_map(|side| {
+            let opponents = side.iter().map(|(_, opponent, places)| (*opponent, places.clone())).collect();
+            side.first().map(|(country, ..)| CountryRows { country: *country, opponents })
+        })
+        .collect()
 }

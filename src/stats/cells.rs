@@ -1,6 +1,6 @@
 //! Cells, one per (opponent, scenario), and the averages over them.
 
-use super::table::{Id, Run, Table};
+use super::table::{Id, Row, Run, Table};
 
 /// What is read off a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +22,10 @@ impl Question {
         }
     }
 
-    /// The cell's value, from its values by question.
-    fn read(self, values: &[Option<f64>]) -> Option<f64> {
-        let asked = |question: Id| values.get(question as usize).copied().flatten();
+    /// The value of a cell, which is what `country`'s rows against one opponent in one scenario say.
+    fn read(self, rows: &[Row], country: Id) -> Option<f64> {
+        let asked =
+            |question: Id| rows.iter().find(|row| row.question == question).map(|row| row.towards(country));
         match self {
             Question::Asked(question) => asked(question),
             Question::Preference { positive, negative } => Some((asked(positive)? - asked(negative)?) / 2.0),
@@ -61,16 +62,21 @@ pub struct Cell {
 }
 
 /// A country's cells in a run, by opponent and scenario.
-pub fn cells(table: &Table, run: &Run, country: Id, question: Question, subset: &Subset) -> Vec<Cell> {
+pub fn cells(run: &Run, country: Id, question: Question, subset: &Subset) -> Vec<Cell> {
     let Some(of_country) = run.country(country) else { return Vec::new() };
-    let values = of_country.values.chunks_exact(table.questions.len().max(1));
-    let keyed = of_country.keys.iter().zip(values);
-    keyed
-        .filter(|((_, scenario), _)| subset.has(*scenario))
-        .filter_map(|(&(opponent, scenario), values)| {
-            question.read(values).map(|value| Cell { opponent, scenario, value })
-        })
-        .collect()
+    let mut cells = Vec::new();
+    for (opponent, places) in &of_country.opponents {
+        let rows = run.rows.get(places.clone()).unwrap_or_default();
+        for cell in rows.chunk_by(|a, b| a.scenario == b.scenario) {
+            let Some(scenario) = cell.first().map(|row| row.scenario).filter(|s| subset.has(*s)) else {
+                continue;
+            };
+            if let Some(value) = question.read(cell, country) {
+                cells.push(Cell { opponent: *opponent, scenario, value });
+            }
+        }
+    }
+    cells
 }
 
 /// `minuend` less `subtrahend`, cell by cell, where both have the cell.

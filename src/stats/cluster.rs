@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::cells::{Cell, mean, scenario_means, type_means};
 use super::distributions::{t_975, t_two_sided};
-use super::table::Table;
+use super::table::{Id, Table};
 
 /// The multiplier of `ci_z`.
 const Z_975: f64 = 1.96;
@@ -93,7 +93,7 @@ impl Clustered {
     }
 }
 
-fn units(means: Vec<(u32, f64)>) -> Option<OneSample> {
+fn units(means: Vec<(Id, f64)>) -> Option<OneSample> {
     OneSample::new(&means.into_iter().map(|(_, mean)| mean).collect::<Vec<_>>())
 }
 

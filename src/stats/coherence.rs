@@ -56,9 +56,7 @@ impl Counts {
                 let Some(run) = table.run(model, language, route(model)) else { continue };
                 let by_scenario = |question| {
                     let mut means = vec![None; table.scenarios.len()];
-                    for (scenario, mean) in
-                        scenario_means(table, &cells(table, run, plan.target, question, &all))
-                    {
+                    for (scenario, mean) in scenario_means(table, &cells(run, plan.target, question, &all)) {
                         if let Some(slot) = means.get_mut(scenario as usize) {
                             *slot = Some(mean);
                         }

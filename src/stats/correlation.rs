@@ -89,14 +89,13 @@ fn join<'a>(
     right: &'a Run,
     right_question: Id,
 ) -> Vec<(&'a Row, (f64, f64))> {
-    let key = |row: &Row| (row.country_1.min(row.country_2), row.country_1.max(row.country_2), row.scenario);
+    let key = |row: &Row| (row.pair(), row.scenario);
     let mut others = right.rows.iter().filter(|row| row.question == right_question).peekable();
     let mut joined = Vec::new();
     for row in left.rows.iter().filter(|row| row.question == left_question) {
         while others.next_if(|other| key(other) < key(row)).is_some() {}
         if let Some(other) = others.next_if(|other| key(other) == key(row)) {
-            let bias = if other.country_1 == row.country_1 { other.bias } else { -other.bias };
-            joined.push((row, (row.bias, bias)));
+            joined.push((row, (row.bias, other.towards(row.country_1))));
         }
     }
     joined

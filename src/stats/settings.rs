@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::StatsError;
+use crate::plain;
 
 /// Keys of a `[[family]]` that are for the sweep or for readers.
 const FAMILY_NOTES: [&str; 6] = ["licence", "license", "gated", "note", "notes", "prefill"];
@@ -155,7 +156,7 @@ struct File {
 
 impl Settings {
     pub fn read(path: &Path) -> Result<Settings, StatsError> {
-        let text = std::fs::read_to_string(path)
+        let text = plain::read_settings(path)
             .map_err(|source| StatsError::Read { path: path.to_owned(), source })?;
         Settings::parse(&text, &path.display().to_string())
     }

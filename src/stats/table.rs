@@ -1,15 +1,20 @@
 //! The item table with its names interned and its rows in one fixed order, so that nothing depends on the order they came in.
 
+use std::ops::Range;
+
 use super::builder::TableBuilder;
 use super::error::StatsError;
 use super::items::ItemRow;
 
-/// A name's number: its place among the table's names of that kind in sorted order.
-pub type Id = u32;
+/// A name's number: its place among the table's names of that kind in sorted order. The builder's limits keep every
+/// kind within it.
+pub type Id = u16;
 
 /// One row, interned.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
+    /// The line or number that it came from, for messages.
+    pub place: u32,
     pub country_1: Id,
     pub country_2: Id,
     pub scenario: Id,
@@ -20,14 +25,27 @@ pub struct Row {
     pub compliance: f64,
 }
 
-/// One country's cells in a run: signed bias by (opponent, scenario) and question.
+/// A table of millions of rows is one of these a row, and little else.
+const _: () = assert!(size_of::<Row>() <= 48);
+
+impl Row {
+    /// The pair in name order, which is the same pair whichever country stands first.
+    pub fn pair(&self) -> (Id, Id) {
+        (self.country_1.min(self.country_2), self.country_1.max(self.country_2))
+    }
+
+    /// Bias with `country` as the one that positive favours; it is one of the two.
+    pub fn towards(&self, country: Id) -> f64 {
+        if self.country_1 == country { self.bias } else { -self.bias }
+    }
+}
+
+/// Where a country's rows stand among its run's.
 #[derive(Debug)]
-pub struct CountryCells {
+pub struct CountryRows {
     pub country: Id,
-    /// (opponent, scenario), ascending.
-    pub keys: Vec<(Id, Id)>,
-    /// `[keys, questions]`, row-major; positive favours the country. `None` where the table has no row.
-    pub values: Vec<Option<f64>>,
+    /// Ascending by opponent; the rows of the two, as places in [`Run::rows`].
+    pub opponents: Vec<(Id, Range<usize>)>,
 }
 
 /// The rows of one model in one language under one condition.
@@ -39,11 +57,11 @@ pub struct Run {
     /// Ordered by pair, scenario, question.
     pub rows: Vec<Row>,
     /// Ordered by country.
-    pub countries: Vec<CountryCells>,
+    pub countries: Vec<CountryRows>,
 }
 
 impl Run {
-    pub fn country(&self, country: Id) -> Option<&CountryCells> {
+    pub fn country(&self, country: Id) -> Option<&CountryRows> {
         let at = self.countries.binary_search_by_key(&country, |c| c.country).ok()?;
         self.countries.get(at)
     }

@@ -32,7 +32,7 @@ impl<'a> View<'a> {
     }
 
     pub fn cells(&self, run: &Run, country: Id, question: Question, subset: &Subset) -> Vec<Cell> {
-        cells(self.table, run, country, question, subset)
+        cells(run, country, question, subset)
     }
 
     /// `minuend`'s favourability less `subtrahend`'s, on the cells that both have.

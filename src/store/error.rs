@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use super::file;
+
 #[derive(Debug, Error)]
 pub enum StoreError {
     #[error("{}: {source}", path.display())]
@@ -32,8 +34,11 @@ pub enum StoreError {
     #[error("{} is locked by another program: close it and start again, nothing that was scored is lost", path.display())]
     Locked { path: PathBuf },
 
-    #[error("the disk of {} is full: free some space and start again, what was scored so far is kept", path.display())]
+    #[error("the disk of {} is full, so it was not written: free some space and start again", path.display())]
     Full { path: PathBuf },
+
+    #[error("the disk of {} is full: free some space and start again, what the run holds is kept", path.display())]
+    RunFull { path: PathBuf },
 
     #[error("{} cannot be written (read-only file, folder or disk)", path.display())]
     ReadOnly { path: PathBuf },
@@ -92,7 +97,11 @@ impl StoreError {
     pub fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_path_buf();
         match source.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DiskFull) => Self::RunFull { path },
+            // Making room for the log beside the database failed: SQLite does not say what for.
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if file::disk_is_full(&path) => {
+                Self::RunFull { path }
+            }
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
             Some(ErrorCode::NotADatabase) => Self::NotARun { path },

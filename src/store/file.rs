@@ -1,7 +1,7 @@
 //! Whole files or none: written beside the target, then put in its place.
 
 use std::fs;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -96,6 +96,14 @@ pub fn check_place(path: &Path) -> Result<(), StoreError> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fail(e)),
         _ => new_beside(&target).map(drop).map_err(|e| fail(e.kind().into())),
     }
+}
+
+/// Whether the disk that `path` lies on has no room for what SQLite keeps beside a database at the least.
+pub fn disk_is_full(path: &Path) -> bool {
+    const LEAST: usize = 64 << 10;
+    let probe = new_beside(path)
+        .and_then(|mut file| file.write_all(&[1; LEAST]).and_then(|()| file.as_file().sync_all()));
+    probe.is_err_and(|e| matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
 fn folder_of(path: &Path) -> PathBuf {

@@ -20,6 +20,10 @@ impl RunLock {
     /// [`StoreError::InUse`] while another process holds it.
     pub fn take(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(LOCK_FILE);
+        // To open a named pipe would be to wait for ever.
+        if std::fs::metadata(&path).is_ok_and(|meta| !meta.is_file()) {
+            return Err(StoreError::io(&path, std::io::Error::other("is not a regular file")));
+        }
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

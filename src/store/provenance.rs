@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::study::StageForm;
@@ -10,6 +11,9 @@ use super::StoreError;
 
 /// Key of a run's questions, a list of names and polarities in JSON.
 pub(super) const QUESTIONS: &str = "questions";
+
+/// What the `run` table holds of a [`RunIdentity`], in the order of its fields.
+const KEYS: [&str; 5] = ["program", "study_name", "study_version", "study_sha256", QUESTIONS];
 
 /// What all scores of one run folder have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,13 +31,40 @@ pub struct RunIdentity {
 impl RunIdentity {
     /// Keys in the `run` table, their names for people, and their values.
     pub(super) fn fields(&self) -> [(&'static str, &'static str, String); 5] {
+        let [program, name, version, sha256, questions] = KEYS;
         [
-            ("program", "program version", self.program.clone()),
-            ("study_name", "study", self.study_name.clone()),
-            ("study_version", "study version", self.study_version.clone()),
-            ("study_sha256", "study files (SHA-256)", self.study_sha256.clone()),
-            (QUESTIONS, "questions", serde_json::json!(self.questions).to_string()),
+            (program, "program version", self.program.clone()),
+            (name, "study", self.study_name.clone()),
+            (version, "study version", self.study_version.clone()),
+            (sha256, "study files (SHA-256)", self.study_sha256.clone()),
+            (questions, "questions", serde_json::json!(self.questions).to_string()),
         ]
+    }
+}
+
+/// Refuses a run with checkpoints whose `run` table does not say what they were scored with; a sweep that ended before
+/// its first checkpoint may have left it empty.
+pub(super) fn check_kept(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let fail = |e| StoreError::sqlite(path, e);
+    let begun: bool =
+        db.query_row("SELECT EXISTS (SELECT 1 FROM checkpoint)", [], |row| row.get(0)).map_err(fail)?;
+    if !begun {
+        return Ok(());
+    }
+    let mut kept = db.prepare("SELECT value FROM run WHERE key = ?1").map_err(fail)?;
+    let mut lacking = None;
+    for key in KEYS {
+        if !kept.exists([key]).map_err(fail)? {
+            lacking = Some(key);
+            break;
+        }
+    }
+    match lacking {
+        None => Ok(()),
+        Some(key) => Err(StoreError::Damaged {
+            path: path.to_path_buf(),
+            what: format!("its table `run` lacks `{key}`, without which nobody knows what was scored"),
+        }),
     }
 }
 
@@ -49,6 +80,8 @@ pub struct CheckpointRecord {
     pub source: String,
     /// Hub commit, where there is one; may change as long as the files do not.
     pub revision: Option<String>,
+    /// Of config.json.
+    pub config_sha256: String,
     /// Over all weight files.
     pub weights_sha256: String,
     /// Over the tokenizer's files.
@@ -80,6 +113,7 @@ impl CheckpointRecord {
         };
         let fields = [
             pair("form", self.form.name(), given.form.name()),
+            pair("config.json (SHA-256)", &self.config_sha256, &given.config_sha256),
             pair("weights (SHA-256)", &self.weights_sha256, &given.weights_sha256),
             pair("tokenizer (SHA-256)", &self.tokenizer_sha256, &given.tokenizer_sha256),
             optional("chat template (SHA-256)", &self.template_sha256, &given.template_sha256),

@@ -21,6 +21,7 @@ pub fn record(model: &str) -> CheckpointRecord {
         form: StageForm::Base,
         source: "checkpoints/base".into(),
         revision: None,
+        config_sha256: "c".into(),
         weights_sha256: "w".into(),
         tokenizer_sha256: "t".into(),
         template_sha256: None,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Raised with every change of the tables below.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// Marks the file as ours (`tltm`).
 const APPLICATION_ID: i64 = 0x746c_746d;
@@ -26,6 +26,7 @@ CREATE TABLE checkpoint (
   form TEXT NOT NULL,
   source TEXT NOT NULL,
   revision TEXT,
+  config_sha256 TEXT NOT NULL,
   weights_sha256 TEXT NOT NULL,
   tokenizer_sha256 TEXT NOT NULL,
   template_sha256 TEXT,
@@ -88,11 +89,20 @@ CREATE TABLE score (
 /// How long a reader or writer waits for another one's lock.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Refuses what is there and no file: to open a named pipe would be to wait for ever.
+fn check_file(path: &Path) -> Result<(), StoreError> {
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(StoreError::NotARun { path: path.to_path_buf() }),
+        _ => Ok(()),
+    }
+}
+
 /// Opens the database for writing; an absent or empty file becomes an empty run.
 ///
 /// The write-ahead log with `synchronous = NORMAL` keeps every committed transaction through the death of the
 /// process at any moment; a power cut may cost the last ones, never the file's consistency.
 pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    check_file(path)?;
     let fail = |e| StoreError::sqlite(path, e);
     let mut db = Connection::open_with_flags(
         path,
@@ -120,6 +130,7 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 
 /// Opens an existing database for reading only, also from a folder that cannot be written.
 pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    check_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let plain = Connection::open_with_flags(path, flags)
         .and_then(|db| db.busy_timeout(BUSY).and_then(|()| is_fresh(&db)).map(|fresh| (db, fresh)));

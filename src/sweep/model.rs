@@ -123,6 +123,7 @@ impl<'b, B: Backend> Loader for FromFiles<'b, B> {
             form: stage.form,
             source: stage.checkpoint.clone(),
             revision: found.revision,
+            config_sha256: checkpoint.config_sha256.clone(),
             weights_sha256,
             tokenizer_sha256: combined(&tokenizer),
             template_sha256: template.as_ref().map(|t| t.sha256().to_owned()),

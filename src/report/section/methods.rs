@@ -164,6 +164,7 @@ fn hashes(checkpoints: &[CheckpointProvenance]) -> Table {
         let mut push = |what: &str, value: String| {
             table.rows.push(vec![Cell::head(&c.name), Cell::text(what), Cell::code(value)]);
         };
+        push("config.json", c.config_sha256.clone());
         push("weights", c.weights_sha256.clone());
         push("tokenizer", c.tokenizer_sha256.clone());
         if let Some(sha256) = &c.template_sha256 {

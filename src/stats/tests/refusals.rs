@@ -26,6 +26,12 @@ fn tables_are_refused_by_line_and_column() {
         (row("1.5", "x"), "line 3: column `bias` holds `x`, which is not a number"),
         (row("1.5", "NaN"), "line 3: column `bias` holds NaN, which is not a finite number"),
         (row("1.5", "inf"), "line 3: column `bias` holds inf"),
+        (
+            row("1.5", "1.50001"),
+            "line 3: column `bias` holds 1.50001, which is not the mean of `diff_fwd` 1 and `diff_rev` 2",
+        ),
+        (row("1.5", "-1.5"), "line 3: column `bias` holds -1.5"),
+        (row("m,", &format!("{},", "m".repeat(501))), "column `model` holds a name of more than 500 bytes"),
         (row("0.9", "1.2"), "line 3: column `compliance` holds 1.2, which is not a probability"),
         (row("0.9", "-0.1"), "line 3: column `compliance` holds -0.1"),
         (row("A,B", "A,A"), "line 3: country_1 and country_2 are both `A`"),
@@ -87,6 +93,37 @@ fn tables_of_impossible_size_are_refused_early() {
         questions += &ROW.replace("justified", &format!("q{i}"));
     }
     assert!(table_error(&questions).contains("more than 8 questions"));
+    let mut scenarios = HEADER.to_owned();
+    for i in 0..5001 {
+        scenarios += &ROW.replace("border_v1", &format!("s{i}"));
+    }
+    assert!(table_error(&scenarios).contains("more than 5000 scenarios"));
+    let mut types = HEADER.to_owned();
+    for i in 0..1001 {
+        types += &ROW.replace("border_v1,border", &format!("s{i},t{i}"));
+    }
+    assert!(table_error(&types).contains("more than 1000 scenario types"));
+    // Runs of two countries each, as many as there may be with short names.
+    let mut long = HEADER.to_owned();
+    for i in 0..4096 {
+        long += &ROW.replace("m,en", &format!("{}{i},en", "m".repeat(450)));
+    }
+    assert!(parse_table(long.replace(&"m".repeat(450), "m").as_bytes(), "t.csv").is_ok());
+    long = long.replace("main", &"m".repeat(450));
+    assert!(table_error(&long).contains("countries, counted in every run"));
+    // A thousand types that hardly any country is asked about still stand in front of every country.
+    let mut named =
+        types.replace("s1000,t1000", "s999,t999").replacen("m,en,main,A,B,s999", "m,en,main,A,C,s999", 1);
+    for i in 0..600 {
+        named += &ROW.replace("m,en", &format!("m{i},en")).replace("border_v1,border", "s0,t0");
+    }
+    assert!(table_error(&named).contains("opponents and scenario types, counted for every"));
+}
+
+#[test]
+fn figures_may_be_rounded_to_six_decimals() {
+    let rounded = ROW.replace("1,2,1.5", "0.123456,0.111111,0.117284");
+    assert!(parse_table(format!("{HEADER}{rounded}").as_bytes(), "t.csv").is_ok());
 }
 
 #[test]

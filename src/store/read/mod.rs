@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::plain;
 use crate::scoring::item::ItemScore;
 use crate::stats::items::{ItemNames, ItemRow};
 
-use super::provenance::QUESTIONS;
+use super::provenance::{QUESTIONS, check_kept};
 use super::run::{DATABASE, ROSTER};
 use super::{StoreError, schema};
 
@@ -46,13 +47,14 @@ impl RunReader {
         let db = schema::open_reader(&path)?;
         // Held to the end: every later question is answered from the same moment.
         db.execute_batch("BEGIN").map_err(|e| StoreError::sqlite(&path, e))?;
+        check_kept(&db, &path)?;
         Ok(Self { dir: dir.to_path_buf(), path, db })
     }
 
     /// The kept roster's path and text, if there is one.
     pub fn roster(&self) -> Result<Option<(PathBuf, String)>, StoreError> {
         let path = self.dir.join(ROSTER);
-        match std::fs::read_to_string(&path) {
+        match plain::read_settings(&path) {
             Ok(text) => Ok(Some((path, text))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(StoreError::io(&path, e)),
@@ -64,7 +66,7 @@ impl RunReader {
         self.all("SELECT key, value FROM run ORDER BY key", [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// The study's questions with their polarity; empty for a run of before they were kept.
+    /// The study's questions with their polarity; empty for a run in which nothing was scored.
     pub fn questions(&self) -> Result<Vec<(String, i8)>, StoreError> {
         let kept: Vec<String> =
             self.all("SELECT value FROM run WHERE key = ?1", [QUESTIONS], |row| row.get(0))?;

@@ -7,11 +7,11 @@ pub(super) mod merge;
 mod parse;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::plain;
 use crate::study::StageForm;
 
 /// The name under which the study's own roster is opened.
@@ -20,9 +20,6 @@ pub const SHIPPED: &str = "default";
 /// The rosters that ship with the program, by name.
 const SHIPPED_TEXTS: [(&str, &str); 2] =
     [(SHIPPED, include_str!("default.toml")), ("further", include_str!("further.toml"))];
-
-/// No roster is anywhere near this size.
-const LARGEST: u64 = 4 << 20;
 
 #[derive(Debug, Error)]
 pub enum RosterError {
@@ -100,10 +97,7 @@ impl Roster {
     pub fn load(path: &Path) -> Result<Self, RosterError> {
         let fail = |source| RosterError::Io { path: path.to_path_buf(), source };
         let name = path.display().to_string();
-        if fs::metadata(path).map_err(fail)?.len() > LARGEST {
-            return Err(RosterError::File { name, problem: "is too large for a roster (4 MiB)".into() });
-        }
-        let text = fs::read_to_string(path).map_err(fail)?;
+        let text = plain::read_settings(path).map_err(fail)?;
         Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")))
     }
 

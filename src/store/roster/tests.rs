@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Roster, RosterError> {
@@ -115,4 +117,22 @@ fn the_further_roster_has_stages_in_order() {
     let chat = StageForm::Chat;
     assert_eq!(stages, [("base", StageForm::Base), ("sft", chat), ("dpo", chat), ("rl", chat)]);
     assert!(roster.families.iter().any(|family| family.name == "qwen3"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_no_roster_and_not_waited_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let pipe = dir.path().join("roster.toml");
+    if !std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no named pipes here");
+        return;
+    }
+    let error = Roster::load(&pipe).expect_err("refused").to_string();
+    assert!(
+        error.contains("roster.toml: is a named pipe") && error.contains("give a regular file"),
+        "{error}"
+    );
+    let error = Roster::load(Path::new("/dev/zero")).expect_err("refused").to_string();
+    assert!(error.contains("too large for a roster"), "{error}");
 }

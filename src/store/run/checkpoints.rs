@@ -40,10 +40,11 @@ impl RunStore {
             None => {
                 self.db
                     .execute(
-                        "INSERT INTO checkpoint (model, family, stage, form, source, revision, weights_sha256,
-                           tokenizer_sha256, template_sha256, template_date, prefill, dtype, parameters, backend)
-                         VALUES (:model, :family, :stage, :form, :source, :revision, :weights, :tokenizer,
-                           :template, :date, :prefill, :dtype, :parameters, :backend)",
+                        "INSERT INTO checkpoint (model, family, stage, form, source, revision, config_sha256,
+                           weights_sha256, tokenizer_sha256, template_sha256, template_date, prefill, dtype,
+                           parameters, backend)
+                         VALUES (:model, :family, :stage, :form, :source, :revision, :config, :weights,
+                           :tokenizer, :template, :date, :prefill, :dtype, :parameters, :backend)",
                         named_params! {
                             ":model": record.model,
                             ":family": record.family,
@@ -51,6 +52,7 @@ impl RunStore {
                             ":form": record.form.name(),
                             ":source": record.source,
                             ":revision": record.revision,
+                            ":config": record.config_sha256,
                             ":weights": record.weights_sha256,
                             ":tokenizer": record.tokenizer_sha256,
                             ":template": record.template_sha256,
@@ -98,7 +100,7 @@ impl RunStore {
 }
 
 pub(in crate::store) const CHECKPOINT_COLUMNS: &str =
-    "id, model, family, stage, form, source, revision, weights_sha256,
+    "id, model, family, stage, form, source, revision, config_sha256, weights_sha256,
     tokenizer_sha256, template_sha256, template_date, prefill, dtype, parameters, backend";
 
 /// A row of [`CHECKPOINT_COLUMNS`]; the inner `Err` is an unknown form.
@@ -116,14 +118,15 @@ pub(in crate::store) fn checkpoint_row(
         form: known,
         source: row.get(5)?,
         revision: row.get(6)?,
-        weights_sha256: row.get(7)?,
-        tokenizer_sha256: row.get(8)?,
-        template_sha256: row.get(9)?,
-        template_date: row.get(10)?,
-        prefill: row.get(11)?,
-        dtype: row.get(12)?,
-        parameters: unsigned(row.get(13)?),
-        backend: row.get(14)?,
+        config_sha256: row.get(7)?,
+        weights_sha256: row.get(8)?,
+        tokenizer_sha256: row.get(9)?,
+        template_sha256: row.get(10)?,
+        template_date: row.get(11)?,
+        prefill: row.get(12)?,
+        dtype: row.get(13)?,
+        parameters: unsigned(row.get(14)?),
+        backend: row.get(15)?,
     };
     Ok((CheckpointId(row.get(0)?), Ok(record)))
 }

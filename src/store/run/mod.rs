@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::plain;
 use crate::study::Prompt;
 
 use super::lock::RunLock;
 use super::names::{self, Names, PromptKey};
-use super::provenance::RunIdentity;
+use super::provenance::{RunIdentity, check_kept};
 use super::roster::merge::merge;
 use super::{StoreError, schema};
 
@@ -79,7 +80,7 @@ impl RunStore {
     /// keeps what an earlier roster said of it until it is among `passed`: those of `text` that are the same still.
     pub fn keep_roster(&self, text: &str, passed: &HashSet<String>) -> Result<KeptRoster, StoreError> {
         let path = self.dir.join(ROSTER);
-        let before = fs::read_to_string(&path).ok();
+        let before = plain::read_settings(&path).ok();
         let mut kept = KeptRoster::default();
         if before.as_deref() == Some(text) {
             return Ok(kept);
@@ -186,6 +187,7 @@ fn check_identity(
     path: &Path,
     identity: &RunIdentity,
 ) -> Result<(), StoreError> {
+    check_kept(db, path)?;
     let fail = |e| StoreError::sqlite(path, e);
     let change = db.transaction().map_err(fail)?;
     for (key, field, given) in identity.fields() {

@@ -20,6 +20,7 @@ fn what_does_not_belong_together_is_refused_by_name() {
     }
     let mut store = RunStore::open_or_create(dir.path(), &identity()).expect("the run opens");
     for (changed, field) in [
+        (CheckpointRecord { config_sha256: "x".into(), ..record("m") }, "config.json (SHA-256) c, not x"),
         (CheckpointRecord { weights_sha256: "x".into(), ..record("m") }, "weights (SHA-256) w, not x"),
         (CheckpointRecord { tokenizer_sha256: "x".into(), ..record("m") }, "tokenizer (SHA-256) t, not x"),
         (
@@ -62,8 +63,7 @@ fn a_full_disk_loses_the_pack_and_nothing_before_it() {
     let many: Vec<ScoreRow<'_>> =
         (1000..3000).map(|item| row(PromptKey { item, slot: 0 }, set, &first)).collect();
     let error = store.put(checkpoint, run, &many, Progress::default()).expect_err("no room");
-    assert!(matches!(error, StoreError::Full { .. }), "{error}");
-    assert!(error.to_string().contains("full"), "{error}");
+    assert!(matches!(error, StoreError::RunFull { .. }), "{error}");
     assert_eq!(store.scored(checkpoint).expect("readable").len(), 1);
 }
 
@@ -113,6 +113,52 @@ fn strangers_files_are_left_alone() {
     drop(newer);
     let error = RunReader::open(dir.path()).expect_err("refused");
     assert!(matches!(error, StoreError::Format { found: 7, .. }), "{error}");
+}
+
+#[test]
+fn a_run_that_does_not_say_what_was_scored_is_refused() {
+    for emptied in ["", " WHERE key = 'study_sha256'", " WHERE key = 'questions'"] {
+        let dir = tempfile::tempdir().expect("a folder");
+        sweep(dir.path(), &prompts(), 24, 24).expect("the sweep runs");
+        let path = dir.path().join(DATABASE);
+        let db = Connection::open(&path).expect("a database");
+        assert!(db.execute(&format!("DELETE FROM run{emptied}"), []).expect("deleted") > 0);
+        drop(db);
+        for error in [
+            RunReader::open(dir.path()).map(drop).expect_err("refused").to_string(),
+            RunStore::open_or_create(dir.path(), &identity()).map(drop).expect_err("refused").to_string(),
+        ] {
+            assert!(error.contains(DATABASE) && error.contains("its table `run` lacks `"), "{error}");
+        }
+    }
+    // Before the first checkpoint there is nothing to be mistaken about: a sweep may have died there.
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(RunStore::open_or_create(dir.path(), &identity()).expect("made"));
+    Connection::open(dir.path().join(DATABASE))
+        .and_then(|db| db.execute("DELETE FROM run", []))
+        .expect("deleted");
+    RunStore::open_or_create(dir.path(), &identity()).expect("filled again");
+}
+
+#[cfg(unix)]
+#[test]
+fn named_pipes_in_a_run_folder_are_refused_and_not_waited_for() {
+    for name in [DATABASE, "lock", ROSTER] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let made = std::process::Command::new("mkfifo").arg(dir.path().join(name)).status();
+        if !made.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: no named pipes here");
+            return;
+        }
+        let opened = RunStore::open_or_create(dir.path(), &identity()).map(drop);
+        let error = match name {
+            ROSTER => {
+                RunReader::open(dir.path()).expect("the run opens").roster().map(drop).expect_err("refused")
+            }
+            _ => opened.expect_err("refused"),
+        };
+        assert!(error.to_string().contains(name), "{error}");
+    }
 }
 
 #[test]
