@@ -52,6 +52,7 @@ pub use planned::{PlannedContrast, PowerPlan, SdRange};
 pub use settings::Settings;
 pub use table::Table;
 
+use crate::plain::counted;
 use cells::Subset;
 use coherence::Counts;
 use plan::Plan;
@@ -122,7 +123,7 @@ fn understood(settings: &Settings, plan: &Plan) -> Value {
     json!({ "sha256": settings.sha256, "analysis": plan.analysis, "family": families })
 }
 
-/// What the settings leave unsaid or say in vain.
+/// What the table says in two ways, and what the settings leave unsaid or say in vain.
 fn notes(table: &Table, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
     if plan.polarity().is_none() && table.questions.len() > 1 {
@@ -139,6 +140,17 @@ fn notes(table: &Table, plan: &Plan) -> Vec<String> {
                 contrast.name
             ));
         }
+    }
+    let mut odd =
+        table.runs.iter().flat_map(|run| &run.rows).filter(|row| !row.is_mean()).map(|row| row.place);
+    if let Some(place) = odd.next() {
+        let (first, count) = odd.fold((place, 1), |(first, count), place| (first.min(place), count + 1));
+        notes.push(format!(
+            "`bias` is not the mean of `diff_fwd` and `diff_rev` in {} (first in {} {first}): preferences are \
+             made from `bias`, role bias from the other two",
+            counted(count, "row"),
+            table.place
+        ));
     }
     notes
 }

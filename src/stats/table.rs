@@ -34,6 +34,13 @@ impl Row {
         (self.country_1.min(self.country_2), self.country_1.max(self.country_2))
     }
 
+    /// Whether `bias` is the mean of the two orders, but for decimals that a table may have been rounded to.
+    pub fn is_mean(&self) -> bool {
+        const ROUNDING: f64 = 2e-3;
+        let mean = self.diff_fwd / 2.0 + self.diff_rev / 2.0;
+        (self.bias - mean).abs() <= ROUNDING * (self.diff_fwd.abs() + self.diff_rev.abs()).max(1.0)
+    }
+
     /// Bias with `country` as the one that positive favours; it is one of the two.
     pub fn towards(&self, country: Id) -> f64 {
         if self.country_1 == country { self.bias } else { -self.bias }
@@ -95,8 +102,9 @@ impl Names {
 /// An item table, checked: every number is finite, no item stands twice, each scenario has one type.
 #[derive(Debug)]
 pub struct Table {
-    /// What messages call it.
+    /// What messages call it, and a row's place in it.
     pub name: String,
+    pub place: &'static str,
     pub models: Names,
     pub languages: Names,
     pub conditions: Names,
