@@ -33,15 +33,15 @@ impl Checkpoint {
     pub fn weight_hashes(&self) -> Vec<FileHash> {
         self.files.files.par_iter().map(hash).collect()
     }
+}
 
-    /// One SHA-256 over the weight files' names and hashes: equal for equal weights in equal files, wherever they lie.
-    pub fn fingerprint(&self, weights: &[FileHash]) -> String {
-        let mut digest = Sha256::new();
-        for hash in weights {
-            digest.update(format!("{} {}\n", hash.file, hash.sha256));
-        }
-        hex(&digest.finalize())
+/// One SHA-256 over the weight files' names and hashes: equal for equal weights in equal files, wherever they lie.
+pub fn fingerprint(weights: &[FileHash]) -> String {
+    let mut digest = Sha256::new();
+    for hash in weights {
+        digest.update(format!("{} {}\n", hash.file, hash.sha256));
     }
+    hex(&digest.finalize())
 }
 
 fn hash(file: &WeightFile) -> FileHash {

@@ -26,7 +26,7 @@ mod torch;
 
 pub use contents::StoredTensor;
 pub use error::CheckpointError;
-pub use hash::{FileHash, HashOrigin};
+pub use hash::{FileHash, HashOrigin, fingerprint};
 pub use hub::{HubError, Resolved, resolve};
 pub use open::{Checkpoint, UsedTensor};
 pub use outline::{Outline, OutlineTensor};

@@ -52,20 +52,15 @@ pub(super) fn check_kept(db: &Connection, path: &Path) -> Result<(), StoreError>
         return Ok(());
     }
     let mut kept = db.prepare("SELECT value FROM run WHERE key = ?1").map_err(fail)?;
-    let mut lacking = None;
     for key in KEYS {
         if !kept.exists([key]).map_err(fail)? {
-            lacking = Some(key);
-            break;
+            return Err(StoreError::Damaged {
+                path: path.to_path_buf(),
+                what: format!("its table `run` lacks `{key}`, without which nobody knows what was scored"),
+            });
         }
     }
-    match lacking {
-        None => Ok(()),
-        Some(key) => Err(StoreError::Damaged {
-            path: path.to_path_buf(),
-            what: format!("its table `run` lacks `{key}`, without which nobody knows what was scored"),
-        }),
-    }
+    Ok(())
 }
 
 /// One checkpoint as it was scored.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::backend::Backend;
-use crate::checkpoint::{Checkpoint, DecoderSpec, hub};
+use crate::checkpoint::{Checkpoint, DecoderSpec, fingerprint, hub};
 use crate::decoder::{Decoder, DecoderError};
 use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
@@ -114,7 +114,7 @@ impl<'b, B: Backend> Loader for FromFiles<'b, B> {
             String::new()
         } else {
             checkpoint.check_finite()?;
-            checkpoint.fingerprint(&checkpoint.weight_hashes())
+            fingerprint(&checkpoint.weight_hashes())
         };
         let record = CheckpointRecord {
             model: stage.model.clone(),
