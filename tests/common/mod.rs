@@ -6,9 +6,11 @@
 mod files;
 mod random;
 mod references;
+pub mod run;
 mod scores;
 mod tensors;
 mod tiny;
+pub mod tokenizer;
 mod transformers;
 
 pub use files::{RawTensor, write_config, write_index, write_parts, write_safetensors, write_weights};

@@ -1,14 +1,12 @@
 //! Everything a sweep needs, made in a folder: two tiny checkpoints of one family, a small study, a roster.
 
-#![allow(dead_code)] // every test binary compiles its own copy and uses a part of it
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
 
-use super::common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
+use super::{TinyConfig, TinyFamily, write_tiny_checkpoint};
 
 /// Prompts that each checkpoint is asked in each language under `main`: 3 pairs, 4 scenarios, 2 questions, 4 ways.
 pub const PROMPTS: usize = 3 * 4 * 2 * 4;

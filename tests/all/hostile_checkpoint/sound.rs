@@ -1,0 +1,276 @@
+//! What is sound opens, and means what it says.
+
+use serde_json::{Value, json};
+use tiltmeter::checkpoint::{Checkpoint, Dtype, HashOrigin, Role, Weights, fingerprint};
+
+use super::{Parts, SEED, open};
+use crate::common::{FAMILIES, TinyConfig, TinyFamily, write_tiny_checkpoint};
+
+fn opened(parts: &Parts, shards: usize) -> Checkpoint {
+    let dir = parts.write(shards);
+    open(dir.path()).unwrap_or_else(|message| panic!("{message}"))
+}
+
+#[test]
+fn every_dtype_sharding_and_tying_opens_with_the_bytes_that_were_written() {
+    for family in FAMILIES {
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+            for (shards, tied) in [(1, false), (1, true), (3, false), (5, true)] {
+                let plain = TinyConfig::new(family);
+                let tied = if family.may_tie() { tied } else { plain.tied };
+                let tiny = TinyConfig { dtype, shards, tied, ..plain };
+                let dir = tempfile::tempdir().expect("a temporary folder");
+                write_tiny_checkpoint(dir.path(), &tiny, SEED);
+                let checkpoint = open(dir.path()).unwrap_or_else(|message| panic!("{message}"));
+                let mut elements = 0;
+                for raw in tiny.tensors(SEED) {
+                    if checkpoint.ignored().contains(&raw.name) {
+                        continue;
+                    }
+                    // Several roles may share a tensor; in the order of their roles they are its rows.
+                    let used = checkpoint.used();
+                    let parts = used.iter().filter(|used| used.name == raw.name).map(|used| {
+                        let tensor = checkpoint.get(used.role, used.layer).expect("it is used");
+                        assert_eq!((tensor.rows, tensor.cols, tensor.dtype), (used.rows, used.cols, dtype));
+                        assert_eq!(tensor.bytes.len(), tensor.rows * tensor.cols * dtype.size());
+                        tensor.bytes
+                    });
+                    assert_eq!(parts.collect::<Vec<_>>().concat(), raw.bytes, "{}", raw.name);
+                    elements += raw.bytes.len() / dtype.size();
+                }
+                assert_eq!(checkpoint.parameters(), elements as u64);
+                let head = checkpoint.get(Role::OutputEmbedding, None).expect("a head");
+                let table = checkpoint.get(Role::Embedding, None).expect("a table");
+                assert_eq!(head.bytes.as_ptr() == table.bytes.as_ptr(), tied);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_is_what_the_field_says_and_absent_is_not_null() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Mistral));
+    for (window, expected) in [(json!(null), None), (json!(16), Some(16))] {
+        parts.config["sliding_window"] = window;
+        let layers = opened(&parts, 1).spec.layers;
+        assert!(layers.iter().all(|layer| layer.window == expected));
+    }
+    parts.remove_field("sliding_window");
+    assert_eq!(opened(&parts, 1).spec.layers[0].window, Some(4096));
+
+    // stated but switched off
+    let parts = Parts::of(&TinyConfig::new(TinyFamily::Qwen2));
+    assert!(parts.config["sliding_window"].is_u64());
+    assert_eq!(opened(&parts, 1).spec.layers[0].window, None);
+}
+
+#[test]
+fn glm_has_biases_where_the_config_announces_them() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Glm));
+    assert!(opened(&parts, 1).spec.layers.iter().all(|layer| layer.qkv_bias && !layer.out_bias));
+    parts.config["attention_bias"] = json!(false);
+    parts.tensors.retain(|tensor| !tensor.name.ends_with("_proj.bias"));
+    assert!(opened(&parts, 1).spec.layers.iter().all(|layer| !layer.qkv_bias && !layer.out_bias));
+}
+
+#[test]
+fn layers_of_gemma_4_without_keys_of_their_own_may_be_twice_as_wide() {
+    for family in [TinyFamily::Gemma4, TinyFamily::Gemma4Text] {
+        let mut parts = Parts::of(&TinyConfig::new(family));
+        parts.text()["use_double_wide_mlp"] = json!(true);
+        for tensor in &mut parts.tensors {
+            if tensor.name.contains("layers.3.mlp.") || tensor.name.contains("layers.4.mlp.") {
+                tensor.shape.iter_mut().filter(|size| **size == 48).for_each(|size| *size = 96);
+                tensor.bytes.extend(tensor.bytes.clone());
+            }
+        }
+        let widths: Vec<usize> = opened(&parts, 1).spec.layers.iter().map(|layer| layer.mlp.width).collect();
+        assert_eq!(widths, [48, 48, 48, 96, 96]);
+    }
+}
+
+#[test]
+fn both_spellings_of_the_rotary_fields_mean_the_same() {
+    let tiny = TinyConfig { llama3_rope: true, ..TinyConfig::new(TinyFamily::Llama) };
+    let mut parts = Parts::of(&tiny);
+    let older = opened(&parts, 1).spec;
+    let mut newer = parts.config["rope_scaling"].clone();
+    newer["rope_theta"] = json!(10000);
+    parts.config["rope_parameters"] = newer;
+    assert_eq!(opened(&parts, 1).spec, older, "both at once, in agreement");
+    parts.remove_field("rope_scaling");
+    parts.remove_field("rope_theta");
+    assert_eq!(opened(&parts, 1).spec, older, "the newer alone");
+    let plain = opened(&Parts::of(&TinyConfig::new(TinyFamily::Llama)), 1).spec;
+    assert_ne!(plain.rotaries, older.rotaries);
+}
+
+#[test]
+fn what_older_llama_files_leave_out_is_proved_by_the_tensors() {
+    let tiny = TinyConfig { kv_heads: 4, ..TinyConfig::new(TinyFamily::Llama) };
+    let mut parts = Parts::of(&tiny);
+    let full = opened(&parts, 1).spec;
+    for field in [
+        "head_dim",
+        "num_key_value_heads",
+        "attention_bias",
+        "mlp_bias",
+        "rope_scaling",
+        "tie_word_embeddings",
+    ] {
+        parts.remove_field(field);
+        assert_eq!(opened(&parts, 1).spec, full, "{field}");
+    }
+}
+
+#[test]
+fn llama_biases_are_read_where_the_config_announces_them() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Llama));
+    parts.config["attention_bias"] = json!(true);
+    parts.config["mlp_bias"] = json!(true);
+    for layer in 0..2 {
+        for (name, size) in
+            [("self_attn.q", 32), ("self_attn.k", 16), ("self_attn.v", 16), ("self_attn.o", 32)]
+        {
+            parts.add_tensor(&format!("model.layers.{layer}.{name}_proj.bias"), &[size]);
+        }
+        for (name, size) in [("mlp.gate", 48), ("mlp.up", 48), ("mlp.down", 32)] {
+            parts.add_tensor(&format!("model.layers.{layer}.{name}_proj.bias"), &[size]);
+        }
+    }
+    let checkpoint = opened(&parts, 1);
+    let layer = &checkpoint.spec.layers[1];
+    assert!(layer.qkv_bias && layer.out_bias && layer.mlp.bias);
+    assert!(checkpoint.get(Role::AttnOutBias, Some(1)).is_some());
+    assert!(checkpoint.get(Role::DownBias, Some(0)).is_some());
+}
+
+#[test]
+fn leftovers_and_a_true_copy_of_a_tied_head_are_ignored_and_listed() {
+    let tiny = TinyConfig { tied: true, ..TinyConfig::new(TinyFamily::Llama) };
+    let mut parts = Parts::of(&tiny);
+    parts.add_tensor("model.layers.0.self_attn.rotary_emb.inv_freq", &[4]);
+    let mut head = parts.tensor("model.embed_tokens.weight").clone();
+    head.name = "lm_head.weight".into();
+    parts.tensors.push(head);
+    let checkpoint = opened(&parts, 2);
+    assert_eq!(checkpoint.ignored(), ["lm_head.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"]);
+    assert!(checkpoint.spec.head.tied);
+    let head = checkpoint.get(Role::OutputEmbedding, None).expect("a head");
+    let table = checkpoint.get(Role::Embedding, None).expect("a table");
+    assert_eq!(head.bytes.as_ptr(), table.bytes.as_ptr());
+}
+
+#[test]
+fn fields_without_effect_are_known() {
+    for family in FAMILIES {
+        let mut parts = Parts::of(&TinyConfig::new(family));
+        let expected = opened(&parts, 1).spec;
+        for (field, value) in [
+            ("_name_or_path", json!("somewhere")),
+            ("attention_dropout", json!(0.0)),
+            ("chunk_size_feed_forward", json!(0)),
+            ("dtype", json!("float32")),
+            ("id2label", json!({"0": "LABEL_0"})),
+            ("is_encoder_decoder", json!(false)),
+            ("output_hidden_states", json!(false)),
+            ("pad_token_id", Value::Null),
+            ("pretraining_tp", json!(1)),
+            ("pruned_heads", json!({})),
+            ("quantization_config", Value::Null),
+            ("transformers.js_config", json!({"kv_cache_dtype": {}})),
+            ("transformers_version", json!("4.44.0")),
+            ("unsloth_fixed", json!(true)),
+        ] {
+            parts.text()[field] = value;
+        }
+        assert_eq!(opened(&parts, 1).spec, expected);
+    }
+}
+
+#[test]
+fn the_fingerprint_follows_the_weights_and_not_the_place() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Qwen2));
+    let print = |parts: &Parts| {
+        let checkpoint = opened(parts, 2);
+        let hashes = checkpoint.weight_hashes();
+        assert_eq!(hashes.len(), 2);
+        assert!(hashes.iter().all(|hash| hash.origin == HashOrigin::Contents && hash.sha256.len() == 64));
+        fingerprint(&hashes)
+    };
+    let first = print(&parts);
+    assert_eq!(print(&parts), first);
+    parts.config["use_cache"] = json!(false);
+    // It has a hash of its own.
+    assert_eq!(print(&parts), first);
+    parts.tensors[5].bytes[0] ^= 1;
+    assert_ne!(print(&parts), first);
+}
+
+/// The same config as transformers 5 writes it.
+fn newer_spelling(tiny: &TinyConfig, parts: &mut Parts) {
+    if tiny.family.is_gemma() {
+        parts.remove_text("global_head_dim");
+        parts.remove_text("num_global_key_value_heads");
+        let global = (0..tiny.layers).filter(|&layer| tiny.global[layer]);
+        parts.text()["per_layer_config"] =
+            global.map(|layer| (layer.to_string(), json!({"head_dim": tiny.global_head_dim}))).collect();
+        return;
+    }
+    let config = parts.config.as_object_mut().expect("an object");
+    let mut rope = json!({"rope_type": "default"});
+    if let Some(Value::Object(scaling)) = config.remove("rope_scaling") {
+        rope = Value::Object(scaling);
+    }
+    for field in ["rope_theta", "partial_rotary_factor"] {
+        if let Some(value) = config.remove(field) {
+            rope[field] = value;
+        }
+    }
+    let dtype = config.remove("torch_dtype").expect("a type");
+    config.extend([("rope_parameters".to_owned(), rope), ("dtype".to_owned(), dtype)]);
+    if matches!(tiny.family, TinyFamily::Qwen2 | TinyFamily::Qwen3) {
+        config.insert("layer_types".into(), json!(vec!["full_attention"; tiny.layers]));
+    }
+}
+
+#[test]
+fn both_spellings_of_every_family_mean_the_same() {
+    for family in FAMILIES {
+        if family == TinyFamily::Baichuan {
+            continue; // has no class there
+        }
+        let tiny = TinyConfig { llama3_rope: true, ..TinyConfig::new(family) };
+        let mut parts = Parts::of(&tiny);
+        let makers = opened(&parts, 1).spec;
+        newer_spelling(&tiny, &mut parts);
+        assert_eq!(opened(&parts, 1).spec, makers, "{family:?}");
+    }
+}
+
+/// The makers' own files hold them, re-saved ones do not.
+#[test]
+fn keys_and_values_that_nothing_reads_may_hold_anything_or_be_absent() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Gemma4));
+    let unread = ["layers.3.self_attn.k_proj.weight", "layers.4.self_attn.v_proj.weight"];
+    for name in unread {
+        parts.tensor(name).bytes.fill(0xff); // NaN
+    }
+    let checkpoint = opened(&parts, 2);
+    for name in unread {
+        assert!(checkpoint.ignored().iter().any(|ignored| ignored.ends_with(name)), "{name}");
+    }
+    assert!(checkpoint.get(Role::Key, Some(2)).is_some());
+    assert!(checkpoint.get(Role::Key, Some(3)).is_none());
+    unread.iter().for_each(|name| parts.remove_tensor(name));
+    assert_eq!(opened(&parts, 2).spec, checkpoint.spec);
+}
+
+#[test]
+fn what_glm_files_leave_out_is_half() {
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Glm));
+    let stated = opened(&parts, 1).spec;
+    assert_eq!(stated.rotaries[0].freq.len(), 2);
+    parts.remove_field("partial_rotary_factor");
+    assert_eq!(opened(&parts, 1).spec, stated);
+}

@@ -1,0 +1,27 @@
+//! Every test that goes through the library's doors or the program itself, in one binary: linking is what tests cost.
+//! A file, or a folder, is a promise; its first lines say which. GPU backends have binaries of their own.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod backend_cli;
+mod bench;
+mod demo;
+mod docs;
+mod export;
+mod figures;
+mod full_disk;
+mod hostile_checkpoint;
+mod hostile_templates;
+mod hostile_tokenizers;
+mod hostile_torch;
+mod inspect;
+mod invariance;
+mod oracle;
+mod parity;
+mod report;
+mod resume;
+mod score;
+mod sentencepiece;
+mod study;
+mod tokens;

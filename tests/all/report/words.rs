@@ -1,0 +1,147 @@
+//! What a page says in words.
+
+use tiltmeter::report::{Planted, ReportInput, render};
+
+use super::markup::check;
+use super::{CHINA, FOUR, NO_OPINION, PAIR, Study, analyzed, input, page, pair};
+
+#[test]
+fn the_headline_says_what_was_planted_and_no_more() {
+    let page = page(&pair(), PAIR);
+    for sentence in [
+        "Two checkpoints were asked in English and French to choose between four countries, two at a time, in 12 scenarios \
+         of 6 types (“justified” and “unjustified”).",
+        "Every run puts at least 97 % of its probability on the two answers, so preferences can be read.",
+        "<strong>demo-base in English</strong> no lean found: the 95 % intervals of all four countries cover zero; none \
+         reaches beyond ±",
+        "<strong>demo-chat in French</strong> leans most towards China by +1.95 log-odds (95 % CI +1.89 to +2.01",
+        "What post-training changed for China in demo: +2.0",
+        "A direction over makers needs several families",
+        "demo (Demo &amp; Sons, China)",
+    ] {
+        assert!(page.contains(sentence), "the page lacks: {sentence}");
+    }
+    assert!(
+        !page.contains("neutral.") && !page.contains("is neutral"),
+        "a p above 0.05 is no proof of neutrality"
+    );
+}
+
+#[test]
+fn compliance_below_the_tiers_is_said_first_and_marked() {
+    let rows = Study {
+        checkpoints: &[("demo-base", NO_OPINION, 0.02), ("demo-chat", CHINA, 0.5)],
+        entities: &FOUR,
+        languages: &["en"],
+        types: 6,
+        noise: 0.5,
+    }
+    .rows();
+    let page = page(&rows, PAIR);
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("the page lacks: {text}"));
+    assert!(
+        at("<strong>Warning.</strong> Two of two runs put less than 97 %")
+            < at("not read: on average 0.020 of its")
+    );
+    at("Read with care: its compliance is 0.500 (†).");
+    at("‡ compliance 0.020 in English");
+    at("class=\"s0 low\"");
+    at("class=\"s0 reduced\"");
+}
+
+#[test]
+fn compliance_is_printed_on_its_side_of_the_tiers_bound() {
+    let study = |checkpoints: &[(&str, &[f64], f64)]| {
+        Study { checkpoints, entities: &FOUR, languages: &["en"], types: 6, noise: 0.5 }.rows()
+    };
+    let two = page(&study(&[("demo-base", NO_OPINION, 0.9697), ("demo-chat", CHINA, 0.99)]), PAIR);
+    for sentence in [
+        "<strong>Read with care.</strong> One of two runs puts less than 97 % of its probability on the two answers: \
+         demo-base in English (0.9697). Its preferences are marked (†) wherever they appear.",
+        "its compliance is 0.9697 (†)",
+        "† compliance 0.9697 in English",
+        ">between 0.6 and 0.97<",
+    ] {
+        assert!(two.contains(sentence), "the page lacks: {sentence}");
+    }
+    let one = page(&study(&[("only", CHINA, 0.5)]), "");
+    assert!(
+        one.contains("The run puts less than 97 % of its probability on the two answers: only in English")
+    );
+}
+
+#[test]
+fn many_families_are_summed_up_and_tested() {
+    let names = ["a-base", "a-chat", "b-base", "b-chat", "c-base", "c-chat"];
+    let checkpoints: Vec<(&str, &[f64], f64)> =
+        names.iter().map(|n| (*n, if n.ends_with("chat") { CHINA } else { NO_OPINION }, 0.99)).collect();
+    let rows =
+        Study { checkpoints: &checkpoints, entities: &FOUR, languages: &["en", "zh"], types: 5, noise: 0.5 }
+            .rows();
+    let mut settings = String::from("[analysis]\ntarget = 'China'\n");
+    for (name, home) in [("a", "China"), ("b", "USA"), ("c", "China")] {
+        settings.push_str(&format!(
+            "[[family]]\nname = '{name}'\nmaker_country = '{home}'\nbase = {{ model = '{name}-base' }}\nchat = {{ model = '{name}-chat' }}\n"
+        ));
+    }
+    let page = page(&rows, &settings);
+    for sentence in [
+        "Before post-training, in English, no lean was found in the three checkpoints that can be read",
+        "After post-training, in English, three of the three checkpoints that can be read lean for or against some country.",
+        "Of three families, post-training moved three towards China (a, b and c) and none away from it in English.",
+        "Two of three shifts go the maker’s way in English: towards China where the maker is at home there",
+        "exact binomial p = 1.000",
+    ] {
+        assert!(page.contains(sentence), "the page lacks: {sentence}");
+    }
+}
+
+#[test]
+fn the_smallest_table_has_a_page() {
+    let rows = Study {
+        checkpoints: &[("only", &[0.4, -0.4], 0.99)],
+        entities: &["Treatment A", "Treatment B"],
+        languages: &["en"],
+        types: 1,
+        noise: 0.1,
+    }
+    .rows();
+    let page = page(&rows, "");
+    assert!(page.contains("no interval can be given (one scenario type only)"), "{page}");
+    assert!(page.contains("to choose between two countries, in 2 scenarios"));
+    assert!(page.contains("A shift needs a family with two stages"));
+    assert!(page.contains("A language shift needs one checkpoint in two languages"));
+}
+
+#[test]
+fn a_study_of_other_things_does_not_speak_of_countries() {
+    let rows = Study {
+        checkpoints: &[("m", &[0.5, 0.0, 0.0], 0.99)],
+        entities: &["Acme", "Bolt", "Cork"],
+        languages: &["en"],
+        types: 5,
+        noise: 0.2,
+    }
+    .rows();
+    let page = page(&rows, "[[family]]\nname = 'm'\nchat = { model = 'm' }\n");
+    assert!(page.contains("choose between three entities"));
+    assert!(!page.contains("countr"), "{:?}", page.find("countr").map(|at| &page[at - 40..at + 40]));
+}
+
+#[test]
+fn planted_figures_stand_beside_measured_ones() {
+    let (analysis, settings) = analyzed(&pair(), PAIR);
+    let planted = |entity: &str, log_odds: f64| Planted {
+        checkpoint: "demo-chat".to_owned(),
+        language: "en".to_owned(),
+        entity: entity.to_owned(),
+        log_odds,
+    };
+    let page = render(&ReportInput {
+        planted: vec![planted("China", 2.0), planted("USA", 5.0)],
+        ..input(&analysis, &settings)
+    })
+    .expect("a page");
+    check(&page);
+    assert!(page.contains("1 of 2 planted values lie inside the measured 95 % intervals"));
+}
