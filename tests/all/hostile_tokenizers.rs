@@ -332,7 +332,7 @@ fn a_thousand_random_changes_do_no_harm() {
 /// As above for a tokenizer.model: whatever it holds, it is read or refused.
 #[test]
 fn spoiled_and_cut_models_do_no_harm() {
-    let packed = include_bytes!("fixtures/sentencepiece/bpe_rules_user.model.gz");
+    let packed = include_bytes!("../fixtures/sentencepiece/bpe_rules_user.model.gz");
     let mut whole = Vec::new();
     flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut whole).unwrap();
     let dir = tempfile::tempdir().unwrap();

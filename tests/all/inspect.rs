@@ -16,8 +16,8 @@ const CHAT: &str = "src/demo/checkpoints/chat";
 #[test]
 fn the_demo_s_checkpoints_read_as_they_did() {
     for (stage, stored) in [
-        ("base", include_str!("fixtures/inspect/base.txt")),
-        ("chat", include_str!("fixtures/inspect/chat.txt")),
+        ("base", include_str!("../fixtures/inspect/base.txt")),
+        ("chat", include_str!("../fixtures/inspect/chat.txt")),
     ] {
         let printed = inspect(&format!("src/demo/checkpoints/{stage}"), &[]);
         assert_eq!(printed, stored, "{stage} reads otherwise:\n{printed}");
