@@ -130,11 +130,11 @@ pub fn dry_run<L: Loader>(
         let model = loader.load(family, stage).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         let mut items = Vec::new();
-        ask(request, stage, &model, watch, |chunk, _| {
+        let sets = ask(request, stage, &model, watch, |chunk, _| {
             items.extend(chunk.items);
             Ok(())
         })?;
-        let figures = figures(&model, &Plan::new(&items, request.sharing), items.len(), items.len());
+        let figures = figures(&model, &Plan::new(&items, &sets, request.sharing), items.len(), items.len());
         watch.plan(stage, figures, load_seconds);
         Ok(())
     })
@@ -223,7 +223,7 @@ fn checkpoint<L: Loader>(
     let id = store.checkpoint(model.record())?;
     let (left, choice_sets) = left(request, store, id, stage, &model, watch)?;
     keep_roster(request, store, stage, passed, watch)?;
-    let plan = Plan::new(&left.items, request.sharing);
+    let plan = Plan::new(&left.items, &choice_sets, request.sharing);
     let figures = figures(&model, &plan, left.asked, left.items.len());
     watch.plan(stage, figures, load_seconds);
     if left.items.is_empty() {
@@ -248,7 +248,7 @@ fn checkpoint<L: Loader>(
         },
     )?;
     let mut progress = Progress { load_seconds, ..Progress::default() };
-    let tally = model.score(&plan, &choice_sets, &options, &mut |pack| {
+    let tally = model.score(&plan, &options, &mut |pack| {
         progress = Progress {
             computed_tokens: pack.tally.computed_tokens as u64,
             load_seconds: load_seconds + pack.load_seconds,
@@ -284,7 +284,7 @@ fn left<M: Model>(
     let mut seen = HashSet::new();
     let sets = ask(request, stage, model, watch, |Chunk { prompts, items }, sets| {
         for set in sets.get(left.answers.len()..).unwrap_or_default() {
-            left.answers.push(store.answers(id, &set.0)?);
+            left.answers.push(store.answers(id, set)?);
         }
         let keys = store.keys(prompts)?;
         for ((prompt, key), item) in prompts.iter().zip(keys).zip(items) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, fingerprint, hub};
 use crate::decoder::{Decoder, DecoderError};
-use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
+use crate::scoring::{ChoiceScore, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage, StoreError};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
 use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
@@ -56,7 +56,6 @@ pub trait Model {
     fn score(
         &self,
         plan: &Plan<'_>,
-        choice_sets: &[ChoiceSet],
         options: &ScoreOptions,
         store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
     ) -> Result<Tally, SweepError>;
@@ -195,7 +194,6 @@ impl<B: Backend> Model for FileModel<'_, B> {
     fn score(
         &self,
         plan: &Plan<'_>,
-        choice_sets: &[ChoiceSet],
         options: &ScoreOptions,
         store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
     ) -> Result<Tally, SweepError> {
@@ -205,7 +203,7 @@ impl<B: Backend> Model for FileModel<'_, B> {
             .map_err(|e| decoder_error(model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         Engine::new(decoder)
-            .score(plan, choice_sets, options, |scores, tally| store(Pack { scores, tally, load_seconds }))
+            .score(plan, options, |scores, tally| store(Pack { scores, tally, load_seconds }))
             .map_err(|e| match e {
                 ScoreError::Sink(error) => error.into(),
                 ScoreError::Decoder(error) => decoder_error(model, error),

@@ -98,7 +98,6 @@ impl Model for Fake {
     fn score(
         &self,
         plan: &Plan<'_>,
-        _: &[ChoiceSet],
         _: &ScoreOptions,
         store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
     ) -> Result<Tally, SweepError> {

@@ -6,6 +6,7 @@ mod common;
 
 mod backend_cli;
 mod bench;
+mod continuations;
 mod demo;
 mod docs;
 mod export;
