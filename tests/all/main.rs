@@ -20,6 +20,7 @@ mod inspect;
 mod invariance;
 mod oracle;
 mod parity;
+mod parity_of_our_own;
 mod report;
 mod resume;
 mod score;
