@@ -5,6 +5,12 @@
 /// Files from strangers: strict objects, errors in plain words, numbers of things.
 mod plain;
 
+/// What the system says to the process.
+mod signals;
+
+/// Which build this is.
+pub mod build;
+
 /// What is asked: `Study`, `Condition`, `Prompt`.
 pub mod study;
 

@@ -165,7 +165,7 @@ pub(crate) fn read_settings(path: &Path) -> io::Result<String> {
     File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {
         return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
+            io::ErrorKind::InvalidData,
             "is too large for a roster or settings (4 MiB)",
         ));
     }

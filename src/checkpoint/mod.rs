@@ -22,6 +22,7 @@ mod outline;
 mod plan;
 mod rope;
 mod safetensors;
+mod stamp;
 mod torch;
 
 pub use contents::StoredTensor;

@@ -13,6 +13,7 @@ use super::files::WeightFiles;
 use super::json::{self, Strict};
 use super::plan::TensorPlan;
 use super::spec::DecoderSpec;
+use super::stamp::Stamps;
 use super::weights::{Role, Tensor, Weights};
 
 const CONFIG: &str = "config.json";
@@ -31,6 +32,7 @@ pub struct Checkpoint {
     pub config_sha256: String,
     pub(super) files: WeightFiles,
     pub(super) binding: Binding,
+    pub(super) stamps: Stamps,
 }
 
 /// A tensor that plays a role, for those who print.
@@ -58,6 +60,8 @@ impl Checkpoint {
         if !dir.is_dir() {
             return Err(folder("is not a folder"));
         }
+        // Before anything is read.
+        let stamps = Stamps::take(dir);
         let config_file = dir.join(CONFIG);
         if !crate::plain::is_there(&config_file) {
             return Err(folder("holds no config.json"));
@@ -81,6 +85,7 @@ impl Checkpoint {
             config,
             files,
             binding,
+            stamps,
         })
     }
 

@@ -62,9 +62,15 @@ pub fn run(args: Args) -> Result<ExitCode> {
         args.input.check_output(output)?;
     }
     let settings = args.input.settings()?;
+    let mut first = String::new();
     let analysis = match (&args.input.items, &args.input.run) {
         (Some(items), _) => analyze_table(&read_table(items)?, &settings.unwrap_or_default())?,
-        (None, Some(dir)) => analyze_run(dir, settings)?,
+        (None, Some(dir)) => {
+            for sentence in RunReader::open(dir)?.completeness()?.sentences() {
+                first.push_str(&format!("{sentence}\n\n"));
+            }
+            analyze_run(dir, settings)?
+        }
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
     for note in &analysis.notes {
@@ -84,7 +90,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     };
     let write = |out: &mut dyn Write| match &text {
-        Some(text) => out.write_all(text.as_bytes()),
+        Some(text) => out.write_all(first.as_bytes()).and_then(|()| out.write_all(text.as_bytes())),
         None => analysis.write_json(out),
     };
     match &args.output {
@@ -112,6 +118,7 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
         ),
         _ => {}
     }
+    let mut said = reader.completeness()?.sentences();
     let mut settings = settings_for(&reader, settings)?;
     let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
     drop(rows);
@@ -136,14 +143,14 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
     })?;
     let mut analysis = analyze_table(&table, &settings)?;
     analysis.extend(letters.figures(&settings)?)?;
-    analysis.notes.splice(0..0, notes);
+    said.append(&mut notes);
+    analysis.notes.splice(0..0, said);
     Ok(analysis)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scoring::ChoiceSet;
     use crate::store::{CheckpointRecord, Progress, RunIdentity, RunStore, ScoreRow, samples};
     use crate::study::{Prompt, PromptText, StageForm};
 
@@ -200,8 +207,7 @@ mod tests {
         let mut store = RunStore::open_or_create(dir, identity).expect("a run");
         store.keep_roster(ROSTER, &Default::default()).expect("kept");
         let checkpoint = store.checkpoint(&record).expect("registered");
-        let answers =
-            store.answers(checkpoint, &ChoiceSet::Tokens(vec![vec![1], vec![2]])).expect("registered");
+        let answers = store.answers(checkpoint, &[vec![1], vec![2]]).expect("registered");
         let mut prompts = prompts.to_vec();
         prompts.push(Prompt {
             scenario: "border_v2".into(),

@@ -2,9 +2,11 @@
 
 use super::engine::EngineArgs;
 use super::output::{print, say};
-use super::report::{Page, quoted};
+use super::progress::Detail;
+use super::report::Page;
+use super::shell::quoted;
 use super::sweep::Sweep;
-use crate::demo::{Comparison, Planted, unpack};
+use crate::demo::{Comparison, Planted, check_folder, check_page, unpack};
 use crate::store::Roster;
 use crate::study::Study;
 use crate::sweep::Request;
@@ -29,43 +31,62 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     let start = Instant::now();
+    let report = match &args.out {
+        Some(dir) => dir.join("report.html"),
+        None => Path::new("tiltmeter-demo.html").to_owned(),
+    };
     let scratch = tempfile::tempdir().context("no temporary folder can be made")?;
     let dir = args.out.as_deref().unwrap_or(scratch.path());
+    check_folder(dir)?;
     unpack(dir)?;
+    // What was asked for by name must be written; the page that nobody asked for may be left out.
+    let page = match check_page(&report) {
+        Ok(()) => true,
+        Err(error) if args.out.is_some() => return Err(error.into()),
+        Err(error) => {
+            say(format_args!("note: no page will be written: {error}"));
+            false
+        }
+    };
     let study = Study::open("default")?;
     let roster = Roster::load(&dir.join("roster.toml"))?;
     let mut request = Request::new(&roster, &study);
     request.sharing = args.engine.sharing();
     let run = dir.join("run");
-    let scoring = Sweep { engine: &args.engine, request: &request, dir: &run, quiet: false };
-    let outcome = args.engine.device.run(false, scoring)?;
+    let scoring = Sweep { engine: &args.engine, request: &request, dir: &run, detail: Detail::default() };
+    let (outcome, code) = args.engine.device.run(false, scoring)?;
+    if let (true, Some(code)) = (outcome.stopped, code) {
+        return Ok(ExitCode::from(code));
+    }
     if outcome.failed > 0 {
         bail!("the demo's own checkpoints could not be scored");
     }
 
-    let mut page = Page::of_run(&run, None)?;
+    let mut found = Page::of_run(&run, None)?;
     let planted = Planted::read().context("planted.json in the binary")?;
     let countries: Vec<String> =
         study.entity_set("countries")?.entities.iter().map(|e| e.id.clone()).collect();
-    let comparison = Comparison::new(&planted, &page.analysis, study.languages(), &countries);
-    let report = match &args.out {
-        Some(dir) => dir.join("report.html"),
-        None => Path::new("tiltmeter-demo.html").to_owned(),
-    };
-    page.planted = comparison.leans.iter().map(|lean| lean.for_report()).collect();
+    let comparison = Comparison::new(&planted, &found.analysis, study.languages(), &countries);
+    found.planted = comparison.leans.iter().map(|lean| lean.for_report()).collect();
     // `report --run` would leave out what was planted.
     let commands = match &args.out {
         Some(dir) => vec![format!("tiltmeter demo --out {}", quoted(dir))],
         None => vec!["tiltmeter demo".to_owned()],
     };
     let title = "The demo: a planted lean, measured".to_owned();
-    page.write(Some(title), commands, &report)?;
+    let written = match page {
+        true => {
+            found.write(Some(title), commands, &report).map(|()| format!("report: {}\n", report.display()))
+        }
+        false => Ok(String::new()),
+    };
     // Last: what was computed is on disk, whatever becomes of the reader of these lines.
     say(format_args!(
         "the complete study on two checkpoints in {} languages: {:.1} s",
         study.languages().len(),
         start.elapsed().as_secs_f64()
     ));
-    print(format!("{}report: {}\n", comparison.render(), report.display()))?;
+    print(format!("{}{}", comparison.render(), written.as_deref().unwrap_or_default()))?;
+    written?;
     Ok(if comparison.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -45,6 +45,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
         anyhow::bail!("--items and --scores name the same file");
     }
     let run = RunReader::open(&args.run)?;
+    for sentence in run.completeness()?.sentences() {
+        say(format_args!("note: {sentence}"));
+    }
     if let Some(path) = &args.items {
         let counts = export_items(&run, path)?;
         let left = match counts.incomplete {

@@ -16,17 +16,20 @@ mod progress;
 mod prompts;
 mod report;
 mod score;
+mod shell;
+mod status;
 mod study;
 mod sweep;
 
 pub(crate) use crate::plain::{counted, grouped, noun};
+use crate::signals;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Does a language model lean towards a country, and did its post-training put the lean there?
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version = crate::build::version(), max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,6 +43,7 @@ enum Command {
     Inspect(inspect::Args),
     Score(score::Args),
     Sweep(sweep::Args),
+    Status(status::Args),
     Export(export::Args),
     Analyze(analyze::Args),
     Report(report::Args),
@@ -49,19 +53,25 @@ enum Command {
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
 pub fn main() -> ExitCode {
+    signals::install();
     // Mesa's layer that picks a device for windows complains on machines without any; nothing here has windows.
     #[cfg(target_os = "linux")]
     // SAFETY: no other thread runs yet.
     unsafe {
         std::env::set_var("NODEVICE_SELECT", "1");
     }
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
+    let result = match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),
         Command::Prompts(args) => prompts::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Score(args) => score::run(args),
         Command::Sweep(args) => sweep::run(args),
+        Command::Status(args) => status::run(args),
         Command::Export(args) => export::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Report(args) => report::run(args),
@@ -76,6 +86,17 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Help and messages about arguments go out as they are styled, unless an argument would be obeyed by the terminal.
+fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    match text.chars().any(|c| c.is_control() && c != '\n') {
+        true => output::say(text.trim_end()),
+        // Where it cannot be written there is nobody to tell.
+        false => drop(error.print()),
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// The error and its causes, without those that the sentence before has already said.

@@ -8,17 +8,31 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::output::say;
 use super::{counted, grouped};
 use crate::scoring::Tally;
+use crate::signals::Graceful;
 use crate::store::Stage;
 use crate::sweep::{PlanFigures, SweepError, Watch};
 
 /// Between two lines of progress where no bar can be drawn.
 const LINE_EVERY: Duration = Duration::from_secs(15);
 
+/// What to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Detail {
+    /// Errors only.
+    pub quiet: bool,
+    /// Also what is of interest to those who look into the engine.
+    pub verbose: bool,
+}
+
 /// Draws a bar on a terminal, and writes a line now and then elsewhere.
 pub struct Progress {
-    quiet: bool,
+    detail: Detail,
     /// Plans are all there is to see.
     dry: bool,
+    /// Signals are noted as long as this lives.
+    signals: Graceful,
+    /// More than one checkpoint is asked.
+    several: bool,
     bar: Option<ProgressBar>,
     title: String,
     plan: Option<PlanFigures>,
@@ -27,10 +41,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new(quiet: bool, dry: bool) -> Self {
+    pub fn new(detail: Detail, dry: bool) -> Self {
         Self {
-            quiet,
+            detail,
             dry,
+            signals: Graceful::begin(),
+            several: false,
             bar: None,
             title: String::new(),
             plan: None,
@@ -46,6 +62,33 @@ impl Progress {
         }
     }
 
+    /// The exit code of the signal that ended the work.
+    pub fn stopped(&self) -> Option<u8> {
+        self.signals.stopped()
+    }
+
+    fn open_bar(&mut self, length: usize) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::stderr_with_hz(8));
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}") {
+            bar.set_style(style);
+        }
+        self.bar = Some(bar);
+    }
+
+    /// On the bar, or as a line if the last one is long ago.
+    fn show(&mut self, done: usize, all: usize, message: impl Fn() -> String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(message());
+            bar.set_position(done as u64);
+        } else if self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            self.say(&format!("{}: {} %, {}", self.title, 100 * done / all.max(1), message()));
+        }
+    }
+
     fn close_bar(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -55,15 +98,30 @@ impl Progress {
 
 impl Watch for Progress {
     fn note(&mut self, text: &str) {
-        if !self.quiet {
+        if !self.detail.quiet {
             self.say(&format!("note: {text}"));
         }
     }
 
     fn begin(&mut self, stage: &Stage, index: usize, count: usize) {
         self.title = format!("[{index}/{count}] {}", stage.model);
-        if !self.quiet && !self.dry {
+        self.several = count > 1;
+        self.last_line = Instant::now();
+        if !self.detail.quiet && !self.dry {
             self.say(&format!("{}: loading {}", self.title, stage.location));
+        }
+    }
+
+    fn spell(&mut self, done: usize, all: usize) {
+        if self.detail.quiet {
+            return;
+        }
+        if self.bar.is_none() && done < all {
+            self.open_bar(all);
+        }
+        self.show(done, all, || format!("{} of {} prompts turned into tokens", grouped(done), grouped(all)));
+        if done == all {
+            self.close_bar();
         }
     }
 
@@ -72,7 +130,7 @@ impl Watch for Progress {
         self.load_seconds = load_seconds;
         self.last_line = Instant::now();
         let left = plan.asked - plan.scored;
-        if self.quiet || left == 0 && !self.dry {
+        if self.detail.quiet || left == 0 && !self.dry {
             return;
         }
         let before = match plan.scored {
@@ -80,50 +138,41 @@ impl Watch for Progress {
             n => format!(", {} more were scored before", grouped(n)),
         };
         let saved = plan.naive_tokens as f64 / plan.tree_tokens.max(1) as f64;
+        let skipped = match self.detail.verbose {
+            true => format!("; {}", skipped_work(plan.skipped)),
+            false => String::new(),
+        };
         self.say(&format!(
-            "{}: {}{before}; {} tokens, {} in the prefix tree ({saved:.2} times fewer); nothing reads the result of {:.1} % of \
-             their work in the layers, which is skipped",
+            "{}: {}{before}; {} tokens, {} in the prefix tree ({saved:.2} times fewer){skipped}",
             self.title,
             counted(left, "prompt"),
             grouped(plan.naive_tokens),
             grouped(plan.tree_tokens),
-            100.0 * plan.skipped,
         ));
-        if !self.dry && std::io::stderr().is_terminal() {
-            let bar = ProgressBar::with_draw_target(
-                Some(plan.tree_tokens as u64),
-                ProgressDrawTarget::stderr_with_hz(8),
-            );
-            if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}") {
-                bar.set_style(style);
-            }
-            self.bar = Some(bar);
+        if !self.dry {
+            self.open_bar(plan.tree_tokens);
         }
     }
 
-    fn advance(&mut self, tally: &Tally) {
-        let Some(plan) = self.plan.filter(|_| !self.quiet) else { return };
-        let message = || {
+    fn advance(&mut self, tally: &Tally, left: Option<f64>) {
+        let Some(plan) = self.plan.filter(|_| !self.detail.quiet) else { return };
+        let whole = match left.filter(|_| self.several) {
+            Some(seconds) => format!(", {} for the whole sweep", duration(seconds)),
+            None => String::new(),
+        };
+        self.show(tally.computed_tokens, tally.tree_tokens, || {
             format!(
-                "{} of {} prompts, {} left",
+                "{} of {} prompts, {} left{whole}",
                 grouped(tally.prompts),
                 grouped(plan.asked - plan.scored),
                 time_left(tally)
             )
-        };
-        if let Some(bar) = &self.bar {
-            bar.set_message(message());
-            bar.set_position(tally.computed_tokens as u64);
-        } else if self.last_line.elapsed() >= LINE_EVERY {
-            self.last_line = Instant::now();
-            let percent = 100 * tally.computed_tokens / tally.tree_tokens.max(1);
-            self.say(&format!("{}: {percent} %, {}", self.title, message()));
-        }
+        });
     }
 
     fn end(&mut self, _stage: &Stage, done: Option<&Tally>) {
         self.close_bar();
-        if self.quiet {
+        if self.detail.quiet {
             return;
         }
         match done {
@@ -149,12 +198,32 @@ impl Watch for Progress {
         self.close_bar();
         self.say(&format!("error: {error}"));
     }
+
+    fn stop(&mut self) -> bool {
+        let stop = self.signals.stopped().is_some();
+        if stop {
+            self.close_bar();
+        }
+        stop
+    }
+}
+
+/// What of the layers' work nothing needs.
+pub fn skipped_work(share: f64) -> String {
+    format!(
+        "nothing reads the result of {:.1} % of their work in the layers, which is skipped",
+        100.0 * share
+    )
 }
 
 /// At the pace of this checkpoint so far: every token of a tree costs about the same.
 fn time_left(tally: &Tally) -> String {
     let left = tally.tree_tokens.saturating_sub(tally.computed_tokens) as f64;
-    let seconds = tally.compute_seconds * left / tally.computed_tokens.max(1) as f64;
+    duration(tally.compute_seconds * left / tally.computed_tokens.max(1) as f64)
+}
+
+/// `9 s`, `1 min 30 s`, `2 h 46 min`
+pub fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),

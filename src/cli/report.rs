@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow};
 use super::analyze;
 use super::input::{Input, settings_for};
 use super::output::say;
+use super::shell::quoted;
 use crate::report::{Planted, Provenance, ReportInput, render};
 use crate::stats::{Analysis, Settings, analyze_table, read_table};
 use crate::store::file::replace;
@@ -107,15 +108,4 @@ fn commands(args: &Args) -> Vec<String> {
         format!("tiltmeter report{input}{title} --out {}", quoted(&args.out)),
         format!("tiltmeter analyze{input} --format json   # every figure, in full precision"),
     ]
-}
-
-/// A path as a shell takes it.
-pub(super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }

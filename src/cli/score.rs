@@ -2,6 +2,7 @@
 
 use super::engine::{Chosen, EngineArgs, ModelArgs, Work};
 use super::output::{say, standard_output};
+use super::progress::skipped_work;
 use crate::backend::Backend;
 use crate::backend::measure::Measured;
 use crate::checkpoint::Checkpoint;
@@ -21,7 +22,6 @@ use std::time::Instant;
 ///
 /// A line holds `id`; one of `tokens` (ids), `prompt` (text) or `messages` (role/content, with an optional `prefill`);
 /// and either `choices` (lists of answer strings, each counting with its last token) or `choice_tokens` (lists of ids).
-/// With `--continuations` every answer string counts as a whole, and a list of `choice_tokens` is one continuation.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -38,10 +38,9 @@ pub struct Args {
     /// an id that the tokenizer does not have is without a text
     #[arg(long, value_name = "K", default_value_t = 0)]
     top: usize,
-    /// Score choices as a whole, token by token, rather than by the next token: for each the sum of its tokens'
-    /// log-probabilities behind the prompt, their mean, and the sum per byte of its text
-    #[arg(long, conflicts_with = "top")]
-    continuations: bool,
+    /// Also say what share of the layers' work is skipped
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
@@ -63,21 +62,17 @@ pub fn run(args: Args) -> Result<ExitCode> {
         vocab: checkpoint.spec.vocab,
         context: checkpoint.spec.context,
         model: &dir,
-        continuations: args.continuations,
     };
     let items = read_items(&reader, &args.input)?;
-    for note in &items.notes {
-        say(format_args!("note: {note}"));
-    }
     checkpoint.check_finite()?;
     let read_seconds = start.elapsed().as_secs_f64();
     let scoring = Scoring { args: &args, checkpoint: &checkpoint, items: &items };
     let Scored { scores, tally, skipped, load_seconds } = args.engine.device.run(false, scoring)?;
-    let lines = items.items.iter().zip(&scores).enumerate().map(|(index, (item, score))| {
-        let (set, bytes) = (&items.choice_sets[item.choices], items.bytes[index].as_deref());
-        ScoreLine::new(&items.ids[index], item, set, score, bytes, tokenizer.as_ref().ok())
+    let lines = items.ids.iter().zip(&items.items).zip(&scores).map(|((id, item), score)| {
+        ScoreLine::new(id, item, &items.choice_sets[item.choices], score, tokenizer.as_ref().ok())
     });
     write_lines(&args.output, lines)?;
+    let skipped = args.verbose.then(|| skipped_work(skipped));
     say(summary(&tally, skipped, read_seconds + load_seconds));
     Ok(ExitCode::SUCCESS)
 }
@@ -127,7 +122,7 @@ impl Work for Scoring<'_> {
 
     fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Scored> {
         let (spec, sharing) = (&self.checkpoint.spec, self.args.engine.sharing());
-        let plan = Plan::new(&self.items.items, &self.items.choice_sets, sharing);
+        let plan = Plan::new(&self.items.items, sharing);
         let pack_tokens =
             self.args.engine.pack(chosen).tokens(spec, self.checkpoint.device_bytes(), &plan)?;
         let start = Instant::now();
@@ -136,7 +131,7 @@ impl Work for Scoring<'_> {
         let load_seconds = start.elapsed().as_secs_f64();
         let options = ScoreOptions { pack_tokens, sharing, top: self.args.top };
         let skipped = scoring::Work::of(&plan, spec).skipped();
-        let (scores, tally) = score_all(&engine, &plan, self.items, &options).with_context(named)?;
+        let (scores, tally) = score_all(&engine, &plan, &self, &options).with_context(named)?;
         Ok(Scored { scores, tally, skipped, load_seconds })
     }
 }
@@ -145,15 +140,16 @@ impl Work for Scoring<'_> {
 fn score_all<B: Backend>(
     engine: &Engine<'_, B>,
     plan: &Plan<'_>,
-    items: &Items,
+    scoring: &Scoring<'_>,
     options: &ScoreOptions,
 ) -> Result<(Vec<ChoiceScore>, Tally)> {
+    let items = scoring.items;
     let mut scores: Vec<Option<ChoiceScore>> = vec![None; items.items.len()];
-    let tally = engine.score(plan, options, |batch, _| {
+    let tally = engine.score(plan, &items.choice_sets, options, |batch, _| {
         for (item, score) in batch {
             scores[*item] = Some(score.clone());
         }
-        Ok::<_, std::convert::Infallible>(())
+        scoring.checkpoint.check_unchanged()
     })?;
     let scores = scores.into_iter().collect::<Option<Vec<_>>>().context("the engine left out a prompt")?;
     Ok((scores, tally))
@@ -176,14 +172,13 @@ fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) 
 }
 
 /// The last line on standard error.
-fn summary(tally: &Tally, skipped: f64, load_seconds: f64) -> String {
+fn summary(tally: &Tally, skipped: Option<String>, load_seconds: f64) -> String {
     format!(
-        "scored {}: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load); nothing reads the result of {:.1} % \
-         of their work in the layers, which was skipped",
+        "scored {}: computed {} of {} tokens in {:.2} s ({load_seconds:.2} s to load){}",
         super::counted(tally.prompts, "prompt"),
         super::grouped(tally.computed_tokens),
         super::grouped(tally.naive_tokens),
         tally.compute_seconds,
-        100.0 * skipped,
+        skipped.map_or_else(String::new, |sentence| format!("; {sentence}")),
     )
 }

@@ -6,15 +6,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::engine::{Chosen, EngineArgs, Work};
-use super::progress::Progress;
+use super::output::say;
+use super::progress::{Detail, Progress, duration};
 use super::study::sound;
+use super::{counted, grouped, shell};
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
 use crate::scoring::PackSize;
+use crate::scoring::fingerprint;
 use crate::stats::Settings;
-use crate::store::{Roster, RunStore};
+use crate::store::{Roster, RunReader, RunStore};
 use crate::study::Study;
-use crate::sweep::{FromFiles, Outcome, Request, dry_run, run_identity, sweep};
+use crate::sweep::{FromFiles, Outcome, Request, Totals, dry_run, run_identity, sweep};
 
 /// Score every checkpoint of a roster on a study; killed and started again, it goes on where it was.
 #[derive(Debug, clap::Args)]
@@ -54,6 +57,9 @@ pub struct Args {
     /// Print errors only
     #[arg(long, short)]
     quiet: bool,
+    /// Also say what share of the layers' work is skipped
+    #[arg(long, short, conflicts_with = "quiet")]
+    verbose: bool,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -64,23 +70,37 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Settings::parse(&roster.text, &roster.name)?;
     let study = sound(&args.study)?;
     let request = request(&args, &roster, &study);
-    let outcome = match &args.run {
+    let detail = Detail { quiet: args.quiet, verbose: args.verbose };
+    let (outcome, code) = match &args.run {
         Some(dir) if !args.dry_run => {
             request.check()?;
             args.engine
                 .device
-                .run(args.quiet, Sweep { engine: &args.engine, request: &request, dir, quiet: args.quiet })?
+                .run(args.quiet, Sweep { engine: &args.engine, request: &request, dir, detail })?
         }
         _ => {
             let loader = FromFiles {
                 backend: &Cpu,
                 arithmetic: String::new(),
+                fingerprint: None,
                 pack: PackSize::default(),
                 plan_only: true,
             };
-            dry_run(&request, &loader, &mut Progress::new(args.quiet, true))?
+            let mut progress = Progress::new(detail, true);
+            (dry_run(&request, &loader, &mut progress)?, progress.stopped())
         }
     };
+    if let (true, Some(code)) = (outcome.stopped, code) {
+        if let Some(dir) = &args.run {
+            say_kept(dir, &request.arguments)?;
+        }
+        return Ok(ExitCode::from(code));
+    }
+    if let (Some(dir), false) = (&args.run, args.dry_run)
+        && !args.quiet
+    {
+        say_done(&outcome, dir);
+    }
     if outcome.failed > 0 {
         anyhow::bail!("{} of {} checkpoints failed", outcome.failed, outcome.failed + outcome.done);
     }
@@ -93,21 +113,63 @@ pub(super) struct Sweep<'a> {
     pub request: &'a Request<'a>,
     /// Run folder.
     pub dir: &'a Path,
-    pub quiet: bool,
+    pub detail: Detail,
 }
 
 impl Work for Sweep<'_> {
-    type Output = Outcome;
+    /// With the exit code of the signal that came, if any did.
+    type Output = (Outcome, Option<u8>);
 
-    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Outcome> {
+    fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Self::Output> {
+        // First of all: what belongs to the run must not wait for the device.
+        let mut store = RunStore::open_or_create(self.dir, &run_identity(self.request.study))?;
         let loader = FromFiles {
             backend,
             arithmetic: chosen.arithmetic.clone(),
+            fingerprint: Some(fingerprint(backend)?),
             pack: self.engine.pack(chosen),
             plan_only: false,
         };
-        let mut store = RunStore::open_or_create(self.dir, &run_identity(self.request.study))?;
-        Ok(sweep(self.request, &mut store, &loader, &mut Progress::new(self.quiet, false))?)
+        let mut progress = Progress::new(self.detail, false);
+        let outcome = sweep(self.request, &mut store, &loader, &mut progress)?;
+        Ok((outcome, progress.stopped()))
+    }
+}
+
+/// A sweep that was asked to end: what is kept, and how it goes on.
+fn say_kept(dir: &Path, arguments: &[String]) -> Result<()> {
+    let found = RunReader::open(dir)?.completeness()?;
+    say(format_args!(
+        "stopped: {} of {} prompts are scored and kept in {}; this goes on:\n  {}",
+        grouped(found.scored),
+        grouped(found.asked),
+        dir.display(),
+        shell::command(arguments)
+    ));
+    Ok(())
+}
+
+/// What all of it took, and what comes next.
+fn say_done(outcome: &Outcome, dir: &Path) {
+    let Totals { prompts, naive_tokens, computed_tokens, load_seconds, compute_seconds, seconds } =
+        outcome.totals;
+    if prompts > 0 {
+        say(format_args!(
+            "in all: {} of {} in {}: computed {} of {} tokens in {} ({} to load)",
+            counted(prompts as usize, "prompt"),
+            counted(outcome.done + outcome.failed, "checkpoint"),
+            duration(seconds),
+            grouped(computed_tokens),
+            grouped(naive_tokens),
+            duration(compute_seconds),
+            duration(load_seconds)
+        ));
+    }
+    if outcome.failed == 0 {
+        let run = shell::quoted(dir);
+        say(format_args!(
+            "next: tiltmeter report --run {run} --out report.html, or tiltmeter analyze --run {run}"
+        ));
     }
 }
 
@@ -125,6 +187,7 @@ fn request<'a>(args: &Args, roster: &'a Roster, study: &'a Study) -> Request<'a>
     request.scenarios = args.scenarios.clone();
     request.limit = args.limit.map(|n| n as usize);
     request.sharing = args.engine.sharing();
+    request.arguments = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     request
 }
 

@@ -10,7 +10,8 @@ pub use compare::{Bias, Comparison, Lean};
 use crate::store::{StoreError, file::replace};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// A checkpoint's files, by path below the demo's folder.
 macro_rules! checkpoint_files {
@@ -84,11 +85,66 @@ impl Planted {
     }
 }
 
+/// Every file that is unpacked: path and contents.
+fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    FILES.iter().copied().chain([("roster.toml", ROSTER.as_bytes())])
+}
+
+/// Refuses a folder that holds anything but what an earlier demo left there.
+///
+/// # Errors
+/// [`DemoError::Filled`], and what the system says of the folder.
+pub fn check_folder(dir: &Path) -> Result<(), DemoError> {
+    let io = |e| StoreError::io(dir, e);
+    let mut entries = match std::fs::read_dir(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(io)?,
+    };
+    let ours = |(path, bytes): (&str, &[u8])| std::fs::read(dir.join(path)).is_ok_and(|found| found == bytes);
+    if entries.next().is_none() || files().all(ours) {
+        return Ok(());
+    }
+    Err(DemoError::Filled { path: dir.to_owned() })
+}
+
+/// Refuses to put the page in the place of a file that no tiltmeter wrote.
+///
+/// # Errors
+/// [`DemoError::NoPage`], and what [`check_place`](crate::store::file::check_place) says.
+pub fn check_page(path: &Path) -> Result<(), DemoError> {
+    crate::store::file::check_place(path)?;
+    /// Ours stands among the first lines.
+    const HEAD: u64 = 4096;
+    let mut head = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_string(&mut head));
+    match read {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        _ if head.contains(GENERATOR) => Ok(()),
+        _ => Err(DemoError::NoPage { path: path.to_owned() }),
+    }
+}
+
+/// As the report's template has it.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"tiltmeter ";
+
+/// Why the demo has no place for what it leaves.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error("{}: the folder is not empty, and not an earlier demo's; nothing is overwritten", path.display())]
+    Filled { path: PathBuf },
+    #[error("{}: there is a file of that name that is no report; nothing is overwritten", path.display())]
+    NoPage { path: PathBuf },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Writes `checkpoints/` and `roster.toml` into `dir`.
 pub fn unpack(dir: &Path) -> Result<(), StoreError> {
-    let roster = ("roster.toml", ROSTER.as_bytes());
-    for (path, bytes) in FILES.iter().copied().chain([roster]) {
+    for (path, bytes) in files() {
         let path = dir.join(path);
+        if std::fs::read(&path).is_ok_and(|found| found == bytes) {
+            continue;
+        }
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, e))?;
         }

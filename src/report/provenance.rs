@@ -30,10 +30,9 @@ impl From<StoredCheckpoint> for CheckpointProvenance {
     fn from(stored: StoredCheckpoint) -> Self {
         let record = stored.record;
         let mut devices: Vec<String> = Vec::new();
-        let (mut naive_tokens, mut computed_tokens) = (0u64, 0u64);
+        let mut computed_tokens = 0u64;
         let (mut load_seconds, mut compute_seconds) = (0.0, 0.0);
         for (_, session) in stored.sessions {
-            naive_tokens = naive_tokens.saturating_add(session.naive_tokens);
             computed_tokens = computed_tokens.saturating_add(session.computed_tokens);
             load_seconds += session.load_seconds;
             compute_seconds += session.compute_seconds;
@@ -61,7 +60,7 @@ impl From<StoredCheckpoint> for CheckpointProvenance {
             backend: record.backend,
             devices,
             prompts: stored.prompts,
-            naive_tokens,
+            naive_tokens: stored.prompt_tokens,
             computed_tokens,
             load_seconds,
             compute_seconds,

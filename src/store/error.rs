@@ -23,10 +23,15 @@ pub enum StoreError {
     NotARun { path: PathBuf },
 
     #[error(
-        "{} has store format {found}, this program reads format {expected}: use the version of tiltmeter that made it",
-        path.display()
+        "{} has store format {found}, this program reads {oldest} to {newest}: {}",
+        path.display(),
+        if found > newest {
+            "use the version of tiltmeter that made it, or a newer one"
+        } else {
+            "export its items with the version of tiltmeter that made it, and analyse those with `--items`"
+        }
     )]
-    Format { path: PathBuf, found: i64, expected: i64 },
+    Format { path: PathBuf, found: i64, oldest: i64, newest: i64 },
 
     #[error("another sweep is writing to the run in {}: wait for it to end, or choose another --run folder", dir.display())]
     InUse { dir: PathBuf },
@@ -39,6 +44,39 @@ pub enum StoreError {
 
     #[error("the disk of {} is full: free some space and start again, what the run holds is kept", path.display())]
     RunFull { path: PathBuf },
+
+    #[error(
+        "{} would be larger than the limit on file sizes here (`ulimit -f`), so it was not written: raise the limit and start \
+         again",
+        path.display()
+    )]
+    TooLarge { path: PathBuf },
+
+    #[error(
+        "{} cannot grow beyond the limit on file sizes here (`ulimit -f`): raise the limit and start again, what the run holds \
+         is kept",
+        path.display()
+    )]
+    RunTooLarge { path: PathBuf },
+
+    #[error(
+        "{} holds {}, which is not a run's: choose a new or empty --run folder, nothing is overwritten", dir.display(),
+        name.display()
+    )]
+    Filled { dir: PathBuf, name: PathBuf },
+
+    #[error(
+        "{} was changed since the run kept its roster there: move it away, or give it as --roster; nothing is overwritten",
+        path.display()
+    )]
+    OtherHand { path: PathBuf },
+
+    #[error(
+        "the file system of {} keeps no locks, so that nobody can tell whether another sweep writes there: choose a --run \
+         folder on a local disk",
+        path.display()
+    )]
+    NoLocks { path: PathBuf },
 
     #[error("{} cannot be written (read-only file, folder or disk)", path.display())]
     ReadOnly { path: PathBuf },
@@ -89,6 +127,7 @@ impl StoreError {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            io::ErrorKind::FileTooLarge => Self::TooLarge { path },
             _ => Self::Io { path, source },
         }
     }
@@ -98,6 +137,7 @@ impl StoreError {
         let path = path.to_path_buf();
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::RunFull { path },
+            Some(ErrorCode::SystemIoFailure) if file::is_at_size_limit(&path) => Self::RunTooLarge { path },
             // Making room for the log beside the database failed: SQLite does not say what for.
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if file::disk_is_full(&path) => {
                 Self::RunFull { path }

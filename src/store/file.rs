@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use crate::signals::Unfinished;
 
 /// Writes the file at `path` through `write`; until that has succeeded and reached the disk, whatever was there
 /// stays. Something at `path` that is no regular file (a pipe, say) is written to directly.
@@ -24,13 +25,16 @@ pub fn replace(
     check_folder(path)?;
     // The reason alone: the temporary file's own name would only puzzle.
     let mut temporary = new_beside(&target).map_err(|e| fail(e.kind().into()))?;
+    let unfinished = Unfinished::at(temporary.path());
     {
         let mut out = BufWriter::new(temporary.as_file_mut().try_clone().map_err(fail)?);
         write(&mut out)?;
         out.into_inner().map_err(|e| fail(e.into_error()))?;
     }
     temporary.as_file().sync_all().map_err(fail)?;
-    temporary.persist(&target).map(drop).map_err(|e| fail(e.error))
+    temporary.persist(&target).map_err(|e| fail(e.error))?;
+    drop(unfinished);
+    Ok(())
 }
 
 /// Refuses a file in a folder that is not there: better now than after what it is to hold was computed.
@@ -106,6 +110,32 @@ pub fn disk_is_full(path: &Path) -> bool {
     probe.is_err_and(|e| matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
+/// Whether the database at `path`, or one of the files that SQLite keeps beside it, is about as large as this process may
+/// make a file.
+pub fn is_at_size_limit(path: &Path) -> bool {
+    /// What SQLite writes at once, and more.
+    const STEP: u64 = 64 << 10;
+    let Some(limit) = size_limit() else { return false };
+    ["", "-wal", "-shm", "-journal"].into_iter().any(|ending| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        fs::metadata(&name).map_or(0, |meta| meta.len()) + STEP > limit
+    })
+}
+
+/// Bytes that a file may have at most; `None` for no limit.
+fn size_limit() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the structure is ours.
+        let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } == 0;
+        (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+    }
+    #[cfg(not(unix))]
+    None
+}
+
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
@@ -123,4 +153,53 @@ fn new_beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
         builder.permissions(fs::Permissions::from_mode(0o666))
     };
     builder.tempfile_in(folder_of(target))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    const PLACE: &str = "TILTMETER_TEST_UNFINISHED";
+
+    #[test]
+    #[ignore = "is run by the test below"]
+    fn writes_for_ever() {
+        let Some(path) = std::env::var_os(PLACE) else { return };
+        crate::signals::install();
+        let never = replace(Path::new(&path), |out| {
+            out.write_all(b"half").and_then(|()| out.flush()).expect("room");
+            loop {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        never.expect("it never ends");
+    }
+
+    #[test]
+    fn a_signal_leaves_no_unfinished_file() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let there = || fs::read_dir(dir.path()).expect("readable").count();
+        for (name, number) in [("-INT", libc::SIGINT), ("-TERM", libc::SIGTERM), ("-HUP", libc::SIGHUP)] {
+            let mut child = Command::new(std::env::current_exe().expect("this program"))
+                .args(["--ignored", "--exact", "store::file::tests::writes_for_ever"])
+                .env(PLACE, dir.path().join("table.csv"))
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("it starts");
+            let start = Instant::now();
+            while there() == 0 {
+                assert!(start.elapsed() < Duration::from_secs(60), "no file was begun");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // The name is noted right after the file is made.
+            std::thread::sleep(Duration::from_millis(100));
+            let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
+            assert!(sent.expect("kill starts").success());
+            assert_eq!(child.wait().expect("it ends").signal(), Some(number), "{name}");
+            assert_eq!(there(), 0, "{name} left a file");
+        }
+    }
 }

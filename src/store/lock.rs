@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::StoreError;
 
-const LOCK_FILE: &str = "lock";
+pub(super) const LOCK_FILE: &str = "lock";
 
 /// Held for as long as a process may write to the run.
 #[derive(Debug)]
@@ -33,7 +33,17 @@ impl RunLock {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_path_buf() }),
+            Err(TryLockError::Error(e)) if has_no_locks(&e) => Err(StoreError::NoLocks { path }),
             Err(TryLockError::Error(e)) => Err(StoreError::io(&path, e)),
         }
     }
+}
+
+/// Some network file systems keep none, or have a service for them that is not running.
+fn has_no_locks(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOLCK) {
+        return true;
+    }
+    error.kind() == std::io::ErrorKind::Unsupported
 }

@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod file;
 mod lock;
 mod names;
+mod origin;
 mod provenance;
 mod read;
 mod run;
@@ -20,9 +21,11 @@ mod tests;
 pub use error::StoreError;
 pub use export::{Format, export_items, export_scores};
 pub use names::PromptKey;
+pub use origin::{Ended, Filters, Machine, StoredSweep, SweepRecord};
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
-pub use read::{ItemCounts, PromptScore, RunReader, StoredCheckpoint, load_items};
+pub use read::{CellCount, Completeness, ItemCounts, PromptScore, RunReader, StoredCheckpoint, load_items};
 pub use roster::{Family, Roster, RosterError, Stage};
 pub use run::{
-    AnswersId, CheckpointId, DATABASE, KeptRoster, Progress, ROSTER, RunStore, ScoreRow, Scored, SessionId,
+    AnswersId, Cell, CheckpointId, DATABASE, KeptRoster, Progress, ROSTER, RunStore, ScoreRow, Scored,
+    SessionId,
 };

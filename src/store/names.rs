@@ -79,7 +79,8 @@ impl Names {
         Ok(PromptKey { item, slot: slot(prompt.roles, prompt.order) })
     }
 
-    fn word(&mut self, db: &Connection, text: &str) -> Result<i64, rusqlite::Error> {
+    /// The number of `text`, new ones being added; as [`Self::key`].
+    pub fn word(&mut self, db: &Connection, text: &str) -> Result<i64, rusqlite::Error> {
         if let Some(id) = self.words.get(text) {
             return Ok(*id);
         }

@@ -93,6 +93,9 @@ pub struct CheckpointRecord {
     pub parameters: u64,
     /// Backend and arithmetic, `cpu f32` say: figures of two backends differ in their last digits.
     pub backend: String,
+    /// Of what the backend computed for a fixed tiny decoder: equal for builds and devices that compute the same bits.
+    /// `None` in a run of a program that did not record it.
+    pub arithmetic: Option<String>,
 }
 
 impl CheckpointRecord {
@@ -116,6 +119,7 @@ impl CheckpointRecord {
             optional("prefill", &self.prefill, &given.prefill),
             pair("dtype", &self.dtype, &given.dtype),
             pair("backend", &self.backend, &given.backend),
+            ("arithmetic", shown_arithmetic(&self.arithmetic), shown_arithmetic(&given.arithmetic)),
         ];
         match fields.into_iter().find(|(_, stored, given)| stored != given) {
             None => Ok(()),
@@ -130,7 +134,14 @@ impl CheckpointRecord {
     }
 }
 
-/// One sweep's work on one checkpoint. `computed_tokens`, `compute_seconds` and `complete` are zero at its start.
+fn shown_arithmetic(fingerprint: &Option<String>) -> String {
+    match fingerprint {
+        Some(text) => text.chars().take(12).collect(),
+        None => "an older program's, which did not record it".to_owned(),
+    }
+}
+
+/// One sweep's work on one checkpoint. `scored`, `computed_tokens`, `compute_seconds` and `complete` are zero at its start.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SessionRecord {
     /// What computed: a processor's or graphics card's name.
@@ -139,6 +150,8 @@ pub struct SessionRecord {
     pub sharing: bool,
     /// Prompts this session set out to score.
     pub prompts: u64,
+    /// Prompts that it did score; `None` in a run of a program that did not record it.
+    pub scored: Option<u64>,
     /// Sum of those prompts' tokens.
     pub naive_tokens: u64,
     /// Tokens of their prefix tree.

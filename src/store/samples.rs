@@ -30,6 +30,7 @@ pub fn record(model: &str) -> CheckpointRecord {
         dtype: "bf16".into(),
         parameters: 1000,
         backend: "cpu".into(),
+        arithmetic: Some("f".into()),
     }
 }
 
@@ -39,6 +40,7 @@ pub fn session() -> SessionRecord {
         pack_tokens: 64,
         sharing: true,
         prompts: 24,
+        scored: Some(0),
         naive_tokens: 240,
         tree_tokens: 100,
         computed_tokens: 0,

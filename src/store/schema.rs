@@ -1,5 +1,6 @@
 //! The tables of a run, and opening them.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,12 +9,15 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Raised with every change of the tables below.
-pub const FORMAT: i64 = 2;
+pub const FORMAT: i64 = 3;
+
+/// The oldest format that is read, and brought up to date when it is written to.
+const OLDEST: i64 = 2;
 
 /// Marks the file as ours (`tltm`).
 const APPLICATION_ID: i64 = 0x746c_746d;
 
-/// Texts that repeat (languages, countries, scenarios ...) are numbered once in `word`; an `item` is one
+/// Format 2. Texts that repeat (languages, countries, scenarios ...) are numbered once in `word`; an `item` is one
 /// (language, condition, pair, scenario, question) and is shared by all checkpoints; its up to four prompts are
 /// the `slot`s 0..3 = 2 * (roles reversed) + (options reversed).
 const TABLES: &str = "
@@ -86,6 +90,53 @@ CREATE TABLE score (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// From format 2 to 3, for the columns of tables that were there.
+///
+/// `arithmetic`, `sweep`, `scored` and `ended` are null of what an older program did.
+const NEW_COLUMNS: &str = "
+ALTER TABLE checkpoint ADD COLUMN arithmetic TEXT;
+ALTER TABLE session ADD COLUMN sweep INTEGER;
+ALTER TABLE session ADD COLUMN scored INTEGER;
+ALTER TABLE session ADD COLUMN ended TEXT;
+";
+
+/// The same for a reader, who may not change the file: views that stand before its tables.
+const VIEWS: &str = "
+CREATE TEMP VIEW checkpoint AS SELECT *, NULL AS arithmetic FROM main.checkpoint;
+CREATE TEMP VIEW session AS SELECT *, NULL AS sweep, NULL AS scored, NULL AS ended FROM main.session;
+";
+
+/// New in format 3; a reader of format 2 has them as empty temporary tables. A `sweep` is one start of a sweep, with its arguments,
+/// filters and machine in JSON. `cell` has how many prompts the study holds for a checkpoint in a language and condition,
+/// `asked` which of them any sweep asked for: bit `1 << slot` of `slots`. Checkpoints are words here, since they are
+/// asked before they are loaded.
+const NEW_TABLES: &str = "
+CREATE TABLE sweep (
+  id INTEGER PRIMARY KEY,
+  started TEXT NOT NULL,
+  ended TEXT,
+  outcome TEXT,
+  program TEXT NOT NULL,
+  build TEXT,
+  arguments TEXT NOT NULL,
+  filters TEXT NOT NULL,
+  machine TEXT NOT NULL
+) STRICT;
+CREATE TABLE cell (
+  model INTEGER NOT NULL,
+  language INTEGER NOT NULL,
+  condition INTEGER NOT NULL,
+  whole INTEGER NOT NULL,
+  PRIMARY KEY (model, language, condition)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE asked (
+  model INTEGER NOT NULL,
+  item INTEGER NOT NULL,
+  slots INTEGER NOT NULL CHECK (slots BETWEEN 0 AND 15),
+  PRIMARY KEY (model, item)
+) STRICT, WITHOUT ROWID;
+";
+
 /// How long a reader or writer waits for another one's lock.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -105,24 +156,30 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     check_file(path)?;
     let fail = |e| StoreError::sqlite(path, e);
     let mut db = Connection::open_with_flags(
-        path,
+        no_uri(path),
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|e| cannot_open(path, e))?;
     db.busy_timeout(BUSY).map_err(fail)?;
     // Asked before anything is written, so that another program's file stays as it is.
     let fresh = is_fresh(&db).map_err(fail)?;
-    if !fresh {
-        check_ours(&db, path)?;
-    }
+    let found = if fresh { FORMAT } else { check_ours(&db, path)? };
     db.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
     db.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
     if fresh {
         let create = db.transaction().map_err(fail)?;
         create.execute_batch(TABLES).map_err(fail)?;
+        create.execute_batch(NEW_COLUMNS).map_err(fail)?;
+        create.execute_batch(NEW_TABLES).map_err(fail)?;
         create.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
         create.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
         create.commit().map_err(fail)?;
+    } else if found < FORMAT {
+        let change = db.transaction().map_err(fail)?;
+        change.execute_batch(NEW_COLUMNS).map_err(fail)?;
+        change.execute_batch(NEW_TABLES).map_err(fail)?;
+        change.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
+        change.commit().map_err(fail)?;
     }
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
@@ -132,7 +189,7 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     check_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let plain = Connection::open_with_flags(path, flags)
+    let plain = Connection::open_with_flags(no_uri(path), flags)
         .and_then(|db| db.busy_timeout(BUSY).and_then(|()| is_fresh(&db)).map(|fresh| (db, fresh)));
     let (db, fresh) = match plain {
         Ok(open) => open,
@@ -149,9 +206,23 @@ pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
         let dir = path.parent().unwrap_or(path).to_path_buf();
         return Err(StoreError::NoRun { dir });
     }
-    check_ours(&db, path)?;
+    if check_ours(&db, path)? < FORMAT {
+        let fail = |e| StoreError::sqlite(path, e);
+        // In memory: a reader leaves no file behind.
+        db.pragma_update(None, "temp_store", "MEMORY").map_err(fail)?;
+        db.execute_batch(VIEWS).map_err(fail)?;
+        db.execute_batch(&NEW_TABLES.replace("CREATE TABLE", "CREATE TEMP TABLE")).map_err(fail)?;
+    }
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
+}
+
+/// SQLite takes a name that begins with `file:` for a URI, whose parts mean something; a folder may well be called so.
+fn no_uri(path: &Path) -> Cow<'_, Path> {
+    match path.as_os_str().as_encoded_bytes().starts_with(b"file:") {
+        true => Cow::Owned(Path::new(".").join(path)),
+        false => Cow::Borrowed(path),
+    }
 }
 
 fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
@@ -206,7 +277,8 @@ fn is_fresh(db: &Connection) -> Result<bool, rusqlite::Error> {
     Ok(version == 0 && tables == 0)
 }
 
-fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
+/// The file's format, which is one that is read.
+fn check_ours(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     let ask = |pragma| {
         db.pragma_query_value(None, pragma, |r| r.get::<_, i64>(0)).map_err(|e| StoreError::sqlite(path, e))
     };
@@ -214,8 +286,8 @@ fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
         return Err(StoreError::NotARun { path: path.to_path_buf() });
     }
     let found = ask("user_version")?;
-    if found != FORMAT {
-        return Err(StoreError::Format { path: path.to_path_buf(), found, expected: FORMAT });
+    if !(OLDEST..=FORMAT).contains(&found) {
+        return Err(StoreError::Format { path: path.to_path_buf(), found, oldest: OLDEST, newest: FORMAT });
     }
-    Ok(())
+    Ok(found)
 }

@@ -1,10 +1,13 @@
 //! Which prompts a checkpoint is asked: all languages and conditions together, as tokens.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::scoring::{ChoiceSet, ScoreItem};
 use crate::store::Stage;
-use crate::study::{Choices, Condition, Prompt, PromptQuery, Study};
+use crate::study::{Choices, Condition, Prompt, PromptQuery, Prompts, Study};
 
 use super::error::{PromptError, SweepError};
 use super::model::Model;
@@ -18,34 +21,58 @@ pub struct Chunk<'a> {
     pub prompts: &'a [Prompt],
     /// Token ids of each prompt.
     pub items: Vec<ScoreItem>,
+    /// [`prompt_sha256`] of each.
+    pub sha256: Vec<[u8; 32]>,
 }
 
-/// Everything the request asks of `model`, chunk by chunk; the choice sets that the items point to are returned.
-///
-/// What does not exist for the stage (a condition without its form, a prefill that the roster lacks) is noted and left out.
-pub fn ask<M: Model>(
-    request: &Request<'_>,
+/// One condition in one language, as a checkpoint is asked it.
+pub struct Part<'a> {
+    pub condition: &'a Condition,
+    pub language: &'a str,
+    prompts: Prompts,
+    /// How many of them are asked, from the first on.
+    pub asked: usize,
+}
+
+impl Part<'_> {
+    /// The prompts `range`, made on all cores.
+    pub fn prompts(&self, range: Range<usize>) -> Vec<Prompt> {
+        range.into_par_iter().filter_map(|index| self.prompts.get(index)).collect()
+    }
+
+    /// Ranges of prompts to be held at a time.
+    pub fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let asked = self.asked;
+        (0..asked).step_by(CHUNK).map(move |start| start..(start + CHUNK).min(asked))
+    }
+}
+
+/// Everything the request asks of `stage`. What does not exist for it (a condition without its form, a prefill that the
+/// roster lacks) is noted and left out.
+pub fn parts<'a>(
+    request: &Request<'a>,
     stage: &Stage,
-    model: &M,
-    watch: &mut dyn Watch,
-    mut take: impl FnMut(Chunk<'_>, &[ChoiceSet]) -> Result<(), SweepError>,
-) -> Result<Vec<ChoiceSet>, SweepError> {
-    let mut choice_sets: Vec<ChoiceSet> = Vec::new();
-    let conditions = request.conditions.iter().map(String::as_str).chain(routed(request, stage, watch));
+    note: &mut dyn FnMut(&str),
+) -> Result<Vec<Part<'a>>, SweepError> {
+    let mut parts = Vec::new();
+    let conditions = request.conditions.iter().map(String::as_str).chain(routed(request, stage, note));
     for condition in conditions {
         let condition = request.study.condition(condition)?;
         if condition.needs_prefill(stage.form) && stage.prefill.is_none() {
-            watch.note(&format!(
+            note(&format!(
                 "{}: condition `{}` skipped, the roster gives this checkpoint no prefill",
                 stage.model, condition.name
             ));
             continue;
         }
-        let (here, elsewhere): (Vec<&String>, Vec<&String>) =
-            request.languages.iter().partition(|language| condition.exists(language, stage.form));
+        let languages = request.study.languages().iter().map(String::as_str);
+        let (here, elsewhere): (Vec<&str>, Vec<&str>) = request
+            .languages
+            .iter()
+            .filter_map(|name| languages.clone().find(|known| *known == name.as_str()))
+            .partition(|language| condition.exists(language, stage.form));
         if !elsewhere.is_empty() {
-            let elsewhere: Vec<&str> = elsewhere.into_iter().map(String::as_str).collect();
-            watch.note(&format!(
+            note(&format!(
                 "{}: condition `{}` skipped in {}, where it does not exist for {} checkpoints",
                 stage.model,
                 condition.name,
@@ -54,34 +81,52 @@ pub fn ask<M: Model>(
             ));
         }
         for language in here {
-            let spellings = spellings(request.study, condition, language);
-            let choices = choice_set(model, stage, language, spellings, &mut choice_sets)?;
-            let mut prompts = request.study.prompts(&query(request, stage, condition, language))?;
-            let mut left = request.limit.unwrap_or(usize::MAX);
-            let mut first = true;
-            loop {
-                let chunk: Vec<Prompt> = prompts.by_ref().take(left.min(CHUNK)).collect();
-                if chunk.is_empty() {
-                    break;
-                }
-                left -= chunk.len();
-                if let (true, Some(prompt)) = (first, chunk.first()) {
-                    warn_of_oddities(stage, model, prompt, spellings, watch)?;
-                    first = false;
-                }
-                let items = items(stage, model, &chunk, choices)?;
-                take(Chunk { prompts: &chunk, items }, &choice_sets)?;
+            let prompts = request.study.prompts(&query(request, stage, condition, language))?;
+            let asked = prompts.len().min(request.limit.unwrap_or(usize::MAX));
+            parts.push(Part { condition, language, prompts, asked });
+        }
+    }
+    Ok(parts)
+}
+
+/// Turns `parts` into tokens, chunk by chunk; the choice sets that the items point to are returned.
+pub fn ask<M: Model>(
+    request: &Request<'_>,
+    stage: &Stage,
+    model: &M,
+    parts: &[Part<'_>],
+    watch: &mut dyn Watch,
+    mut take: impl FnMut(Chunk<'_>, &[ChoiceSet]) -> Result<(), SweepError>,
+) -> Result<Vec<ChoiceSet>, SweepError> {
+    let mut choice_sets: Vec<ChoiceSet> = Vec::new();
+    let all: usize = parts.iter().map(|part| part.asked).sum();
+    let mut done = 0;
+    for part in parts {
+        let spellings = spellings(request.study, part.condition, part.language);
+        let choices = choice_set(model, stage, part.language, spellings, &mut choice_sets)?;
+        for range in part.chunks() {
+            if watch.stop() {
+                return Err(SweepError::Stopped);
             }
+            let prompts = part.prompts(range.clone());
+            if let (0, Some(prompt)) = (range.start, prompts.first()) {
+                warn_of_oddities(stage, model, prompt, spellings, watch)?;
+            }
+            let items = items(stage, model, &prompts, choices)?;
+            let sha256 = items.par_iter().map(|item| prompt_sha256(&item.tokens)).collect();
+            take(Chunk { prompts: &prompts, items, sha256 }, &choice_sets)?;
+            done += prompts.len();
+            watch.spell(done, all);
         }
     }
     Ok(choice_sets)
 }
 
 /// The condition in which the roster's analysis reads this checkpoint, where it would not be asked otherwise.
-fn routed<'a>(request: &Request<'a>, stage: &Stage, watch: &mut dyn Watch) -> Option<&'a str> {
+fn routed<'a>(request: &Request<'a>, stage: &Stage, note: &mut dyn FnMut(&str)) -> Option<&'a str> {
     let name = request.routed(stage)?;
     let known = request.study.condition(name).is_ok();
-    watch.note(&match known {
+    note(&match known {
         true => format!(
             "{}: condition `{name}` is asked too, the roster routes this checkpoint to it",
             stage.model
@@ -131,7 +176,7 @@ fn choice_set<M: Model>(
         let error = PromptError::Answer { language, token: *token, vocab };
         return Err(SweepError::checkpoint(&stage.model, error));
     }
-    let set = ChoiceSet::Tokens(tokens);
+    let set = ChoiceSet(tokens);
     Ok(match sets.iter().position(|known| *known == set) {
         Some(index) => index,
         None => {

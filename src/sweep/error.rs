@@ -24,6 +24,9 @@ pub enum SweepError {
     /// The device computes no more, whatever checkpoint it is given.
     #[error("checkpoint `{model}`: {source}")]
     Device { model: String, source: ModelError },
+    /// [`super::Watch::stop`] said so.
+    #[error("stopped before its end; what was scored is kept")]
+    Stopped,
     #[error("no prompt is asked: {0}")]
     NothingAsked(String),
     #[error(

@@ -3,8 +3,11 @@
 //! One load per checkpoint for all its languages and conditions; what the run already holds is not asked again.
 
 mod ask;
+mod checkpoint;
 mod error;
 mod model;
+mod pace;
+mod record;
 mod request;
 
 #[cfg(test)]
@@ -13,16 +16,16 @@ mod tests;
 use std::collections::HashSet;
 use std::time::Instant;
 
-use crate::scoring::{ChoiceScore, ChoiceSet, Plan, ScoreItem, ScoreOptions, Tally};
-use crate::store::{
-    AnswersId, CheckpointId, Family, Progress, PromptKey, RunIdentity, RunStore, ScoreRow, SessionRecord,
-    Stage, StoreError,
-};
+use crate::scoring::{Plan, Tally};
+use crate::store::{Ended, Family, RunIdentity, RunStore, Stage, StoreError};
 use crate::study::Study;
 
-use ask::{Chunk, ask, prompt_sha256};
+use ask::{ask, parts};
+use checkpoint::{Turn, figures};
 pub use error::{ModelError, PromptError, SweepError};
 pub use model::{FileModel, FromFiles, Loader, Model, Pack};
+use pace::{Pace, Share};
+use record::record;
 pub use request::Request;
 
 /// The figures of one checkpoint's plan.
@@ -46,22 +49,43 @@ pub trait Watch {
     fn note(&mut self, text: &str);
     /// A checkpoint's turn begins, the `index`th of `count` (from 1).
     fn begin(&mut self, stage: &Stage, index: usize, count: usize);
-    /// It is loaded and its prompts are laid out.
+    /// It is loaded, and of its prompts `done` of `all` have been turned into tokens.
+    fn spell(&mut self, done: usize, all: usize);
+    /// Its prompts are laid out.
     fn plan(&mut self, stage: &Stage, plan: PlanFigures, load_seconds: f64);
-    /// A pack is stored.
-    fn advance(&mut self, tally: &Tally);
+    /// A pack is stored. `left`: seconds until the end of the whole sweep, once they can be told.
+    fn advance(&mut self, tally: &Tally, left: Option<f64>);
     /// Its turn is over; `None` if nothing was left to do.
     fn end(&mut self, stage: &Stage, done: Option<&Tally>);
     /// Its turn ended with an error; the sweep goes on.
     fn fail(&mut self, error: &SweepError);
+    /// Whether the sweep shall end here: asked after each pack, when it is stored.
+    fn stop(&mut self) -> bool;
 }
 
 /// What became of the roster's checkpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Outcome {
     pub done: usize,
     /// Reported to [`Watch::fail`].
     pub failed: usize,
+    /// [`Watch::stop`] said so before the end.
+    pub stopped: bool,
+    pub totals: Totals,
+}
+
+/// What one sweep has done, over all checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Totals {
+    /// Prompts scored and stored.
+    pub prompts: u64,
+    /// Sum of their tokens.
+    pub naive_tokens: u64,
+    pub computed_tokens: u64,
+    pub load_seconds: f64,
+    pub compute_seconds: f64,
+    /// From beginning to end.
+    pub seconds: f64,
 }
 
 /// The identity of a run of this program with `study`.
@@ -86,33 +110,49 @@ pub fn sweep<L: Loader>(
     loader: &L,
     watch: &mut dyn Watch,
 ) -> Result<Outcome, SweepError> {
+    let start = Instant::now();
     let stages = request.check()?;
-    let mut passed = HashSet::new();
-    each_checkpoint(&stages, loader, watch, |family, stage, watch| {
-        checkpoint(request, store, loader, (family, stage), &mut passed, watch)
-    })
+    let mut outcome = Outcome::default();
+    let mut totals = Totals::default();
+    let result = recorded(request, store, loader, &stages, &mut outcome, &mut totals, watch);
+    match result {
+        Err(SweepError::Stopped) => outcome.stopped = true,
+        Err(error) => {
+            // The first error is the one to tell; without this record the sweep reads as one that was killed.
+            let _ = store.end_sweep(Ended::Failed);
+            return Err(error);
+        }
+        Ok(()) => {}
+    }
+    store.end_sweep(match (outcome.stopped, outcome.failed) {
+        (true, _) => Ended::Interrupted,
+        (false, 0) => Ended::Done,
+        (false, _) => Ended::Failed,
+    })?;
+    totals.seconds = start.elapsed().as_secs_f64();
+    Ok(Outcome { totals, ..outcome })
 }
 
-/// Keeps the roster beside the scores once `stage` is known to be what it was: one that is turned down changes nothing.
-fn keep_roster(
+fn recorded<L: Loader>(
     request: &Request<'_>,
-    store: &RunStore,
-    stage: &Stage,
-    passed: &mut HashSet<String>,
+    store: &mut RunStore,
+    loader: &L,
+    stages: &[(&Family, &Stage)],
+    outcome: &mut Outcome,
+    totals: &mut Totals,
     watch: &mut dyn Watch,
 ) -> Result<(), SweepError> {
-    passed.insert(stage.model.clone());
-    let kept = store.keep_roster(&request.roster.text, passed)?;
-    if kept.replaced {
-        watch.note("the run's copy of the roster was replaced by the one given");
-    }
-    if !kept.also.is_empty() {
-        watch.note(&format!(
-            "the run's copy of the roster also keeps {}, with scores in the run but not in the roster given",
-            kept.also.join(", ")
-        ));
-    }
-    Ok(())
+    record(request, store, stages, watch)?;
+    let sizes = found(stages, loader, outcome, watch);
+    let shares = stages.iter().zip(&sizes).map(|((_, stage), bytes)| {
+        Ok(Share { prompts: store.left(&stage.model)?, weight_bytes: bytes.unwrap_or(0) })
+    });
+    let pace = Pace::new(shares.collect::<Result<_, StoreError>>()?);
+    let mut turn = Turn { request, store, loader, pace, totals, passed: HashSet::new() };
+    each_checkpoint(stages, &sizes, outcome, watch, |index, watch| {
+        let (family, stage) = stages[index];
+        turn.run(index, family, stage, watch)
+    })
 }
 
 /// Only plans: says what scoring would take, whatever a run holds already.
@@ -124,44 +164,68 @@ pub fn dry_run<L: Loader>(
     loader: &L,
     watch: &mut dyn Watch,
 ) -> Result<Outcome, SweepError> {
+    let start = Instant::now();
     let stages = request.check()?;
-    each_checkpoint(&stages, loader, watch, |family, stage, watch| {
+    let mut outcome = Outcome::default();
+    let sizes = found(&stages, loader, &mut outcome, watch);
+    let planned = each_checkpoint(&stages, &sizes, &mut outcome, watch, |index, watch| {
+        let (family, stage) = stages[index];
         let start = Instant::now();
         let model = loader.load(family, stage).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         let mut items = Vec::new();
-        let sets = ask(request, stage, &model, watch, |chunk, _| {
+        let parts = parts(request, stage, &mut |text| watch.note(text))?;
+        ask(request, stage, &model, &parts, watch, |chunk, _| {
             items.extend(chunk.items);
             Ok(())
         })?;
-        let figures = figures(&model, &Plan::new(&items, &sets, request.sharing), items.len(), items.len());
+        let figures = figures(&model, &Plan::new(&items, request.sharing), items.len(), items.len());
         watch.plan(stage, figures, load_seconds);
         Ok(())
-    })
+    });
+    match planned {
+        Err(SweepError::Stopped) => outcome.stopped = true,
+        other => other?,
+    }
+    outcome.totals.seconds = start.elapsed().as_secs_f64();
+    Ok(outcome)
 }
 
-fn each_checkpoint<L: Loader>(
+/// Bytes of each checkpoint's weights; `None`, and a failure, of one that cannot be found. All at once and first: a misspelt
+/// folder should not show after hours.
+fn found<L: Loader>(
     stages: &[(&Family, &Stage)],
     loader: &L,
+    outcome: &mut Outcome,
     watch: &mut dyn Watch,
-    mut turn: impl FnMut(&Family, &Stage, &mut dyn Watch) -> Result<(), SweepError>,
-) -> Result<Outcome, SweepError> {
-    let mut outcome = Outcome::default();
-    // All at once and first: a misspelt folder should not show after hours.
-    let mut missing = HashSet::new();
-    for (_, stage) in stages {
-        if let Err(error) = loader.find(stage) {
+) -> Vec<Option<u64>> {
+    let mut find = |stage: &Stage| match loader.find(stage) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
             watch.fail(&SweepError::checkpoint(&stage.model, error));
             outcome.failed += 1;
-            missing.insert(stage.model.as_str());
+            None
         }
-    }
-    for (index, (family, stage)) in stages.iter().enumerate() {
-        if missing.contains(stage.model.as_str()) {
+    };
+    stages.iter().map(|(_, stage)| find(stage)).collect()
+}
+
+fn each_checkpoint(
+    stages: &[(&Family, &Stage)],
+    sizes: &[Option<u64>],
+    outcome: &mut Outcome,
+    watch: &mut dyn Watch,
+    mut turn: impl FnMut(usize, &mut dyn Watch) -> Result<(), SweepError>,
+) -> Result<(), SweepError> {
+    for (index, (_, stage)) in stages.iter().enumerate() {
+        if sizes[index].is_none() {
             continue;
         }
+        if watch.stop() {
+            return Err(SweepError::Stopped);
+        }
         watch.begin(stage, index + 1, stages.len());
-        match turn(family, stage, watch) {
+        match turn(index, watch) {
             Ok(()) => outcome.done += 1,
             Err(error @ SweepError::Checkpoint { .. }) => {
                 watch.fail(&error);
@@ -176,150 +240,5 @@ fn each_checkpoint<L: Loader>(
             Err(error) => return Err(error),
         }
     }
-    Ok(outcome)
-}
-
-/// What is left to score of one checkpoint, item by item.
-#[derive(Default)]
-struct Left {
-    items: Vec<ScoreItem>,
-    keys: Vec<PromptKey>,
-    prompt_sha256: Vec<[u8; 32]>,
-    /// One per choice set.
-    answers: Vec<AnswersId>,
-    asked: usize,
-}
-
-impl Left {
-    /// `None` if the score answers no item of ours, or has fewer than two answers.
-    fn row<'s>(&self, index: usize, score: &'s ChoiceScore) -> Option<ScoreRow<'s>> {
-        let item = self.items.get(index)?;
-        let [first, second, ..] = score.choice_logprobs[..] else { return None };
-        Some(ScoreRow {
-            key: *self.keys.get(index)?,
-            prompt_sha256: *self.prompt_sha256.get(index)?,
-            n_tokens: u32::try_from(item.tokens.len()).ok()?,
-            answers: *self.answers.get(item.choices)?,
-            logits: &score.logits,
-            logsumexp: score.logsumexp,
-            logprobs: [first, second],
-            log_odds: score.log_odds,
-            compliance: score.compliance,
-        })
-    }
-}
-
-fn checkpoint<L: Loader>(
-    request: &Request<'_>,
-    store: &mut RunStore,
-    loader: &L,
-    (family, stage): (&Family, &Stage),
-    passed: &mut HashSet<String>,
-    watch: &mut dyn Watch,
-) -> Result<(), SweepError> {
-    let start = Instant::now();
-    let model = loader.load(family, stage).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
-    let load_seconds = start.elapsed().as_secs_f64();
-    let id = store.checkpoint(model.record())?;
-    let (left, choice_sets) = left(request, store, id, stage, &model, watch)?;
-    keep_roster(request, store, stage, passed, watch)?;
-    let plan = Plan::new(&left.items, &choice_sets, request.sharing);
-    let figures = figures(&model, &plan, left.asked, left.items.len());
-    watch.plan(stage, figures, load_seconds);
-    if left.items.is_empty() {
-        watch.end(stage, None);
-        return Ok(());
-    }
-    let pack_tokens = model.pack_tokens(&plan).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
-    let options = ScoreOptions { pack_tokens, sharing: request.sharing, top: 0 };
-    let session = store.begin_session(
-        id,
-        &SessionRecord {
-            device: model.device(),
-            pack_tokens: pack_tokens as u64,
-            sharing: request.sharing,
-            prompts: left.items.len() as u64,
-            naive_tokens: figures.naive_tokens as u64,
-            tree_tokens: figures.tree_tokens as u64,
-            computed_tokens: 0,
-            load_seconds,
-            compute_seconds: 0.0,
-            complete: false,
-        },
-    )?;
-    let mut progress = Progress { load_seconds, ..Progress::default() };
-    let tally = model.score(&plan, &options, &mut |pack| {
-        progress = Progress {
-            computed_tokens: pack.tally.computed_tokens as u64,
-            load_seconds: load_seconds + pack.load_seconds,
-            compute_seconds: pack.tally.compute_seconds,
-        };
-        let rows: Option<Vec<ScoreRow<'_>>> =
-            pack.scores.iter().map(|(index, score)| left.row(*index, score)).collect();
-        let rows = rows.ok_or_else(|| StoreError::LogitCount {
-            id: stage.model.clone(),
-            given: pack.scores.iter().map(|(_, s)| s.choice_logprobs.len()).min().unwrap_or(0),
-            expected: 2,
-        })?;
-        store.put(id, session, &rows, progress)?;
-        watch.advance(pack.tally);
-        Ok(())
-    })?;
-    store.end_session(session, progress)?;
-    watch.end(stage, Some(&tally));
     Ok(())
-}
-
-/// Asks everything, and leaves out what is scored already; a scored prompt must be the one asked now.
-fn left<M: Model>(
-    request: &Request<'_>,
-    store: &mut RunStore,
-    id: CheckpointId,
-    stage: &Stage,
-    model: &M,
-    watch: &mut dyn Watch,
-) -> Result<(Left, Vec<ChoiceSet>), SweepError> {
-    let scored = store.scored(id)?;
-    let mut left = Left::default();
-    let mut seen = HashSet::new();
-    let sets = ask(request, stage, model, watch, |Chunk { prompts, items }, sets| {
-        for set in sets.get(left.answers.len()..).unwrap_or_default() {
-            left.answers.push(store.answers(id, set)?);
-        }
-        let keys = store.keys(prompts)?;
-        for ((prompt, key), item) in prompts.iter().zip(keys).zip(items) {
-            if !seen.insert(key) {
-                let twice = PromptError::Twice { id: prompt.id.clone() };
-                return Err(SweepError::checkpoint(&stage.model, twice));
-            }
-            left.asked += 1;
-            let sha256 = prompt_sha256(&item.tokens);
-            match scored.get(&key) {
-                Some(known) if known.prompt_sha256 != sha256 => {
-                    return Err(store.other_prompt(id, key, "token ids").into());
-                }
-                Some(known) if left.answers.get(item.choices) != Some(&known.answers) => {
-                    return Err(store.other_prompt(id, key, "answer tokens").into());
-                }
-                Some(_) => {}
-                None => {
-                    left.items.push(item);
-                    left.keys.push(key);
-                    left.prompt_sha256.push(sha256);
-                }
-            }
-        }
-        Ok(())
-    })?;
-    Ok((left, sets))
-}
-
-fn figures<M: Model>(model: &M, plan: &Plan<'_>, asked: usize, left: usize) -> PlanFigures {
-    PlanFigures {
-        asked,
-        scored: asked - left,
-        naive_tokens: plan.naive_tokens(),
-        tree_tokens: plan.tree_tokens(),
-        skipped: model.work(plan).skipped(),
-    }
 }

@@ -1,12 +1,13 @@
 //! A loaded checkpoint as a sweep sees it, and the real one: files, tokenizer, template, backend.
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, fingerprint, hub};
 use crate::decoder::{Decoder, DecoderError};
-use crate::scoring::{ChoiceScore, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
-use crate::store::{CheckpointRecord, Family, Stage, StoreError};
+use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
+use crate::store::{CheckpointRecord, Family, Stage};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
 use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
 use sha2::{Digest, Sha256};
@@ -56,8 +57,9 @@ pub trait Model {
     fn score(
         &self,
         plan: &Plan<'_>,
+        choice_sets: &[ChoiceSet],
         options: &ScoreOptions,
-        store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
+        store: &mut dyn FnMut(Pack<'_>) -> Result<(), SweepError>,
     ) -> Result<Tally, SweepError>;
 }
 
@@ -65,8 +67,8 @@ pub trait Model {
 pub trait Loader {
     type Model: Model;
 
-    /// Says whether the stage's files can be found, without reading them.
-    fn find(&self, stage: &Stage) -> Result<(), ModelError>;
+    /// Finds the stage's files without reading them, and says how many bytes of weights they hold.
+    fn find(&self, stage: &Stage) -> Result<u64, ModelError>;
 
     fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError>;
 }
@@ -77,6 +79,8 @@ pub struct FromFiles<'b, B> {
     pub backend: &'b B,
     /// Backend and arithmetic, as recorded: scores of different ones are not mixed within a checkpoint.
     pub arithmetic: String,
+    /// [`crate::scoring::fingerprint`] of the backend.
+    pub fingerprint: Option<String>,
     pub pack: PackSize,
     /// Plans only: weights are neither hashed nor checked.
     pub plan_only: bool,
@@ -96,9 +100,9 @@ pub struct FileModel<'b, B> {
 impl<'b, B: Backend> Loader for FromFiles<'b, B> {
     type Model = FileModel<'b, B>;
 
-    fn find(&self, stage: &Stage) -> Result<(), ModelError> {
-        hub::resolve(&stage.location, stage.revision.as_deref())?;
-        Ok(())
+    fn find(&self, stage: &Stage) -> Result<u64, ModelError> {
+        let found = hub::resolve(&stage.location, stage.revision.as_deref())?;
+        Ok(weight_bytes(&found.dir))
     }
 
     fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError> {
@@ -113,7 +117,10 @@ impl<'b, B: Backend> Loader for FromFiles<'b, B> {
             String::new()
         } else {
             checkpoint.check_finite()?;
-            fingerprint(&checkpoint.weight_hashes())
+            let hash = fingerprint(&checkpoint.weight_hashes());
+            // Hashed and checked as one and the same file.
+            checkpoint.check_unchanged()?;
+            hash
         };
         let record = CheckpointRecord {
             model: stage.model.clone(),
@@ -131,6 +138,7 @@ impl<'b, B: Backend> Loader for FromFiles<'b, B> {
             dtype: stored_types(&checkpoint),
             parameters: checkpoint.parameters(),
             backend: self.arithmetic.clone(),
+            arithmetic: self.fingerprint.clone(),
         };
         Ok(FileModel { backend: self.backend, pack: self.pack, checkpoint, tokenizer, template, record })
     }
@@ -194,8 +202,9 @@ impl<B: Backend> Model for FileModel<'_, B> {
     fn score(
         &self,
         plan: &Plan<'_>,
+        choice_sets: &[ChoiceSet],
         options: &ScoreOptions,
-        store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
+        store: &mut dyn FnMut(Pack<'_>) -> Result<(), SweepError>,
     ) -> Result<Tally, SweepError> {
         let model = &self.record.model;
         let start = Instant::now();
@@ -203,9 +212,12 @@ impl<B: Backend> Model for FileModel<'_, B> {
             .map_err(|e| decoder_error(model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         Engine::new(decoder)
-            .score(plan, options, |scores, tally| store(Pack { scores, tally, load_seconds }))
+            .score(plan, choice_sets, options, |scores, tally| {
+                self.checkpoint.check_unchanged().map_err(|e| SweepError::checkpoint(model, e))?;
+                store(Pack { scores, tally, load_seconds })
+            })
             .map_err(|e| match e {
-                ScoreError::Sink(error) => error.into(),
+                ScoreError::Sink(error) => error,
                 ScoreError::Decoder(error) => decoder_error(model, error),
             })
     }
@@ -246,6 +258,13 @@ fn decoder_error(model: &str, error: DecoderError) -> SweepError {
         }
         _ => SweepError::checkpoint(model, error),
     }
+}
+
+/// Bytes of all files in `dir` that may hold weights, links followed.
+fn weight_bytes(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let weights = files.filter(|path| path.extension().is_some_and(|e| e == "safetensors" || e == "bin"));
+    weights.filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum()
 }
 
 /// One hash over the tokenizer's files, by name.

@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub limit: Option<usize>,
     /// Compute shared prefixes once.
     pub sharing: bool,
+    /// The command line that asks, for the record; empty where there is none.
+    pub arguments: Vec<String>,
 }
 
 impl<'a> Request<'a> {
@@ -42,6 +44,7 @@ impl<'a> Request<'a> {
             scenarios: Vec::new(),
             limit: None,
             sharing: true,
+            arguments: Vec::new(),
         }
     }
 

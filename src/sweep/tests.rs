@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
-use crate::scoring::Work;
+use crate::scoring::{ChoiceScore, ChoiceSet, ScoreOptions, Work};
 use crate::store::{CheckpointRecord, Roster, RunReader, samples};
 use crate::study::{Choices, Prompt, PromptText};
 
@@ -22,20 +22,21 @@ struct Fake {
 #[derive(Clone)]
 struct Fakes {
     context: usize,
+    arithmetic: Option<String>,
     packs: Rc<Cell<usize>>,
 }
 
 impl Fakes {
     fn new(packs: usize) -> Self {
-        Self { context: 1 << 20, packs: Rc::new(Cell::new(packs)) }
+        Self { context: 1 << 20, arithmetic: Some("f".into()), packs: Rc::new(Cell::new(packs)) }
     }
 }
 
 impl Loader for Fakes {
     type Model = Fake;
 
-    fn find(&self, _: &Stage) -> Result<(), ModelError> {
-        Ok(())
+    fn find(&self, _: &Stage) -> Result<u64, ModelError> {
+        Ok(1)
     }
 
     fn load(&self, family: &Family, stage: &Stage) -> Result<Fake, ModelError> {
@@ -45,6 +46,7 @@ impl Loader for Fakes {
             form: stage.form,
             source: stage.checkpoint.clone(),
             prefill: stage.prefill.clone(),
+            arithmetic: self.arithmetic.clone(),
             ..samples::record(&stage.model)
         };
         Ok(Fake { record, context: self.context, packs: self.packs.clone() })
@@ -98,8 +100,9 @@ impl Model for Fake {
     fn score(
         &self,
         plan: &Plan<'_>,
+        _: &[ChoiceSet],
         _: &ScoreOptions,
-        store: &mut dyn FnMut(Pack<'_>) -> Result<(), StoreError>,
+        store: &mut dyn FnMut(Pack<'_>) -> Result<(), SweepError>,
     ) -> Result<Tally, SweepError> {
         let mut tally = Tally::default();
         let indices: Vec<usize> = (0..plan.items().len()).collect();
@@ -130,6 +133,8 @@ struct Said {
     notes: Vec<String>,
     errors: Vec<String>,
     plans: Vec<PlanFigures>,
+    packs: usize,
+    stop_after: Option<usize>,
 }
 
 impl Watch for Said {
@@ -140,10 +145,16 @@ impl Watch for Said {
     fn plan(&mut self, _: &Stage, plan: PlanFigures, _: f64) {
         self.plans.push(plan);
     }
-    fn advance(&mut self, _: &Tally) {}
+    fn spell(&mut self, _: usize, _: usize) {}
+    fn advance(&mut self, _: &Tally, _: Option<f64>) {
+        self.packs += 1;
+    }
     fn end(&mut self, _: &Stage, _: Option<&Tally>) {}
     fn fail(&mut self, error: &SweepError) {
         self.errors.push(error.to_string());
+    }
+    fn stop(&mut self) -> bool {
+        self.stop_after.is_some_and(|packs| self.packs >= packs)
     }
 }
 
@@ -168,7 +179,16 @@ impl Setting {
     }
 
     fn sweep(&self, request: &Request<'_>, dir: &std::path::Path, loader: &Fakes) -> (Outcome, Said) {
-        let mut said = Said::default();
+        self.watched(request, dir, loader, Said::default())
+    }
+
+    fn watched(
+        &self,
+        request: &Request<'_>,
+        dir: &std::path::Path,
+        loader: &Fakes,
+        mut said: Said,
+    ) -> (Outcome, Said) {
         let mut store = RunStore::open_or_create(dir, &run_identity(&self.study)).expect("the run opens");
         let outcome = sweep(request, &mut store, loader, &mut said).expect("the sweep ends");
         (outcome, said)
@@ -181,19 +201,75 @@ fn a_lost_device_costs_nothing_that_was_stored() {
     let request = setting.request();
     let whole = tempfile::tempdir().expect("a folder");
     let (outcome, _) = setting.sweep(&request, whole.path(), &Fakes::new(usize::MAX));
-    assert_eq!(outcome, Outcome { done: 2, failed: 0 });
+    assert_eq!((outcome.done, outcome.failed), (2, 0));
     let (expected, _) = RunReader::open(whole.path()).and_then(|r| r.items()).expect("items");
     assert!(!expected.is_empty());
 
     let dir = tempfile::tempdir().expect("a folder");
     let (outcome, said) = setting.sweep(&request, dir.path(), &Fakes::new(3));
-    assert_eq!(outcome, Outcome { done: 0, failed: 2 });
+    assert_eq!((outcome.done, outcome.failed), (0, 2));
     assert_eq!(said.errors[0], "checkpoint `a`: the device was lost");
     let (outcome, said) = setting.sweep(&request, dir.path(), &Fakes::new(usize::MAX));
-    assert_eq!(outcome, Outcome { done: 2, failed: 0 });
+    assert_eq!((outcome.done, outcome.failed), (2, 0));
     assert_eq!(said.plans[0].scored, 15);
     let (items, _) = RunReader::open(dir.path()).and_then(|r| r.items()).expect("items");
     assert_eq!(items, expected);
+}
+
+#[test]
+fn a_sweep_that_is_stopped_keeps_its_packs_and_the_run_knows_what_is_left() {
+    let setting = Setting::new();
+    let request = Request { limit: Some(40), ..setting.request() };
+    let dir = tempfile::tempdir().expect("a folder");
+    let said = Said { stop_after: Some(3), ..Said::default() };
+    let (outcome, _) = setting.watched(&request, dir.path(), &Fakes::new(usize::MAX), said);
+    assert!(outcome.stopped);
+    assert_eq!((outcome.done, outcome.failed, outcome.totals.prompts), (0, 0, 15));
+    let reader = RunReader::open(dir.path()).expect("the run opens");
+    let found = reader.completeness().expect("readable");
+    assert_eq!((found.asked, found.scored), (80, 15));
+    // Two countries' pairs of one scenario type in one language, and no more than 40 of those.
+    assert!(found.whole > 10_000 && found.is_filtered() && !found.is_finished(), "{found:?}");
+    let said = found.sentences();
+    assert_eq!(said[0], "unfinished: 15 of 80 prompts are scored");
+    let filters = "(languages fr; countries USA, China, Japan; scenarios border; at most 40 prompts per checkpoint, language";
+    assert!(said[1].contains(filters), "{said:?}");
+    // The checkpoint whose turn did not come is among those asked.
+    let fr: Vec<_> = found.cells.iter().filter(|cell| cell.language == "fr").collect();
+    assert_eq!(fr.iter().map(|cell| (cell.asked, cell.scored)).collect::<Vec<_>>(), [(40, 15), (40, 0)]);
+    let sweeps = reader.sweeps().expect("readable");
+    assert_eq!(sweeps[0].outcome.as_deref(), Some("interrupted"));
+    assert_eq!(sweeps[0].record.filters.limit, Some(40));
+    drop(reader);
+
+    setting.sweep(&request, dir.path(), &Fakes::new(usize::MAX));
+    let reader = RunReader::open(dir.path()).expect("the run opens");
+    let found = reader.completeness().expect("readable");
+    assert!(found.is_finished() && found.sentences().len() == 1, "{found:?}");
+    // Tokens of a prompt count once, however often the sweep was begun.
+    let whole = tempfile::tempdir().expect("a folder");
+    setting.sweep(&request, whole.path(), &Fakes::new(usize::MAX));
+    let tokens = |reader: RunReader| {
+        let all = reader.checkpoints().expect("readable");
+        all.iter().map(|c| c.prompt_tokens).collect::<Vec<_>>()
+    };
+    assert_eq!(tokens(reader), tokens(RunReader::open(whole.path()).expect("the run opens")));
+}
+
+#[test]
+fn other_arithmetic_is_refused_and_so_is_one_that_nobody_recorded() {
+    let setting = Setting::new();
+    let request = Request { limit: Some(8), ..setting.request() };
+    let dir = tempfile::tempdir().expect("a folder");
+    setting.sweep(&request, dir.path(), &Fakes::new(1));
+    let other = Fakes { arithmetic: Some("0123456789abcdef".into()), ..Fakes::new(usize::MAX) };
+    let (outcome, said) = setting.sweep(&request, dir.path(), &other);
+    assert_eq!((outcome.done, outcome.failed), (0, 2));
+    assert!(said.errors[0].contains("with arithmetic f, not 0123456789ab:"), "{:?}", said.errors);
+    let older = tempfile::tempdir().expect("a folder");
+    setting.sweep(&request, older.path(), &Fakes { arithmetic: None, ..Fakes::new(1) });
+    let (_, said) = setting.sweep(&request, older.path(), &Fakes::new(usize::MAX));
+    assert!(said.errors[0].contains("an older program's, which did not record it"), "{:?}", said.errors);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! One open device: its limits, its queue, and what has gone wrong with it.
 
 use super::error::WgpuError;
-use super::options::{LimitChoice, WgpuOptions};
-use crate::backend::Precision;
+use super::options::{LimitChoice, Precision, WgpuOptions};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::scoring::ChoiceSet;
 use crate::store::StoreError;
 use crate::store::provenance::{CheckpointRecord, SessionRecord};
 use crate::store::run::{CHECKPOINT_COLUMNS, CheckpointId, checkpoint_row};
@@ -12,8 +11,8 @@ use crate::store::schema::unsigned;
 
 use super::RunReader;
 
-/// Sets of answers by number.
-pub(super) type AnswerSets = HashMap<i64, ChoiceSet>;
+/// Lists of answer tokens by number, `[answer][spelling]`.
+pub(super) type AnswerSets = HashMap<i64, Vec<Vec<u32>>>;
 
 /// A checkpoint of a run, with what was done on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,8 +21,10 @@ pub struct StoredCheckpoint {
     pub record: CheckpointRecord,
     /// Scored prompts.
     pub prompts: u64,
-    /// The sets of answers that were read.
-    pub answers: Vec<ChoiceSet>,
+    /// Sum of their tokens: what computing each alone would have taken, however often the sweep was begun again.
+    pub prompt_tokens: u64,
+    /// The sets of answer tokens that were read, `[answer][spelling]`.
+    pub answers: Vec<Vec<Vec<u32>>>,
     /// One per sweep, oldest first, with the time it began.
     pub sessions: Vec<(String, SessionRecord)>,
 }
@@ -34,15 +35,17 @@ impl RunReader {
         self.records()?
             .into_iter()
             .map(|(id, record)| {
-                let prompts: i64 = self
+                let ask = "SELECT count(*), coalesce(sum(n_tokens), 0) FROM score WHERE checkpoint = ?1";
+                let (prompts, tokens): (i64, i64) = self
                     .db
-                    .query_row("SELECT count(*) FROM score WHERE checkpoint = ?1", [id.0], |row| row.get(0))
+                    .query_row(ask, [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
                     .map_err(|e| self.fail(e))?;
-                let mut answers: Vec<(i64, ChoiceSet)> = self.answers(id)?.into_iter().collect();
+                let mut answers: Vec<(i64, Vec<Vec<u32>>)> = self.answers(id)?.into_iter().collect();
                 answers.sort_unstable_by_key(|(id, _)| *id);
                 Ok(StoredCheckpoint {
                     record,
                     prompts: unsigned(prompts),
+                    prompt_tokens: unsigned(tokens),
                     answers: answers.into_iter().map(|(_, tokens)| tokens).collect(),
                     sessions: self.sessions(id)?,
                 })
@@ -65,7 +68,7 @@ impl RunReader {
     fn sessions(&self, id: CheckpointId) -> Result<Vec<(String, SessionRecord)>, StoreError> {
         self.all(
             "SELECT started, device, pack_tokens, sharing, prompts, naive_tokens, tree_tokens, computed_tokens,
-               load_seconds, compute_seconds, complete FROM session WHERE checkpoint = ?1 ORDER BY id",
+               load_seconds, compute_seconds, complete, scored FROM session WHERE checkpoint = ?1 ORDER BY id",
             [id.0],
             |row| {
                 let session = SessionRecord {
@@ -73,6 +76,7 @@ impl RunReader {
                     pack_tokens: unsigned(row.get(2)?),
                     sharing: row.get(3)?,
                     prompts: unsigned(row.get(4)?),
+                    scored: row.get::<_, Option<i64>>(11)?.map(unsigned),
                     naive_tokens: unsigned(row.get(5)?),
                     tree_tokens: unsigned(row.get(6)?),
                     computed_tokens: unsigned(row.get(7)?),

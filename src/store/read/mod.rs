@@ -1,10 +1,12 @@
 //! The reading side of a run: items and single prompts in a fixed order, whatever order they were scored in.
 
 mod checkpoints;
+mod completeness;
 mod dictionary;
 mod scores;
 
 pub use checkpoints::StoredCheckpoint;
+pub use completeness::{CellCount, Completeness};
 pub use scores::PromptScore;
 
 use std::path::{Path, PathBuf};
@@ -41,8 +43,12 @@ impl RunReader {
     /// [`StoreError::NoRun`] where there is none; a file that is no run, or of another format.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(DATABASE);
-        if !path.exists() {
-            return Err(StoreError::NoRun { dir: dir.to_path_buf() });
+        match std::fs::metadata(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StoreError::NoRun { dir: dir.to_path_buf() });
+            }
+            Err(e) => return Err(StoreError::io(&path, e)),
+            Ok(_) => {}
         }
         let db = schema::open_reader(&path)?;
         // Held to the end: every later question is answered from the same moment.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::scoring::ChoiceSet;
 use crate::scoring::item::{Reading, Readings};
 use crate::store::StoreError;
 use crate::store::names::arrangement;
@@ -23,7 +22,7 @@ pub struct PromptScore {
     pub logprob_b: f64,
     pub compliance: f64,
     pub logsumexp: f64,
-    /// Raw logits in the shape of the answer tokens; of whole answers their log-probabilities.
+    /// Raw logits in the shape of the answer tokens.
     pub logits: Vec<Vec<f32>>,
 }
 
@@ -95,12 +94,13 @@ pub(super) fn complete(cells: &[Option<Reading>; 4]) -> Option<Readings> {
 }
 
 /// Little-endian f32 in the shape of the answer tokens; `None` if the lengths differ.
-fn shaped(bytes: &[u8], shape: &ChoiceSet) -> Option<Vec<Vec<f32>>> {
+fn shaped(bytes: &[u8], shape: &[Vec<u32>]) -> Option<Vec<Vec<f32>>> {
     let (values, rest) = bytes.as_chunks::<4>();
-    let counts = shape.counts();
-    if !rest.is_empty() || values.len() != counts.iter().sum::<usize>() {
+    let total: usize = shape.iter().map(Vec::len).sum();
+    if !rest.is_empty() || values.len() != total {
         return None;
     }
     let mut values = values.iter().map(|b| f32::from_le_bytes(*b));
-    Some(counts.into_iter().map(|count| values.by_ref().take(count).collect()).collect())
+    let take = |list: &Vec<u32>| values.by_ref().take(list.len()).collect();
+    Some(shape.iter().map(take).collect())
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::scoring::ChoiceSet;
 use crate::store::StoreError;
 use crate::store::provenance::{CheckpointRecord, form_from_word};
 use crate::store::schema::{signed, unsigned};
@@ -43,9 +42,10 @@ impl RunStore {
                     .execute(
                         "INSERT INTO checkpoint (model, family, stage, form, source, revision, config_sha256,
                            weights_sha256, tokenizer_sha256, template_sha256, template_date, prefill, dtype,
-                           parameters, backend)
+                           parameters, backend, arithmetic)
                          VALUES (:model, :family, :stage, :form, :source, :revision, :config, :weights,
-                           :tokenizer, :template, :date, :prefill, :dtype, :parameters, :backend)",
+                           :tokenizer, :template, :date, :prefill, :dtype, :parameters, :backend,
+                           :arithmetic)",
                         named_params! {
                             ":model": record.model,
                             ":family": record.family,
@@ -62,6 +62,7 @@ impl RunStore {
                             ":dtype": record.dtype,
                             ":parameters": signed(record.parameters),
                             ":backend": record.backend,
+                            ":arithmetic": record.arithmetic,
                         },
                     )
                     .map_err(|e| self.fail(e))?;
@@ -70,9 +71,13 @@ impl RunStore {
         }
     }
 
-    /// The number of a set of answers.
-    pub fn answers(&mut self, checkpoint: CheckpointId, set: &ChoiceSet) -> Result<AnswersId, StoreError> {
-        let text = serde_json::to_string(set).unwrap_or_default();
+    /// The number of a set of answer tokens, `tokens[answer][spelling]`.
+    pub fn answers(
+        &mut self,
+        checkpoint: CheckpointId,
+        tokens: &[Vec<u32>],
+    ) -> Result<AnswersId, StoreError> {
+        let text = tokens_text(tokens);
         let known: Option<i64> = self
             .db
             .prepare_cached("SELECT id FROM answers WHERE checkpoint = ?1 AND tokens = ?2")
@@ -91,14 +96,14 @@ impl RunStore {
             }
         };
         let id = AnswersId(id);
-        self.answer_counts.insert(id, set.counts().into_iter().sum());
+        self.answer_counts.insert(id, tokens.iter().map(Vec::len).sum());
         Ok(id)
     }
 }
 
 pub(in crate::store) const CHECKPOINT_COLUMNS: &str =
     "id, model, family, stage, form, source, revision, config_sha256, weights_sha256,
-    tokenizer_sha256, template_sha256, template_date, prefill, dtype, parameters, backend";
+    tokenizer_sha256, template_sha256, template_date, prefill, dtype, parameters, backend, arithmetic";
 
 /// A row of [`CHECKPOINT_COLUMNS`]; the inner `Err` is an unknown form.
 pub(in crate::store) fn checkpoint_row(
@@ -124,6 +129,7 @@ pub(in crate::store) fn checkpoint_row(
         dtype: row.get(13)?,
         parameters: unsigned(row.get(14)?),
         backend: row.get(15)?,
+        arithmetic: row.get(16)?,
     };
     Ok((CheckpointId(row.get(0)?), Ok(record)))
 }
@@ -144,4 +150,16 @@ fn read_checkpoint(
             what: format!("checkpoint `{model}` has the unknown form `{form}`"),
         }),
     }
+}
+
+/// `[[32,362],[33,426]]`
+fn tokens_text(tokens: &[Vec<u32>]) -> String {
+    let lists: Vec<String> = tokens
+        .iter()
+        .map(|ids| {
+            let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+            format!("[{}]", ids.join(","))
+        })
+        .collect();
+    format!("[{}]", lists.join(","))
 }

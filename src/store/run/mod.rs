@@ -1,8 +1,10 @@
 //! The writing side of a run: scores go in pack by pack, and nothing that does not belong together mixes.
 
+mod asked;
 mod checkpoints;
 mod sessions;
 
+pub use asked::Cell;
 pub use checkpoints::{AnswersId, CheckpointId};
 pub(super) use checkpoints::{CHECKPOINT_COLUMNS, checkpoint_row};
 pub use sessions::{Progress, ScoreRow, SessionId};
@@ -12,11 +14,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
 
-use crate::plain;
+use crate::plain::{self, is_there};
 use crate::study::Prompt;
 
-use super::lock::RunLock;
+use super::lock::{LOCK_FILE, RunLock};
 use super::names::{self, Names, PromptKey};
 use super::provenance::{RunIdentity, check_kept};
 use super::roster::merge::merge;
@@ -26,6 +29,8 @@ use super::{StoreError, schema};
 pub const DATABASE: &str = "run.sqlite";
 /// The copy of the roster, with its analysis settings, in a run folder.
 pub const ROSTER: &str = "roster.toml";
+/// Key of the hashes of that copy, as the run wrote it.
+const ROSTER_SHA256: &str = "roster_sha256";
 
 /// What is known of a prompt that is already scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,8 @@ pub struct RunStore {
     names: Names,
     /// Numbers of answer tokens of each known set, flat.
     answer_counts: HashMap<AnswersId, usize>,
+    /// The start of a sweep that writes.
+    sweep: Option<i64>,
     _lock: RunLock,
 }
 
@@ -63,12 +70,21 @@ impl RunStore {
     /// [`StoreError::OtherRun`] where the run was made with another program version or study.
     pub fn open_or_create(dir: &Path, identity: &RunIdentity) -> Result<Self, StoreError> {
         fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, e))?;
+        refuse_filled(dir)?;
         let lock = RunLock::take(dir)?;
         let path = dir.join(DATABASE);
         let mut db = schema::open_writer(&path)?;
         check_identity(&mut db, dir, &path, identity)?;
         let names = Names::read(&db).map_err(|e| StoreError::sqlite(&path, e))?;
-        Ok(Self { dir: dir.to_path_buf(), path, db, names, answer_counts: HashMap::new(), _lock: lock })
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            path,
+            db,
+            names,
+            answer_counts: HashMap::new(),
+            sweep: None,
+            _lock: lock,
+        })
     }
 
     /// The run folder.
@@ -78,12 +94,22 @@ impl RunStore {
 
     /// Keeps a copy of the roster beside the scores, so that an analysis has its settings. A checkpoint with scores
     /// keeps what an earlier roster said of it until it is among `passed`: those of `text` that are the same still.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherHand`] where the copy is no longer what the run wrote.
     pub fn keep_roster(&self, text: &str, passed: &HashSet<String>) -> Result<KeptRoster, StoreError> {
         let path = self.dir.join(ROSTER);
-        let before = plain::read_settings(&path).ok();
+        let before = match plain::read_settings(&path) {
+            Ok(before) => Some(before),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => return Err(StoreError::io(&path, e)),
+        };
         let mut kept = KeptRoster::default();
         if before.as_deref() == Some(text) {
-            return Ok(kept);
+            return self.sign_roster(&[text]).map(|()| kept);
+        }
+        if let Some(before) = &before {
+            self.refuse_other_hand(&path, before)?;
         }
         let mut now = text.to_owned();
         if let Some(before) = &before {
@@ -99,10 +125,40 @@ impl RunStore {
         if before.as_ref() == Some(&now) {
             return Ok(KeptRoster::default());
         }
+        // Both are ours until the one has taken the other's place.
+        self.sign_roster(&[before.as_deref().unwrap_or_default(), &now])?;
         super::file::replace(&path, |out| {
             std::io::Write::write_all(out, now.as_bytes()).map_err(|e| StoreError::io(&path, e))
         })?;
+        self.sign_roster(&[&now])?;
         Ok(kept)
+    }
+
+    /// Notes the copies of the roster that are the run's own, by their hashes.
+    fn sign_roster(&self, texts: &[&str]) -> Result<(), StoreError> {
+        let signed: Vec<String> = texts.iter().map(|text| sha256(text)).collect();
+        self.db
+            .execute(
+                "INSERT INTO run (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+                [ROSTER_SHA256, &signed.join(" ")],
+            )
+            .map(drop)
+            .map_err(|e| self.fail(e))
+    }
+
+    /// A run of an older program did not note which copy is its own.
+    fn refuse_other_hand(&self, path: &Path, text: &str) -> Result<(), StoreError> {
+        let signed: Option<String> = self
+            .db
+            .query_row("SELECT value FROM run WHERE key = ?1", [ROSTER_SHA256], |row| row.get(0))
+            .optional()
+            .map_err(|e| self.fail(e))?;
+        match signed {
+            Some(signed) if !signed.contains(&sha256(text)) => {
+                Err(StoreError::OtherHand { path: path.to_path_buf() })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn scored_models(&self) -> Result<HashSet<String>, StoreError> {
@@ -119,11 +175,13 @@ impl RunStore {
         prompts: impl IntoIterator<Item = &'p Prompt>,
     ) -> Result<Vec<PromptKey>, StoreError> {
         let result = add_names(&mut self.db, &mut self.names, prompts);
-        result.map_err(|e| {
-            // The transaction is gone, and with it the numbers that it gave.
-            self.names = Names::read(&self.db).unwrap_or_default();
-            StoreError::sqlite(&self.path, e)
-        })
+        result.map_err(|e| self.names_again(e))
+    }
+
+    /// A transaction failed, and with it went the numbers that it gave.
+    fn names_again(&mut self, error: rusqlite::Error) -> StoreError {
+        self.names = Names::read(&self.db).unwrap_or_default();
+        self.fail(error)
     }
 
     /// All prompts of a checkpoint that are scored already.
@@ -181,6 +239,21 @@ impl RunStore {
     }
 }
 
+/// Refuses a folder that holds something and no run: the files of a new one would stand among another's, or in their place.
+fn refuse_filled(dir: &Path) -> Result<(), StoreError> {
+    if is_there(&dir.join(DATABASE)) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir).map_err(|e| StoreError::io(dir, e))? {
+        let name = entry.map_err(|e| StoreError::io(dir, e))?.file_name();
+        // What a sweep may leave that was killed before it had a database.
+        if name != LOCK_FILE {
+            return Err(StoreError::Filled { dir: dir.to_path_buf(), name: name.into() });
+        }
+    }
+    Ok(())
+}
+
 fn check_identity(
     db: &mut Connection,
     dir: &Path,
@@ -214,6 +287,10 @@ fn check_identity(
         )
         .map_err(fail)?;
     change.commit().map_err(fail)
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn add_names<'p>(

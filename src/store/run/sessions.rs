@@ -21,9 +21,9 @@ pub struct ScoreRow<'a> {
     pub prompt_sha256: [u8; 32],
     pub n_tokens: u32,
     pub answers: AnswersId,
-    /// Raw logits in the shape of the answer tokens; of whole answers their log-probabilities.
+    /// Raw logits in the shape of the answer tokens.
     pub logits: &'a [Vec<f32>],
-    /// Over the vocabulary; 0 with whole answers.
+    /// Over the vocabulary.
     pub logsumexp: f64,
     /// Log-probabilities of the first and the second answer.
     pub logprobs: [f64; 2],
@@ -50,9 +50,9 @@ impl RunStore {
     ) -> Result<SessionId, StoreError> {
         self.db
             .execute(
-                "INSERT INTO session (checkpoint, started, device, pack_tokens, sharing, prompts, naive_tokens,
-                   tree_tokens, computed_tokens, load_seconds, compute_seconds, complete)
-                 VALUES (?1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0.0, 0)",
+                "INSERT INTO session (checkpoint, sweep, started, device, pack_tokens, sharing, prompts, scored,
+                   naive_tokens, tree_tokens, computed_tokens, load_seconds, compute_seconds, complete)
+                 VALUES (?1, ?9, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?2, ?3, ?4, ?5, 0, ?6, ?7, 0, ?8, 0.0, 0)",
                 params![
                     checkpoint.0,
                     session.device,
@@ -62,6 +62,7 @@ impl RunStore {
                     signed(session.naive_tokens),
                     signed(session.tree_tokens),
                     session.load_seconds,
+                    self.sweep,
                 ],
             )
             .map_err(|e| self.fail(e))?;
@@ -90,7 +91,8 @@ impl RunStore {
     pub fn end_session(&mut self, session: SessionId, progress: Progress) -> Result<(), StoreError> {
         self.db
             .execute(
-                "UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, load_seconds = ?4, complete = 1 WHERE id = ?1",
+                "UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, load_seconds = ?4, complete = 1,
+                   ended = strftime('%Y-%m-%dT%H:%M:%SZ', 'now') WHERE id = ?1",
                 params![session.0, signed(progress.computed_tokens), progress.compute_seconds, progress.load_seconds],
             )
             .map(drop)
@@ -163,8 +165,17 @@ fn insert_pack(
             ])?;
         }
         change
-            .prepare_cached("UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, load_seconds = ?4 WHERE id = ?1")?
-            .execute(params![session.0, signed(progress.computed_tokens), progress.compute_seconds, progress.load_seconds])?;
+            .prepare_cached(
+                "UPDATE session SET computed_tokens = ?2, compute_seconds = ?3, load_seconds = ?4, scored = scored + ?5,
+                   ended = strftime('%Y-%m-%dT%H:%M:%SZ', 'now') WHERE id = ?1",
+            )?
+            .execute(params![
+                session.0,
+                signed(progress.computed_tokens),
+                progress.compute_seconds,
+                progress.load_seconds,
+                signed(rows.len() as u64),
+            ])?;
     }
     change.commit()
 }

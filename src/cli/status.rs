@@ -1,0 +1,118 @@
+//! `tiltmeter status`: how far a run has come.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use super::output::{print, print_json};
+use super::{counted, grouped};
+use crate::store::{Completeness, RunReader, StoredSweep};
+
+/// Say what a run was asked, what of it is scored and what is left; also while a sweep writes to it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the run
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Everything as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Status {
+    run: PathBuf,
+    /// Program, study and time of creation.
+    identity: BTreeMap<String, String>,
+    finished: bool,
+    left: u64,
+    #[serde(flatten)]
+    completeness: Completeness,
+    sweeps: Vec<StoredSweep>,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    let reader = RunReader::open(&args.run)?;
+    let completeness = reader.completeness()?;
+    let status = Status {
+        identity: reader.identity()?.into_iter().collect(),
+        finished: completeness.is_finished(),
+        left: completeness.asked - completeness.scored,
+        sweeps: reader.sweeps()?,
+        completeness,
+        run: args.run,
+    };
+    match args.json {
+        true => print_json(&status)?,
+        false => print(text(&status))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(status: &Status) -> String {
+    let of = |key: &str| status.identity.get(key).map_or("?", String::as_str);
+    let mut text = format!(
+        "{}: study {} {}, program {}, begun {}\n",
+        status.run.display(),
+        of("study_name"),
+        of("study_version"),
+        of("program"),
+        of("created")
+    );
+    let found = &status.completeness;
+    for sentence in found.sentences() {
+        text.push_str(&format!("{sentence}\n"));
+    }
+    if found.recorded && found.is_finished() {
+        let asked = counted(found.asked as usize, "prompt");
+        text.push_str(&format!("finished: {asked} asked, all scored\n"));
+    }
+    if let Some(last) = status.sweeps.last() {
+        let end = match (&last.ended, &last.outcome) {
+            (Some(ended), Some(outcome)) => format!("ended {ended} ({outcome})"),
+            _ => "no end recorded: it is running, or was killed".to_owned(),
+        };
+        let sweeps = counted(status.sweeps.len(), "sweep");
+        text.push_str(&format!("{sweeps}; the last began {}, {end}\n", last.started));
+    }
+    if !found.cells.is_empty() {
+        text.push_str(&format!("\n{}", table(found).trim_fmt()));
+        text.push_str("\nA language's column says how many of its prompts are left.\n");
+    }
+    text
+}
+
+/// A row per checkpoint and condition.
+fn table(found: &Completeness) -> Table {
+    let asked = || found.cells.iter().filter(|cell| cell.asked > 0);
+    let languages: BTreeSet<&str> = asked().map(|cell| cell.language.as_str()).collect();
+    let mut rows: BTreeMap<(&str, &str), BTreeMap<&str, [u64; 2]>> = BTreeMap::new();
+    for cell in asked() {
+        let row = rows.entry((&cell.model, &cell.condition)).or_default();
+        row.insert(&cell.language, [cell.asked, cell.scored]);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let head = ["checkpoint", "condition", "asked", "scored", "left"];
+    table.set_header(head.into_iter().chain(languages.iter().copied()));
+    for column in 2..head.len() + languages.len() {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for ((model, condition), cells) in rows {
+        let [asked, scored] = cells.values().fold([0, 0], |[a, s], [asked, scored]| [a + asked, s + scored]);
+        let mut row = vec![model.to_owned(), condition.to_owned()];
+        row.extend([asked, scored, asked - scored].map(grouped));
+        row.extend(languages.iter().map(|language| match cells.get(language) {
+            Some([asked, scored]) => grouped(asked - scored),
+            None => "-".to_owned(),
+        }));
+        table.add_row(row);
+    }
+    table
+}

@@ -1,0 +1,148 @@
+//! How far a run has come: what was asked of each checkpoint, and what of it is scored.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::plain::grouped;
+use crate::store::StoreError;
+use crate::store::origin::{Filters, StoredSweep, SweepRecord};
+use crate::store::schema::unsigned;
+
+use super::RunReader;
+
+/// Prompts of one checkpoint in one language and condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CellCount {
+    pub model: String,
+    pub language: String,
+    pub condition: String,
+    /// Prompts that the study holds here; 0 in a run of a program that did not record it.
+    pub whole: u64,
+    /// Prompts that some sweep of the run asked for.
+    pub asked: u64,
+    pub scored: u64,
+}
+
+/// How far a run has come. What a page or a table made from the run has to say first is in [`Completeness::sentences`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Completeness {
+    /// Prompts that the study holds for the checkpoints and conditions asked, in all its languages; 0 if not recorded.
+    pub whole: u64,
+    /// Prompts that the run's sweeps asked for.
+    pub asked: u64,
+    pub scored: u64,
+    /// What every sweep of the run left out.
+    pub filters: Filters,
+    /// Whether the run says what it was asked: one that older programs alone wrote to does not, and `asked` is what is
+    /// scored.
+    pub recorded: bool,
+    /// By checkpoint, language and condition, in alphabetical order.
+    pub cells: Vec<CellCount>,
+}
+
+impl Completeness {
+    pub fn is_finished(&self) -> bool {
+        self.scored >= self.asked
+    }
+
+    /// Whether some of the study's prompts were not asked.
+    pub fn is_filtered(&self) -> bool {
+        self.asked < self.whole
+    }
+
+    /// What must be said before any figure of the run: nothing, if it is finished and was not filtered.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if !self.is_finished() {
+            said.push(format!(
+                "unfinished: {} of {} prompts are scored",
+                grouped(self.scored),
+                grouped(self.asked)
+            ));
+        }
+        if self.is_filtered() {
+            let filters = match self.filters.in_words() {
+                words if words.is_empty() => String::new(),
+                words => format!(" ({})", words.join("; ")),
+            };
+            said.push(format!(
+                "filtered: {} of the study's {} prompts for these checkpoints and conditions were asked{filters}",
+                grouped(self.asked),
+                grouped(self.whole)
+            ));
+        }
+        if !self.recorded {
+            said.push(
+                "perhaps unfinished: the program that made the run did not record what it was asked"
+                    .to_owned(),
+            );
+        }
+        said
+    }
+}
+
+type Names = (String, String, String);
+
+impl RunReader {
+    /// How far the run has come.
+    pub fn completeness(&self) -> Result<Completeness, StoreError> {
+        let mut cells: BTreeMap<Names, [u64; 3]> = BTreeMap::new();
+        let counts = [
+            "SELECT m.text, l.text, c.text, whole FROM cell
+               JOIN word m ON m.id = model JOIN word l ON l.id = language JOIN word c ON c.id = condition",
+            "SELECT m.text, l.text, c.text, sum((slots & 1) + (slots >> 1 & 1) + (slots >> 2 & 1) + (slots >> 3))
+               FROM asked JOIN item ON item.id = item
+               JOIN word m ON m.id = model JOIN word l ON l.id = language JOIN word c ON c.id = condition
+             GROUP BY model, language, condition",
+            "SELECT model, l.text, c.text, count(*)
+               FROM score JOIN checkpoint ON checkpoint.id = checkpoint JOIN item ON item.id = item
+               JOIN word l ON l.id = language JOIN word c ON c.id = condition
+             GROUP BY checkpoint, language, condition",
+        ];
+        for (kind, ask) in counts.into_iter().enumerate() {
+            let rows = self
+                .all(ask, [], |row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), unsigned(row.get(3)?))))?;
+            for (names, count) in rows {
+                cells.entry(names).or_default()[kind] = count;
+            }
+        }
+        let sweeps = self.sweeps()?;
+        let recorded = !sweeps.is_empty() || cells.is_empty();
+        let filters = sweeps.into_iter().map(|sweep| sweep.record.filters);
+        let mut found = Completeness {
+            filters: filters.reduce(|all, filters| all.common(&filters)).unwrap_or_default(),
+            recorded,
+            ..Completeness::default()
+        };
+        for ((model, language, condition), [whole, asked, scored]) in cells {
+            // What an older program scored, it had been asked.
+            let asked = asked.max(scored);
+            let whole = whole.max(if recorded { asked } else { 0 });
+            found.whole += whole;
+            found.asked += asked;
+            found.scored += scored;
+            found.cells.push(CellCount { model, language, condition, whole, asked, scored });
+        }
+        Ok(found)
+    }
+
+    /// Every start of a sweep that wrote to the run, oldest first; programs before format 3 recorded none.
+    pub fn sweeps(&self) -> Result<Vec<StoredSweep>, StoreError> {
+        let ask = "SELECT started, ended, outcome, program, build, arguments, filters, machine FROM sweep ORDER BY id";
+        let rows: Vec<(StoredSweep, [String; 3])> = self.all(ask, [], |row| {
+            let record = SweepRecord { program: row.get(3)?, build: row.get(4)?, ..SweepRecord::default() };
+            let sweep =
+                StoredSweep { started: row.get(0)?, ended: row.get(1)?, outcome: row.get(2)?, record };
+            Ok((sweep, [row.get(5)?, row.get(6)?, row.get(7)?]))
+        })?;
+        let read = |(mut sweep, [arguments, filters, machine]): (StoredSweep, [String; 3])| {
+            sweep.record.arguments = serde_json::from_str(&arguments)?;
+            sweep.record.filters = serde_json::from_str(&filters)?;
+            sweep.record.machine = serde_json::from_str(&machine)?;
+            Ok(sweep)
+        };
+        let sweeps: Result<_, serde_json::Error> = rows.into_iter().map(read).collect();
+        sweeps.map_err(|_| self.damaged("a sweep whose arguments, filters or machine are no JSON of ours"))
+    }
+}
