@@ -11,6 +11,8 @@ use crate::tokens::{ChatTemplate, PromptTokenizer, TokensError};
 pub struct TokenizerFacts {
     pub kind: String,
     pub size: usize,
+    /// The class of the reference whose rules are followed.
+    pub class: String,
     pub bos: String,
     /// SHA-256 by file.
     pub files: BTreeMap<&'static str, String>,
@@ -39,6 +41,7 @@ impl TokenizerFacts {
         Self {
             kind: tokenizer.describe(),
             size: tokenizer.size(),
+            class: tokenizer.class_rule(),
             bos: tokenizer.bos_rule(),
             files: tokenizer.hashes().clone(),
         }

@@ -24,6 +24,9 @@ pub(crate) trait Encoder: Send + Sync {
 
     /// Model and file, in words.
     fn describe(&self) -> String;
+
+    /// What of it is to be said, a sentence each.
+    fn notes(&self) -> &[String];
 }
 
 /// Tokens in front of a plain prompt and behind it.

@@ -3,9 +3,11 @@
 //! Everything is read from a checkpoint's own files and nothing from its weights. BOS stands once in every prompt: the
 //! tokenizer adds it to plain text, the chat template writes it into a rendered conversation.
 
+mod added;
 mod bos;
 mod budget;
 mod choices;
+mod class;
 mod encoder;
 mod error;
 mod files;
@@ -13,6 +15,7 @@ mod guard;
 mod sanity;
 mod sentencepiece;
 mod special;
+mod splitter;
 mod template;
 mod tokenizer;
 mod tokenizer_json;

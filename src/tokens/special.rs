@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokenizers::AddedToken;
 
+use super::class::Class;
 use super::error::Result;
 use super::files::{MOST_ADDED_TOKENS, malformed, read_fields};
 use crate::plain::{Object, said, shown};
@@ -13,27 +15,42 @@ use crate::plain::{Object, said, shown};
 pub(crate) const NAMED: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// tokenizer_config.json, with special_tokens_map.json where the former is of the old kind that relies on it.
+/// tokenizer_config.json; where it has no `added_tokens_decoder` it is of the old kind that relies on
+/// special_tokens_map.json and added_tokens.json, and holds what they say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenizerConfig {
     fields: Map<String, Value>,
     present: bool,
+    /// added_tokens.json: ids and texts, in the order of the ids.
+    added: Vec<(u32, String)>,
 }
 
 /// A token in its long form; also the entries of `added_tokens_decoder`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct SpecialToken {
-    pub content: String,
+#[derive(Deserialize)]
+struct LongForm {
+    content: String,
     #[serde(default)]
-    pub single_word: bool,
+    single_word: bool,
     #[serde(default)]
-    pub lstrip: bool,
+    lstrip: bool,
     #[serde(default)]
-    pub rstrip: bool,
+    rstrip: bool,
+    normalized: Option<bool>,
     #[serde(default)]
-    pub normalized: bool,
-    #[serde(default)]
-    pub special: bool,
+    special: bool,
+}
+
+impl From<LongForm> for AddedToken {
+    fn from(token: LongForm) -> Self {
+        AddedToken {
+            normalized: token.normalized.unwrap_or(!token.special),
+            content: token.content,
+            single_word: token.single_word,
+            lstrip: token.lstrip,
+            rstrip: token.rstrip,
+            special: token.special,
+        }
+    }
 }
 
 impl TokenizerConfig {
@@ -42,11 +59,13 @@ impl TokenizerConfig {
         let config = read_fields(&path)?;
         let present = config.is_some();
         let mut fields = config.unwrap_or_default();
+        let mut added = Vec::new();
         if !fields.contains_key("added_tokens_decoder") {
             let map = read_fields(&dir.join("special_tokens_map.json"))?;
             fields.extend(map.unwrap_or_default());
+            added = added_file(&dir.join("added_tokens.json"))?;
         }
-        let config = Self { fields, present };
+        let config = Self { fields, present, added };
         for name in NAMED {
             config.check(&path, name)?;
         }
@@ -80,19 +99,22 @@ impl TokenizerConfig {
 
     /// The text of a special token, given as a string or in its long form.
     pub(crate) fn token(&self, name: &str) -> Option<&str> {
-        match self.fields.get(name)? {
-            Value::String(text) => Some(text),
-            Value::Object(token) => token.get("content")?.as_str(),
-            _ => None,
+        text_of(self.fields.get(name)?)
+    }
+
+    /// A special token by name; where the configuration does not have that name, as the class calls it.
+    pub(crate) fn token_of<'a>(&'a self, class: &Class, name: &str) -> Option<&'a str> {
+        match self.fields.get(name) {
+            Some(value) => text_of(value),
+            None => class.default_tokens().iter().find(|(known, _)| *known == name).map(|(_, text)| *text),
         }
     }
 
-    /// Every special token that a template may print: the named ones and others whose key ends in `_token`.
+    /// Every special token that a template may print: the named ones, others whose key ends in `_token`, and those to
+    /// which `extra_special_tokens` gives a name.
     pub(crate) fn template_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields
-            .keys()
-            .filter(|key| key.ends_with("_token"))
-            .filter_map(|key| Some((key.as_str(), self.token(key)?)))
+        let keys = self.fields.keys().filter(|key| key.ends_with("_token"));
+        keys.filter_map(|key| Some((key.as_str(), self.token(key)?))).chain(self.extra_names())
     }
 
     fn check(&self, path: &Path, name: &str) -> Result<()> {
@@ -111,11 +133,17 @@ impl TokenizerConfig {
 }
 
 impl TokenizerConfig {
-    /// `added_tokens_decoder`: id and token, in the file's order. An error is about tokenizer_config.json.
-    pub(crate) fn added_tokens(&self) -> Result<Vec<(u32, SpecialToken)>, String> {
+    /// Added tokens with the ids that the configuration gives them: `added_tokens_decoder`, or added_tokens.json. An
+    /// error is about tokenizer_config.json.
+    pub(crate) fn added_tokens(&self) -> Result<Vec<(u32, AddedToken)>, String> {
         let entries = match self.fields.get("added_tokens_decoder") {
-            None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Object(entries)) => entries,
+            None | Some(Value::Null) => {
+                let special: Vec<AddedToken> = self.special_tokens(&[]);
+                let is_special = |text: &str| special.iter().any(|token| token.content == text);
+                let token = |text: &String| AddedToken::from(text.clone(), is_special(text));
+                return Ok(self.added.iter().map(|(id, text)| (*id, token(text))).collect());
+            }
             Some(_) => {
                 return Err("`added_tokens_decoder` is not an object".into());
             }
@@ -127,26 +155,92 @@ impl TokenizerConfig {
                     |reason: String| format!("`added_tokens_decoder`, entry \"{}\": {reason}", shown(key));
                 let id = key.parse().map_err(|_| wrong("not a token id".into()))?;
                 let token =
-                    Object::<SpecialToken>::deserialize(entry).map_err(|e| wrong(said(&e.to_string())))?;
-                Ok((id, token.0))
+                    Object::<LongForm>::deserialize(entry).map_err(|e| wrong(said(&e.to_string())))?;
+                Ok((id, token.0.into()))
             })
             .collect()
     }
 
+    /// Whether tokenizer_config.json itself lists the added tokens.
+    pub(crate) fn lists_added_tokens(&self) -> bool {
+        self.fields.get("added_tokens_decoder").is_some_and(Value::is_object)
+    }
+
+    /// Special tokens by name, then those without one, in the order in which the reference adds them. `defaults` are
+    /// the class's own for names that the configuration does not have.
+    pub(crate) fn special_tokens(&self, defaults: &[(&str, &str)]) -> Vec<AddedToken> {
+        let own = self.fields.keys().map(String::as_str);
+        let own = own.filter(|key| key.ends_with("_token") && !NAMED.contains(key));
+        let named = NAMED.into_iter().chain(own).filter_map(|name| {
+            let default = || defaults.iter().find(|(known, _)| *known == name);
+            let token = match self.fields.get(name) {
+                Some(value) => long_form(value)?,
+                None => AddedToken::from(default()?.1, true),
+            };
+            Some(token.special(true))
+        });
+        named.chain(self.extra_tokens()).collect()
+    }
+
     /// `extra_special_tokens` (a list, or names with tokens), or `additional_special_tokens` in older files.
-    pub(crate) fn extra_tokens(&self) -> Vec<String> {
-        let text = |value: &Value| match value {
-            Value::String(text) => Some(text.clone()),
-            other => Some(other.get("content")?.as_str()?.to_owned()),
-        };
+    fn extra_tokens(&self) -> Vec<AddedToken> {
         let key = match self.fields.get("extra_special_tokens") {
             None | Some(Value::Null) => "additional_special_tokens",
+            Some(Value::Object(names)) if names.is_empty() => "additional_special_tokens",
+            Some(Value::Array(list)) if list.is_empty() => "additional_special_tokens",
             Some(_) => "extra_special_tokens",
         };
         match self.fields.get(key) {
-            Some(Value::Array(list)) => list.iter().filter_map(text).collect(),
-            Some(Value::Object(names)) => names.values().filter_map(text).collect(),
+            Some(Value::Array(list)) => list.iter().filter_map(long_form).collect(),
+            Some(Value::Object(names)) => names.values().filter_map(long_form).collect(),
             _ => Vec::new(),
         }
     }
+
+    /// `extra_special_tokens` where it gives them names.
+    pub(crate) fn extra_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        let names = self.fields.get("extra_special_tokens").and_then(Value::as_object);
+        let names = names.into_iter().flatten();
+        names.filter_map(|(name, token)| Some((name.as_str(), text_of(token)?)))
+    }
+}
+
+/// A special token from a text or from its long form.
+fn long_form(value: &Value) -> Option<AddedToken> {
+    match value {
+        Value::String(text) => Some(AddedToken::from(text.clone(), true)),
+        other => Some(Object::<LongForm>::deserialize(other).ok()?.0.into()),
+    }
+}
+
+/// The text of a token, given as a string or in its long form.
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Object(token) => token.get("content")?.as_str(),
+        _ => None,
+    }
+}
+
+/// added_tokens.json: an id for each text.
+fn added_file(path: &Path) -> Result<Vec<(u32, String)>> {
+    let fields = read_fields(path)?.unwrap_or_default();
+    if fields.len() > MOST_ADDED_TOKENS {
+        let why = format!("it holds {} tokens; {MOST_ADDED_TOKENS} are accepted", fields.len());
+        return Err(malformed(path, why));
+    }
+    let entry = |(text, id): (String, Value)| match id.as_u64().and_then(|id| u32::try_from(id).ok()) {
+        Some(number) => Ok((number, text)),
+        None => {
+            let (text, id) = (shown(&text), shown(&id.to_string()));
+            Err(malformed(path, format!("\"{text}\" has the id {id}, expected a whole number")))
+        }
+    };
+    let mut tokens = fields.into_iter().map(entry).collect::<Result<Vec<_>>>()?;
+    tokens.sort();
+    if let Some(pair) = tokens.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let [first, second] = [&pair[0].1, &pair[1].1].map(|text| shown(text));
+        return Err(malformed(path, format!("\"{first}\" and \"{second}\" have the same id {}", pair[0].0)));
+    }
+    Ok(tokens)
 }

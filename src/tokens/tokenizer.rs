@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::class::{Class, Rules};
 use super::encoder::{Encoder, Frame};
 use super::error::{Result, TokensError, excerpt};
 use super::files::{CONFIG_LIMIT, TOKENIZER_LIMIT, malformed, read_fields, read_optional, sha256};
@@ -18,6 +19,7 @@ pub struct PromptTokenizer {
     path: PathBuf,
     encoder: Box<dyn Encoder>,
     config: TokenizerConfig,
+    class: Class,
     bos: Option<(u32, String)>,
     frame: Frame,
     hashes: BTreeMap<&'static str, String>,
@@ -37,15 +39,15 @@ impl PromptTokenizer {
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         let dir = dir.as_ref();
         let config = TokenizerConfig::read(dir)?;
-        let (name, bytes) = find(dir)?;
+        let (name, bytes, class) = find(dir, &config)?;
         let path = dir.join(name);
         let encoder: Box<dyn Encoder> = match name {
-            MODEL => Box::new(TokenizerModel::from_bytes(&path, &bytes, &config)?),
-            _ => Box::new(TokenizerJson::from_bytes(&path, &bytes, &config)?),
+            MODEL => Box::new(TokenizerModel::from_bytes(&path, &bytes, &config, &class)?),
+            _ => Box::new(TokenizerJson::from_bytes(&path, &bytes, &config, &class)?),
         };
-        let bos = find_bos(dir, encoder.as_ref(), &config)?;
+        let bos = find_bos(dir, encoder.as_ref(), &config, &class)?;
         let frame = encoder.frame().map_err(|reason| malformed(&path, reason))?;
-        Ok(Self { hashes: hashes(dir, name, &bytes)?, path, encoder, config, bos, frame })
+        Ok(Self { hashes: hashes(dir, name, &bytes)?, path, encoder, config, class, bos, frame })
     }
 
     /// A plain prompt: special tokens as the tokenizer adds them.
@@ -120,6 +122,13 @@ impl PromptTokenizer {
         self.encoder.describe()
     }
 
+    /// The class of the reference whose rules are followed, what they are, and what of the folder's files they leave
+    /// out, in words.
+    pub fn class_rule(&self) -> String {
+        let notes = self.encoder.notes().iter();
+        notes.fold(self.class.to_string(), |rule, note| format!("{rule}; {note}"))
+    }
+
     /// The number of entries, added tokens included. The embedding often has more rows than that.
     pub fn size(&self) -> usize {
         self.encoder.size()
@@ -191,20 +200,32 @@ impl PromptTokenizer {
 const JSON: &str = "tokenizer.json";
 const MODEL: &str = "tokenizer.model";
 
-/// tokenizer.json if there is one, else tokenizer.model: makers who ship both derive the first from the second.
-fn find(dir: &Path) -> Result<(&'static str, Vec<u8>)> {
-    for name in [JSON, MODEL] {
-        if let Some(bytes) = read_optional(&dir.join(name), TOKENIZER_LIMIT)? {
-            return Ok((name, bytes));
-        }
+/// tokenizer.json if there is one, else tokenizer.model: makers who ship both derive the first from the second. Python
+/// classes know only the second.
+fn find(dir: &Path, config: &TokenizerConfig) -> Result<(&'static str, Vec<u8>, Class)> {
+    let read = |name| read_optional(&dir.join(name), TOKENIZER_LIMIT);
+    let json = read(JSON)?;
+    let class = Class::of(dir, config, json.as_deref())?;
+    let first = match (json, matches!(class.rules, Rules::Python { .. })) {
+        (Some(bytes), false) => return Ok((JSON, bytes, class)),
+        (json, _) => json,
+    };
+    match (read(MODEL)?, first) {
+        (Some(bytes), _) => Ok((MODEL, bytes, class)),
+        (None, Some(bytes)) => Ok((JSON, bytes, class)),
+        (None, None) => Err(TokensError::NoTokenizer { dir: dir.to_owned() }),
     }
-    Err(TokensError::NoTokenizer { dir: dir.to_owned() })
 }
 
-/// tokenizer_config.json decides; only without one do the model's configurations.
-fn find_bos(dir: &Path, encoder: &dyn Encoder, config: &TokenizerConfig) -> Result<Option<(u32, String)>> {
+/// tokenizer_config.json decides, and the class where it is silent; only without one do the model's configurations.
+fn find_bos(
+    dir: &Path,
+    encoder: &dyn Encoder,
+    config: &TokenizerConfig,
+    class: &Class,
+) -> Result<Option<(u32, String)>> {
     if config.present() {
-        let text = config.token("bos_token");
+        let text = config.token_of(class, "bos_token");
         return Ok(text.and_then(|text| Some((encoder.id(text)?, text.to_owned()))));
     }
     for name in ["config.json", "generation_config.json"] {
@@ -224,7 +245,7 @@ fn find_bos(dir: &Path, encoder: &dyn Encoder, config: &TokenizerConfig) -> Resu
 
 fn hashes(dir: &Path, name: &'static str, tokenizer: &[u8]) -> Result<BTreeMap<&'static str, String>> {
     let mut hashes = BTreeMap::from([(name, sha256(tokenizer))]);
-    for name in ["tokenizer_config.json", "special_tokens_map.json"] {
+    for name in ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"] {
         if let Some(bytes) = read_optional(&dir.join(name), CONFIG_LIMIT)? {
             hashes.insert(name, sha256(&bytes));
         }

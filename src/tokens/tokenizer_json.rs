@@ -3,35 +3,44 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use tokenizers::{AddedToken, Tokenizer};
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::{ModelWrapper, Tokenizer};
 
+use super::added::AddedTokens;
+use super::class::{Class, Prefix, Rules};
 use super::encoder::{Encoder, Frame};
 use super::error::Result;
 use super::files::malformed;
 use super::guard;
 use super::sanity::{self, Facts};
-use super::special::{NAMED, SpecialToken, TokenizerConfig};
+use super::special::TokenizerConfig;
 use crate::plain::said;
 
 /// The crate's tokenizer, fenced in: never truncates, never pads, draws no random numbers, and a panic is an error.
 pub(crate) struct TokenizerJson {
     tokenizer: Tokenizer,
     byte_level: bool,
+    notes: Vec<String>,
 }
 
 impl TokenizerJson {
     /// `path` is named in messages.
-    pub(crate) fn from_bytes(path: &Path, bytes: &[u8], config: &TokenizerConfig) -> Result<Self> {
+    pub(crate) fn from_bytes(
+        path: &Path,
+        bytes: &[u8],
+        config: &TokenizerConfig,
+        class: &Class,
+    ) -> Result<Self> {
         let facts = sanity::check(path, bytes)?;
-        let added = config
+        config
             .added_tokens()
             .map_err(|reason| malformed(path.with_file_name("tokenizer_config.json"), reason))?;
-        let tokenizer = guard::catch(|| load(bytes, &facts, added, config))
+        let (tokenizer, notes) = guard::catch(|| load(bytes, &facts, config, class))
             .and_then(|loaded| loaded)
             .map_err(|reason| {
                 malformed(path, format!("the tokenizer cannot be built from it: {}", crate_says(&reason)))
             })?;
-        Ok(Self { tokenizer, byte_level: facts.byte_level })
+        Ok(Self { tokenizer, byte_level: facts.byte_level, notes })
     }
 
     fn encode_with(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, String> {
@@ -101,8 +110,11 @@ impl Encoder for TokenizerJson {
         self.tokenizer.get_vocab_size(true)
     }
 
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     fn describe(&self) -> String {
-        use tokenizers::ModelWrapper;
         let model = match self.tokenizer.get_model() {
             ModelWrapper::BPE(_) => "BPE",
             ModelWrapper::Unigram(_) => "unigram",
@@ -114,12 +126,13 @@ impl Encoder for TokenizerJson {
     }
 }
 
+/// The tokenizer, and what of it is to be said.
 fn load(
     bytes: &[u8],
     facts: &Facts,
-    added: Vec<(u32, SpecialToken)>,
     config: &TokenizerConfig,
-) -> Result<Tokenizer, String> {
+    class: &Class,
+) -> Result<(Tokenizer, Vec<String>), String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
     // The crate numbers added tokens itself: those that follow the vocabulary without a gap come out as the file has them.
     for (id, text) in &facts.added_tokens {
@@ -131,34 +144,46 @@ fn load(
             ));
         }
     }
+    let file = tokenizer.get_added_tokens_decoder();
+    let mut notes = Vec::new();
+    // The class is of byte-pair encoding; under another model the reference's versions have nothing in common.
+    if let (Rules::Llama { prefix }, ModelWrapper::BPE(_)) = (&class.rules, tokenizer.get_model()) {
+        let lost = file.values().find(|token| config.lists_added_tokens() && !lists(config, &token.content));
+        notes.extend(lost.map(|token| {
+            format!("{:?} of tokenizer.json is no token here: `added_tokens_decoder` lacks it", token.content)
+        }));
+        tokenizer = llama(&tokenizer, *prefix);
+    }
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
-    add_configured_tokens(&mut tokenizer, added, config)?;
-    Ok(tokenizer)
+    let present: HashSet<String> =
+        tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
+    let added = AddedTokens::plan(config, class, file, &present, Vec::new())?;
+    // All at once: each call makes the crate go through all tokens that it has.
+    if !added.tokens.is_empty() {
+        tokenizer.add_tokens(added.tokens.clone()).map_err(|error| error.to_string())?;
+    }
+    notes.extend(added.renumbered(|text| tokenizer.token_to_id(text)));
+    Ok((tokenizer, notes))
 }
 
-/// Tokens that only tokenizer_config.json knows join the vocabulary, in the order and with the flags that the
-/// reference implementation gives them. In a consistent folder nothing is left to add.
-fn add_configured_tokens(
-    tokenizer: &mut Tokenizer,
-    mut added: Vec<(u32, SpecialToken)>,
-    config: &TokenizerConfig,
-) -> Result<(), String> {
-    added.sort_by_key(|(id, _)| *id);
-    // All at once: each call makes the crate go through all tokens that it has.
-    let add = |tokenizer: &mut Tokenizer, tokens: Vec<AddedToken>| match tokens.is_empty() {
-        true => Ok(()),
-        false => tokenizer.add_tokens(tokens).map(drop).map_err(|error| error.to_string()),
+fn lists(config: &TokenizerConfig, text: &str) -> bool {
+    config.added_tokens().is_ok_and(|tokens| tokens.iter().any(|(_, token)| token.content == text))
+}
+
+/// Model and post-processor with the class's own way to them: no normaliser, spaces as U+2581.
+fn llama(file: &Tokenizer, prefix: Prefix) -> Tokenizer {
+    let scheme = match prefix {
+        Prefix::Never => PrependScheme::Never,
+        Prefix::First => PrependScheme::First,
+        Prefix::Always => PrependScheme::Always,
     };
-    let known: HashSet<AddedToken> = tokenizer.get_added_tokens_decoder().into_values().collect();
-    let unknown = added.into_iter().map(|(_, token)| added_token(token));
-    add(tokenizer, unknown.filter(|token| !known.contains(token)).collect())?;
-    let named = NAMED.iter().filter_map(|name| config.token(name));
-    let texts = named.map(str::to_owned).chain(config.extra_tokens());
-    let vocabulary = tokenizer.get_added_vocabulary();
-    let missing = texts.filter(|text| !vocabulary.get_vocab().contains_key(text.as_str()));
-    let missing = missing.map(|text| AddedToken::from(text, true)).collect();
-    add(tokenizer, missing)
+    let mut tokenizer = Tokenizer::new(file.get_model().clone());
+    tokenizer
+        .with_pre_tokenizer(Some(Metaspace::new('\u{2581}', scheme, false)))
+        .with_post_processor(file.get_post_processor().cloned())
+        .with_decoder(file.get_decoder().cloned());
+    tokenizer
 }
 
 /// An error of the tokenizers crate by the file's field where it names its own types instead.
@@ -180,15 +205,4 @@ fn crate_says(error: &str) -> String {
         return format!("`{field}` is of a kind, or has fields, that the tokenizers crate does not know");
     }
     said(error)
-}
-
-fn added_token(token: SpecialToken) -> AddedToken {
-    AddedToken {
-        content: token.content,
-        single_word: token.single_word,
-        lstrip: token.lstrip,
-        rstrip: token.rstrip,
-        normalized: token.normalized,
-        special: token.special,
-    }
 }

@@ -1,48 +1,91 @@
-//! tokenizer.model beside its tokenizer_config.json, which says whether BOS and EOS are added.
+//! tokenizer.model beside its tokenizer_config.json, which says whose rules stand between a text and SentencePiece.
 
 use std::path::Path;
 
+use super::added::AddedTokens;
+use super::class::{Class, Prefix, Rules};
 use super::encoder::{Encoder, Frame};
 use super::error::Result;
 use super::files::malformed;
-use super::sentencepiece::SentencePiece;
+use super::sentencepiece::{SPACE, SentencePiece};
 use super::special::TokenizerConfig;
+use super::splitter::{Part, Splitter};
 
-/// Classes that add BOS, and not EOS, unless their configuration says otherwise.
-const ADD_BOS_BY_DEFAULT: [&str; 3] = ["LlamaTokenizer", "BaichuanTokenizer", "YiTokenizer"];
-
-/// SentencePiece itself adds nothing to a text; what is added stands in tokenizer_config.json.
+/// SentencePiece itself knows no token in a text and adds none to it: both stand in tokenizer_config.json.
 pub(crate) struct TokenizerModel {
     model: SentencePiece,
+    splitter: Splitter,
+    rules: Rules,
     frame: Frame,
+    notes: Vec<String>,
 }
 
 impl TokenizerModel {
     /// `path` is named in messages.
-    pub(crate) fn from_bytes(path: &Path, bytes: &[u8], config: &TokenizerConfig) -> Result<Self> {
-        let model = SentencePiece::from_bytes(bytes).map_err(|reason| malformed(path, reason))?;
-        let config_file = path.with_file_name("tokenizer_config.json");
-        let frame = check_added_tokens(&model, config)
-            .and_then(|()| frame(&model, config))
-            .map_err(|reason| malformed(config_file, reason))?;
-        Ok(Self { model, frame })
+    pub(crate) fn from_bytes(
+        path: &Path,
+        bytes: &[u8],
+        config: &TokenizerConfig,
+        class: &Class,
+    ) -> Result<Self> {
+        let wrong_config = |reason: String| malformed(path.with_file_name("tokenizer_config.json"), reason);
+        let declared = config.added_tokens().map_err(wrong_config)?;
+        // Llama's class takes the names of the first three ids from the configuration, others of all.
+        let renamed = match class.rules {
+            Rules::Llama { .. } => 3,
+            Rules::AsSaved { .. } => u32::MAX,
+            Rules::Gemma | Rules::Python { .. } => 0,
+        };
+        let names = declared.iter().filter(|(id, _)| *id < renamed);
+        let names = names.map(|(id, token)| (*id, token.content.as_str())).collect();
+        let python = matches!(class.rules, Rules::Python { .. });
+        let model =
+            SentencePiece::from_bytes(bytes, &names, !python).map_err(|reason| malformed(path, reason))?;
+        let pieces = match class.rules {
+            Rules::Python { .. } => Vec::new(),
+            // What is user-defined, SentencePiece finds itself.
+            Rules::AsSaved { .. } => model.marked(false),
+            Rules::Llama { .. } | Rules::Gemma => model.marked(true),
+        };
+        let added =
+            AddedTokens::plan(config, class, None, &Default::default(), pieces).map_err(wrong_config)?;
+        let splitter = match python {
+            true => Splitter::python(&model, &added),
+            false => Splitter::reference(&model, &added),
+        };
+        let splitter = splitter.map_err(wrong_config)?;
+        let notes = added.renumbered(|text| splitter.id(text).or_else(|| model.id(text)));
+        let frame = frame(&model, &splitter, config, class).map_err(wrong_config)?;
+        Ok(Self { model, splitter, rules: class.rules.clone(), frame, notes: notes.into_iter().collect() })
     }
-}
 
-/// Tokens on top of the model's own would change how every text is split; none of the families has them.
-fn check_added_tokens(model: &SentencePiece, config: &TokenizerConfig) -> Result<(), String> {
-    for (id, token) in config.added_tokens()? {
-        if model.piece(id) != Some(&token.content) {
-            return Err(format!(
-                "`added_tokens_decoder` adds {:?} as {id}, which is not in tokenizer.model; such additions are not covered",
-                token.content
-            ));
+    /// Ids of a text between added tokens; `first` if it begins the whole.
+    fn encode_text(&self, text: &str, first: bool) -> Vec<u32> {
+        let prefix = match self.rules {
+            Rules::Python { .. } | Rules::AsSaved { each_prefixed: true } => return self.model.encode(text),
+            Rules::AsSaved { each_prefixed: false } => return self.model.encode_once_prefixed(text, first),
+            Rules::Gemma => Prefix::Never,
+            Rules::Llama { prefix } => prefix,
+        };
+        let mut normal = text.replace(' ', SPACE);
+        let prefixed = match prefix {
+            Prefix::Never => false,
+            Prefix::First => first,
+            Prefix::Always => true,
+        };
+        if prefixed && !normal.starts_with(SPACE) {
+            normal.insert_str(0, SPACE);
         }
+        self.model.encode_normal(&normal)
     }
-    Ok(())
 }
 
-fn frame(model: &SentencePiece, config: &TokenizerConfig) -> Result<Frame, String> {
+fn frame(
+    model: &SentencePiece,
+    splitter: &Splitter,
+    config: &TokenizerConfig,
+    class: &Class,
+) -> Result<Frame, String> {
     let side = |flag: &str, token: &str, default: Option<bool>| {
         let on = match config.get(flag) {
             None | Some(serde_json::Value::Null) => default,
@@ -54,17 +97,16 @@ fn frame(model: &SentencePiece, config: &TokenizerConfig) -> Result<Frame, Strin
                 Err(format!("`{flag}` must say true or false: tokenizer.model does not say what is added"))
             }
             Some(true) => {
-                let id = config.token(token).and_then(|text| model.id(text));
+                let text = config.token_of(class, token);
+                let id = text.and_then(|text| splitter.id(text).or_else(|| model.id(text)));
                 id.map(|id| vec![id])
                     .ok_or(format!("`{flag}` is on, but `{token}` names no piece of tokenizer.model"))
             }
         }
     };
-    let class = config.get("tokenizer_class").and_then(|class| class.as_str());
-    let bos = match class {
-        _ if !config.present() => Some(false),
-        Some(class) if ADD_BOS_BY_DEFAULT.contains(&class) => Some(true),
-        _ => None,
+    let bos = match config.present() {
+        false => Some(false),
+        true => class.adds_bos(config),
     };
     Ok(Frame {
         prefix: side("add_bos_token", "bos_token", bos)?,
@@ -74,7 +116,14 @@ fn frame(model: &SentencePiece, config: &TokenizerConfig) -> Result<Frame, Strin
 
 impl Encoder for TokenizerModel {
     fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
-        Ok(self.model.encode(text))
+        let mut ids = Vec::new();
+        for part in self.splitter.split(text) {
+            match part {
+                Part::Token(id) => ids.push(id),
+                Part::Text { text, first } => ids.extend(self.encode_text(&text, first)),
+            }
+        }
+        Ok(ids)
     }
 
     fn frame(&self) -> Result<Frame, String> {
@@ -82,22 +131,26 @@ impl Encoder for TokenizerModel {
     }
 
     fn id(&self, token: &str) -> Option<u32> {
-        self.model.id(token)
+        self.splitter.id(token).or_else(|| self.model.id(token))
     }
 
     fn token(&self, id: u32) -> Option<String> {
-        self.model.piece(id).map(str::to_owned)
+        self.splitter.token(id).or_else(|| self.model.piece(id).map(str::to_owned))
     }
 
     fn readable(&self, id: u32) -> Option<String> {
-        self.model.readable(id)
+        self.splitter.token(id).or_else(|| self.model.readable(id))
     }
 
     fn size(&self) -> usize {
-        self.model.size()
+        self.model.size() + self.splitter.beyond(self.model.size())
     }
 
     fn describe(&self) -> String {
         format!("{}, from tokenizer.model", self.model.describe())
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
     }
 }

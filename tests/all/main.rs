@@ -26,5 +26,6 @@ mod score;
 mod sentencepiece;
 mod status;
 mod study;
+mod tokenizer_folders;
 mod tokens;
 mod underfoot;

@@ -93,6 +93,9 @@ fn bos_and_eos_are_what_the_configuration_says() {
     let nameless = open(r#"{"add_bos_token": true}"#).err().expect("it is refused");
     assert!(nameless.contains("`bos_token` names no piece"), "{nameless}");
     let added = r#"{"add_bos_token": false, "added_tokens_decoder": {"1": {"content": "<s>"}, "5000": {"content": "<x>"}}}"#;
-    let added = open(added).err().expect("it is refused");
-    assert!(added.contains("\"<x>\" as 5000"), "{added}");
+    let added = open(added).expect("it is read");
+    let last = added.size() as u32 - 1;
+    assert_eq!(added.encode_plain("<x><s>").expect("ids"), [last, 1]);
+    let rule = added.class_rule();
+    assert!(rule.contains(&format!("\"<x>\" is {last}, not 5000")), "{rule}");
 }

@@ -118,6 +118,7 @@ fn spelling(f: &mut Formatter<'_>, inspection: &Inspection) -> fmt::Result {
         Read::Fine(tokenizer) => {
             let size = grouped(tokenizer.size);
             line(f, "tokenizer", &format!("{}; {size} tokens", tokenizer.kind))?;
+            line(f, "read as", &tokenizer.class)?;
             line(f, "BOS", &tokenizer.bos)?;
         }
     }

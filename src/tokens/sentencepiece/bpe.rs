@@ -4,7 +4,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::{Part, SentencePiece};
+use super::{Part, Prefixes, SentencePiece};
 
 /// A stretch of the text, in a list linked both ways. Joined to its left neighbour, it is empty.
 struct Symbol {
@@ -25,8 +25,9 @@ struct Pair {
     length: usize,
 }
 
-pub(super) fn split<'t>(text: &'t str, model: &SentencePiece) -> Vec<Part<'t>> {
-    let mut symbols = symbols(text, model);
+/// `whole` are pieces that join nothing.
+pub(super) fn split<'t>(text: &'t str, model: &SentencePiece, whole: &Prefixes) -> Vec<Part<'t>> {
+    let mut symbols = symbols(text, whole);
     let mut agenda = BinaryHeap::new();
     for right in 1..symbols.len() {
         agenda.extend(pair(text, model, &symbols, Some(right - 1), Some(right)));
@@ -55,13 +56,13 @@ pub(super) fn split<'t>(text: &'t str, model: &SentencePiece) -> Vec<Part<'t>> {
         .collect()
 }
 
-/// User-defined pieces and single characters.
-fn symbols(text: &str, model: &SentencePiece) -> Vec<Symbol> {
+/// Whole pieces and single characters.
+fn symbols(text: &str, wholes: &Prefixes) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     let mut start = 0;
     while start < text.len() {
         let rest = &text[start..];
-        let whole = model.user_defined.longest(rest);
+        let whole = wholes.longest(rest);
         let end = start + whole.unwrap_or_else(|| rest.chars().next().map_or(1, char::len_utf8));
         let number = symbols.len();
         symbols.push(Symbol {

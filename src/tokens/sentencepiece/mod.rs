@@ -15,15 +15,17 @@ mod prefixes;
 mod protobuf;
 mod unigram;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use tokenizers::AddedToken;
 
 use self::model::{Algorithm, Kind, Model, Piece};
 use self::normalize::Normalizer;
-use self::prefixes::Prefixes;
+pub(crate) use self::prefixes::Prefixes;
 use self::unigram::Unigram;
 
 /// What SentencePiece writes for a space.
-const SPACE: &str = "\u{2581}";
+pub(crate) const SPACE: &str = "\u{2581}";
 
 /// A loaded model.
 pub(crate) struct SentencePiece {
@@ -47,10 +49,18 @@ struct Part<'t> {
 }
 
 impl SentencePiece {
+    /// `names`: what pieces are called instead of their own names, but for a name that another piece has and keeps.
+    /// `converted`: split as a tokenizer splits that was converted from the file.
+    ///
     /// # Errors
     /// Whatever is broken, or of a kind whose ids are not known to come out right, by field or piece.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let Model { pieces, algorithm, byte_fallback, normalizer } = model::read(bytes)?;
+    pub(crate) fn from_bytes(
+        bytes: &[u8],
+        names: &BTreeMap<u32, &str>,
+        converted: bool,
+    ) -> Result<Self, String> {
+        let Model { mut pieces, algorithm, byte_fallback, normalizer } = model::read(bytes)?;
+        rename(&mut pieces, names);
         let mut ids = HashMap::with_capacity(pieces.len());
         for (id, piece) in (0..).zip(&pieces) {
             if ids.insert(piece.text.clone(), id).is_some() {
@@ -69,7 +79,7 @@ impl SentencePiece {
         let user_defined = Prefixes::new(of_kind(Kind::UserDefined));
         let unigram = match algorithm {
             Algorithm::Bpe => None,
-            Algorithm::Unigram => Some(Unigram::new(&pieces)?),
+            Algorithm::Unigram => Some(Unigram::new(&pieces, converted)?),
         };
         let normalizer = Normalizer::new(normalizer)?;
         Ok(Self { unknown, bytes, user_defined, normalizer, unigram, ids, pieces })
@@ -77,10 +87,29 @@ impl SentencePiece {
 
     /// Ids of a text, nothing in front and nothing behind.
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
-        let normal = self.normalizer.apply(text, &self.user_defined);
+        let normal = self.normalizer.apply(text, &self.user_defined, true);
+        self.ids_of(&normal, &self.user_defined)
+    }
+
+    /// [`encode`](Self::encode) with the dummy prefix only if this is the `first` text and begins with no space.
+    pub(crate) fn encode_once_prefixed(&self, text: &str, first: bool) -> Vec<u32> {
+        let bare = self.normalizer.apply(text, &self.user_defined, false);
+        match first && !bare.starts_with(SPACE) {
+            true => self.encode(text),
+            false => self.ids_of(&bare, &self.user_defined),
+        }
+    }
+
+    /// Ids of a text that is normalised already, to which a user-defined piece is a piece like others.
+    pub(crate) fn encode_normal(&self, normal: &str) -> Vec<u32> {
+        self.ids_of(normal, &Prefixes::new([].into_iter()))
+    }
+
+    /// `whole` are pieces that nothing is joined to.
+    fn ids_of(&self, normal: &str, whole: &Prefixes) -> Vec<u32> {
         let parts = match &self.unigram {
-            Some(unigram) => unigram.split(&normal),
-            None => bpe::split(&normal, self),
+            Some(unigram) => unigram.split(normal),
+            None => bpe::split(normal, self, whole),
         };
         let mut ids = Vec::with_capacity(parts.len());
         let mut after_unknown = false;
@@ -96,6 +125,19 @@ impl SentencePiece {
             after_unknown = is_unknown;
         }
         ids
+    }
+
+    /// Control pieces, and user-defined ones if they are asked for, as added tokens.
+    pub(crate) fn marked(&self, user_defined: bool) -> Vec<AddedToken> {
+        let marked = self.pieces.iter().filter(|piece| match piece.kind {
+            Kind::Control => true,
+            Kind::UserDefined => user_defined,
+            _ => false,
+        });
+        let token = |piece: &Piece| {
+            AddedToken::from(piece.text.clone(), piece.kind == Kind::Control).normalized(false)
+        };
+        marked.map(token).collect()
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -139,6 +181,16 @@ impl SentencePiece {
     fn mergeable(&self, text: &str) -> Option<f32> {
         let piece = self.pieces.get(self.id(text)? as usize)?;
         matches!(piece.kind, Kind::Normal | Kind::UserDefined).then_some(piece.score)
+    }
+}
+
+fn rename(pieces: &mut [Piece], names: &BTreeMap<u32, &str>) {
+    let kept = pieces.iter().zip(0..).filter(|(_, id)| !names.contains_key(id));
+    let kept: HashSet<String> = kept.map(|(piece, _)| piece.text.clone()).collect();
+    for (piece, id) in pieces.iter_mut().zip(0..) {
+        if let Some(name) = names.get(&id).filter(|name| !kept.contains(**name)) {
+            (*name).clone_into(&mut piece.text);
+        }
     }
 }
 

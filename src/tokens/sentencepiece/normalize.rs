@@ -32,7 +32,8 @@ impl Normalizer {
 
     /// The text as the model splits it. With `remove_extra_whitespaces`, spaces in front, behind and in runs vanish; a
     /// literal U+2581 in the text is not told from a space that was escaped, as in the original.
-    pub fn apply(&self, text: &str, user_defined: &Prefixes) -> String {
+    /// The dummy prefix stands in front if the model wants one and it is `prefixed`.
+    pub fn apply(&self, text: &str, user_defined: &Prefixes, prefixed: bool) -> String {
         let mut rest = text;
         if self.remove_extra_whitespaces {
             while let (" ", length) = self.first(rest, user_defined) {
@@ -43,7 +44,7 @@ impl Normalizer {
         if rest.is_empty() {
             return normal;
         }
-        if self.add_dummy_prefix {
+        if self.add_dummy_prefix && prefixed {
             normal.push_str(self.space);
         }
         let mut after_space = self.remove_extra_whitespaces;

@@ -1,7 +1,7 @@
 //! Which of many texts a text begins with.
 
 /// Texts with ids, sorted, so that those that share a beginning stand together.
-pub(super) struct Prefixes {
+pub(crate) struct Prefixes {
     sorted: Vec<(Box<[u8]>, u32)>,
 }
 

@@ -1,5 +1,9 @@
 use super::*;
 
+fn from_bytes(bytes: &[u8]) -> Result<SentencePiece, String> {
+    SentencePiece::from_bytes(bytes, &BTreeMap::new(), false)
+}
+
 /// A field that holds bytes.
 fn bytes(number: u8, content: &[u8]) -> Vec<u8> {
     let mut field = vec![number << 3 | 2];
@@ -45,7 +49,7 @@ fn plain() -> Vec<u8> {
 }
 
 fn refusal(model: &[u8]) -> String {
-    match SentencePiece::from_bytes(model) {
+    match from_bytes(model) {
         Ok(_) => panic!("was accepted"),
         Err(why) => why,
     }
@@ -60,7 +64,7 @@ fn merges_go_by_score_and_then_from_the_left() {
     let pieces = ["a", "b", "c"].map(|text| piece(text, -9.0, NORMAL));
     let merges = [("ab", -2.0), ("bc", -1.0), ("abc", -3.0), ("aa", -2.0)];
     let merges = merges.map(|(text, score)| piece(text, score, NORMAL));
-    let read = SentencePiece::from_bytes(&model(&[], &plain(), &[&pieces[..], &merges].concat())).unwrap();
+    let read = from_bytes(&model(&[], &plain(), &[&pieces[..], &merges].concat())).unwrap();
     let split = |text: &str| {
         let ids = read.encode(text);
         ids.iter().map(|id| read.piece(*id).unwrap().to_owned()).collect::<Vec<_>>()
@@ -76,10 +80,10 @@ fn merges_go_by_score_and_then_from_the_left() {
 #[test]
 fn unknown_characters_fuse_or_become_bytes() {
     let letters = [piece("a", -1.0, NORMAL), piece("\u{2581}", -2.0, NORMAL)];
-    let fused = SentencePiece::from_bytes(&model(&[], &plain(), &letters)).unwrap();
+    let fused = from_bytes(&model(&[], &plain(), &letters)).unwrap();
     assert_eq!(fused.encode("a中国a x"), [1, 0, 1, 2, 0]);
     let pieces = [&byte_pieces()[..], &letters].concat();
-    let in_bytes = SentencePiece::from_bytes(&model(&number(35, 1), &plain(), &pieces)).unwrap();
+    let in_bytes = from_bytes(&model(&number(35, 1), &plain(), &pieces)).unwrap();
     assert_eq!(in_bytes.encode("a中"), [257, 1 + 0xe4, 1 + 0xb8, 1 + 0xad]);
     assert_eq!(in_bytes.readable(1 + 0x0a).as_deref(), Some("\n"));
     assert_eq!(in_bytes.readable(1 + 0xe4).as_deref(), Some("<0xE4>"));
@@ -97,7 +101,7 @@ fn user_defined_pieces_stand_apart_and_control_pieces_are_out_of_reach() {
         piece("bab", 0.0, USER),
         piece("<s>", 0.0, CONTROL),
     ];
-    let read = SentencePiece::from_bytes(&model(&[], &plain(), &pieces)).unwrap();
+    let read = from_bytes(&model(&[], &plain(), &pieces)).unwrap();
     assert_eq!(read.encode("abab"), [1, 5]);
     assert_eq!(read.encode("abaab"), [1, 4, 3]);
     assert!(!read.encode("<s>").contains(&6));
@@ -161,8 +165,7 @@ fn a_wild_map_of_replacements_does_no_harm() {
     for _ in 0..200 {
         let units: Vec<u8> = (0..300).flat_map(|_| random().to_le_bytes()).collect();
         let map = [&1200u32.to_le_bytes(), &units[..], b"ab\0c\0\xe4\xb8\xad\0"].concat();
-        let read =
-            SentencePiece::from_bytes(&model(&[], &bytes(2, &map), &[piece("a", -1.0, NORMAL)])).unwrap();
+        let read = from_bytes(&model(&[], &bytes(2, &map), &[piece("a", -1.0, NORMAL)])).unwrap();
         for text in ["", " ", "hello world", "中文 abc", "\u{2581}\u{2581}"] {
             read.encode(text);
         }

@@ -23,16 +23,19 @@ struct End {
 }
 
 impl Unigram {
+    /// `spelled`: a text that spells a byte's piece is that piece, as in tokenizers converted from such a file.
+    ///
     /// # Errors
     /// User-defined pieces: the original scores them by a rule of its own, whose ties are not reproduced here.
-    pub fn new(pieces: &[Piece]) -> Result<Self, String> {
+    pub fn new(pieces: &[Piece], spelled: bool) -> Result<Self, String> {
         if let Some(piece) = pieces.iter().find(|piece| piece.kind == Kind::UserDefined) {
             return Err(format!(
                 "it is a unigram model with a user-defined piece, {:?}, which is not covered",
                 piece.text
             ));
         }
-        let normal = || pieces.iter().zip(0..).filter(|(piece, _)| piece.kind == Kind::Normal);
+        let found = |kind: Kind| kind == Kind::Normal || (spelled && kind == Kind::Byte);
+        let normal = || pieces.iter().zip(0..).filter(|(piece, _)| found(piece.kind));
         let rarest = normal().map(|(piece, _)| piece.score).fold(f32::MAX, f32::min);
         Ok(Self {
             pieces: Prefixes::new(normal().map(|(piece, id)| (piece.text.as_str(), id))),

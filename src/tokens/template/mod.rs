@@ -22,6 +22,7 @@ use super::special::TokenizerConfig;
 use jinja::Jinja;
 use segments::Segments;
 
+pub(crate) use methods::is_space;
 pub(crate) use segments::unknown_id;
 pub(crate) use source::template_file;
 
