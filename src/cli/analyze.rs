@@ -4,7 +4,7 @@ use super::input::{Input, settings_for};
 use super::output::{say, standard_output};
 use super::{counted, grouped};
 use crate::stats::summary::{self, SummaryOptions};
-use crate::stats::{Analysis, LetterBias, PromptScore, Settings, Table, analyze_table, read_table};
+use crate::stats::{Analysis, LetterBias, PromptScore, Recipes, Settings, Table, analyze_with, read_table};
 use crate::store::file::replace;
 use crate::store::{RunReader, StoreError};
 use crate::study::{OptionOrder, Roles};
@@ -19,8 +19,8 @@ pub struct Args {
     #[command(flatten)]
     input: Input,
     /// Which recipes
-    #[arg(long, value_enum, default_value_t = Recipes::Published)]
-    analysis: Recipes,
+    #[arg(long, value_enum, default_value_t = Choice::Published)]
+    analysis: Choice,
     /// Tables for a person, or every figure as JSON
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -45,9 +45,22 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Recipes {
+enum Choice {
+    /// The complete bank, intervals for stated scopes, three scales, and what reviewers ask next
+    Confirmatory,
     /// Those of the published study
     Published,
+    Both,
+}
+
+impl Choice {
+    fn recipes(self) -> Recipes {
+        match self {
+            Choice::Confirmatory => Recipes::Confirmatory,
+            Choice::Published => Recipes::Published,
+            Choice::Both => Recipes::Both,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -57,19 +70,20 @@ enum Format {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let Recipes::Published = args.analysis;
     if let Some(output) = &args.output {
         args.input.check_output(output)?;
     }
     let settings = args.input.settings()?;
     let mut first = String::new();
     let analysis = match (&args.input.items, &args.input.run) {
-        (Some(items), _) => analyze_table(&read_table(items)?, &settings.unwrap_or_default())?,
+        (Some(items), _) => {
+            analyze_with(&read_table(items)?, &settings.unwrap_or_default(), args.analysis.recipes(), None)?
+        }
         (None, Some(dir)) => {
             for sentence in RunReader::open(dir)?.completeness()?.sentences() {
                 first.push_str(&format!("{sentence}\n\n"));
             }
-            analyze_run(dir, settings)?
+            analyze_run_with(dir, settings, args.analysis.recipes())?
         }
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
@@ -106,6 +120,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// A run's figures so far, the letter bias of its prompts among them; what its roster names beyond that is left out.
 pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Analysis> {
+    analyze_run_with(dir, settings, Recipes::Both)
+}
+
+/// The same of some groups of figures.
+fn analyze_run_with(dir: &Path, settings: Option<Settings>, recipes: Recipes) -> Result<Analysis> {
     let reader = RunReader::open(dir)?;
     let (rows, counts) = reader.items()?;
     match (rows.len(), counts.incomplete) {
@@ -141,8 +160,7 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
         });
         Ok::<(), StoreError>(())
     })?;
-    let mut analysis = analyze_table(&table, &settings)?;
-    analysis.extend(letters.figures(&settings)?)?;
+    let mut analysis = analyze_with(&table, &settings, recipes, Some(&letters))?;
     said.append(&mut notes);
     analysis.notes.splice(0..0, said);
     Ok(analysis)

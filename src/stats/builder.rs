@@ -259,7 +259,8 @@ impl TableBuilder {
                     return Err(StatsError::TooMany { table: self.name, limit, what });
                 }
             }
-            finished.push(Run { model, language, condition, rows, countries: countries_of_run });
+            let compliance = rows.iter().map(|row| row.compliance).sum::<f64>() / rows.len() as f64;
+            finished.push(Run { model, language, condition, compliance, rows, countries: countries_of_run });
         }
         Ok(Table {
             name: self.name,

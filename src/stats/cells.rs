@@ -22,8 +22,17 @@ impl Question {
         }
     }
 
+    /// The questions that it is read from, each with the sign that a preference has in it.
+    pub fn sides(self) -> Vec<(Id, f64)> {
+        match self {
+            Question::Asked(question) => vec![(question, 1.0)],
+            Question::Preference { positive, negative } => vec![(positive, 1.0), (negative, -1.0)],
+            Question::Residual { positive, negative } => vec![(positive, 1.0), (negative, 1.0)],
+        }
+    }
+
     /// The value of a cell, which is what `country`'s rows against one opponent in one scenario say.
-    fn read(self, rows: &[Row], country: Id) -> Option<f64> {
+    pub fn read(self, rows: &[Row], country: Id) -> Option<f64> {
         let asked =
             |question: Id| rows.iter().find(|row| row.question == question).map(|row| row.towards(country));
         match self {
@@ -91,6 +100,17 @@ pub fn difference(minuend: &[Cell], subtrahend: &[Cell]) -> Vec<Cell> {
         }
     }
     paired
+}
+
+/// The cells of `cells` that `others` has too.
+pub fn common(cells: &[Cell], others: &[Cell]) -> Vec<Cell> {
+    let key = |cell: &Cell| (cell.opponent, cell.scenario);
+    let mut others = others.iter().map(key).peekable();
+    let has = |cell: &&Cell| {
+        while others.next_if(|other| *other < key(cell)).is_some() {}
+        others.next_if(|other| *other == key(cell)).is_some()
+    };
+    cells.iter().filter(has).copied().collect()
 }
 
 pub fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {

@@ -9,6 +9,15 @@ use super::table::{Id, Table};
 /// The multiplier of `ci_z`.
 const Z_975: f64 = 1.96;
 
+/// Whether a spread is more than what rounding leaves of values that are all the same: above 1e-12 of their mean, and
+/// above 1e-14 log-odds, which is what differences of equal scores of usual size leave.
+pub fn is_spread(spread: f64, mean: f64) -> bool {
+    spread > 1e-12 * mean.abs().max(1e-2)
+}
+
+/// A value below this is what rounding leaves of zero.
+pub const ZERO: f64 = 1e-14;
+
 /// A two-sided one-sample t-test of mean zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OneSample {
@@ -23,16 +32,18 @@ pub struct OneSample {
 }
 
 impl OneSample {
-    /// `None` without values. With one value, or values that do not vary, what does not exist is `None`.
+    /// `None` without values. With one value, or values that do not vary but for rounding, what does not exist is `None`
+    /// (and the spread is zero).
     pub fn new(values: &[f64]) -> Option<OneSample> {
         let n = values.len();
         let mean = mean(values.iter().copied())?;
         let df = n - 1;
         let sd =
             (df > 0).then(|| (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / df as f64).sqrt());
+        let sd = sd.map(|sd| if is_spread(sd, mean) { sd } else { 0.0 });
         let se = sd.map(|sd| sd / (n as f64).sqrt());
         let t = se.filter(|se| *se > 0.0).map(|se| mean / se);
-        let p = t.and_then(|t| t_two_sided(t, df));
+        let p = t.and_then(|t| t_two_sided(t, df as f64));
         Some(OneSample { n, mean, sd, se, t, p, df })
     }
 

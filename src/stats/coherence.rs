@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::cells::{Question, Subset, cells, scenario_means};
 use super::cluster::Clustered;
 use super::figure::{Estimate, Figure, Named};
+use super::key::Key;
 use super::plan::Plan;
 use super::table::{Id, Table};
 use super::view::View;
@@ -121,24 +122,20 @@ fn shares(plan: &Plan) -> Vec<f64> {
 pub fn figures(view: &View<'_>, routed: Option<&Counts>, out: &mut Vec<Figure>) {
     let table = view.table;
     if let Some(counts) = routed {
-        push(view, "coherence", counts, out);
+        push(view, || Key::new("coherence"), counts, out);
     }
     for (name, route) in &view.plan.variants {
         let read = |model: Id| route.get(model as usize).copied().unwrap_or_default();
         if let Some(counts) = Counts::new(table, view.plan, read) {
-            push(view, &format!("coherence@{name}"), &counts, out);
+            push(view, || Key::new("coherence").variant(name), &counts, out);
         }
     }
     let kind = |scenario: Id| table.type_of.get(scenario as usize).map_or("", |t| table.types.name(*t));
     let types = table.scenarios.ids().map(|s| (table.scenarios.name(s).to_owned(), kind(s).to_owned()));
-    out.push(Figure {
-        id: "bank/scenario_types".to_owned(),
-        estimator: "bank",
-        estimate: Estimate::Bank(types.collect()),
-    });
+    out.push(Key::new("bank").name("scenario_types").figure(Estimate::Bank(types.collect())));
 }
 
-fn push(view: &View<'_>, group: &str, counts: &Counts, out: &mut Vec<Figure>) {
+fn push(view: &View<'_>, key: impl Fn() -> Key, counts: &Counts, out: &mut Vec<Figure>) {
     let table = view.table;
     let by_scenario: Named<usize> = table
         .scenarios
@@ -153,11 +150,7 @@ fn push(view: &View<'_>, group: &str, counts: &Counts, out: &mut Vec<Figure>) {
         scenarios_at_least: (1..=counts.runs).map(|least| (least.to_string(), at_least(least))).collect(),
         by_scenario,
     };
-    out.push(Figure {
-        id: format!("{group}/counts"),
-        estimator: "coherence_counts",
-        estimate: Estimate::CoherenceCounts(estimate),
-    });
+    out.push(key().id_part("counts").figure_by("coherence_counts", Estimate::CoherenceCounts(estimate)));
     for share in shares(view.plan) {
         let subset = counts.subset(share);
         let kept: Vec<Id> = table.scenarios.ids().filter(|s| subset.has(*s)).collect();
@@ -170,11 +163,7 @@ fn push(view: &View<'_>, group: &str, counts: &Counts, out: &mut Vec<Figure>) {
             scenarios: kept.iter().map(|s| table.scenarios.name(*s).to_owned()).collect(),
             types: types.iter().map(|t| table.types.name(*t).to_owned()).collect(),
         };
-        out.push(Figure {
-            id: format!("{group}/{}", subset.name),
-            estimator: "coherent_set",
-            estimate: Estimate::CoherentSet(estimate),
-        });
+        out.push(key().subset(&subset.name).figure_by("coherent_set", Estimate::CoherentSet(estimate)));
     }
 }
 
@@ -201,17 +190,9 @@ pub fn sweeps(view: &View<'_>, counts: &Counts, least: &[usize], out: &mut Vec<F
                 if points.0.is_empty() {
                     continue;
                 }
-                out.push(Figure {
-                    id: format!(
-                        "coherence_sweep/{}/{}/{}/{}",
-                        view.language(subject.language),
-                        subject.label,
-                        view.country(of_country.country),
-                        view.question(question)
-                    ),
-                    estimator: "coherence_sweep",
-                    estimate: Estimate::CoherenceSweep(points),
-                });
+                let key = view.of_run("coherence_sweep", subject, run);
+                let key = key.country(view.country(of_country.country)).question(view.question(question));
+                out.push(key.figure(Estimate::CoherenceSweep(points)));
             }
         }
     }

@@ -89,11 +89,8 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
         for (name, question) in asked.chain([("both", None::<Id>)]) {
             let rows = run.rows.iter().filter(|row| question.is_none_or(|id| row.question == id));
             let Some(quantiles) = Quantiles::new(rows.map(|row| row.compliance).collect()) else { continue };
-            out.push(Figure {
-                id: format!("compliance/{}/{}/{name}/all", view.language(subject.language), subject.label),
-                estimator: "compliance",
-                estimate: Estimate::Compliance(quantiles),
-            });
+            let key = view.of_run("compliance", subject, run).question(name).subset("all");
+            out.push(key.figure(Estimate::Compliance(quantiles)));
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::cells::{Question, group_means};
+use super::cluster::is_spread;
 use super::comparison::{Compared, compared};
 use super::figure::{Estimate, Figure};
 use super::table::{Id, Row, Run};
@@ -12,6 +13,11 @@ use super::view::View;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Coefficient {
     pub r: Option<f64>,
+}
+
+/// Pearson's r, where both sides vary.
+pub fn pearson(pairs: &[(f64, f64)]) -> Option<f64> {
+    Coefficient::new(pairs).r
 }
 
 impl Coefficient {
@@ -26,7 +32,10 @@ impl Coefficient {
             yy += y * y;
         }
         let scale = xx.sqrt() * yy.sqrt();
-        Coefficient { r: (pairs.len() > 1 && scale > 0.0).then(|| xy / scale) }
+        // A side that varies by rounding alone is constant.
+        let varies = |squares: f64, mean: f64| is_spread((squares / n).sqrt(), mean);
+        let both = pairs.len() > 1 && scale > 0.0 && varies(xx, x_mean) && varies(yy, y_mean);
+        Coefficient { r: both.then(|| xy / scale) }
     }
 }
 
@@ -50,22 +59,16 @@ pub fn questions(view: &View<'_>, out: &mut Vec<Figure>) {
             ("row", joined.iter().map(|(_, values)| *values).collect()),
         ];
         for (unit, values) in units.into_iter().filter(|(_, values)| !values.is_empty()) {
-            out.push(Figure {
-                id: format!(
-                    "question_correlation/{}/{}/{unit}/all",
-                    view.language(subject.language),
-                    subject.label
-                ),
-                estimator: "question_correlation",
-                estimate: Estimate::Correlation(Coefficient::new(&values)),
-            });
+            let key = view.of_run("question_correlation", subject, run).name(unit).subset("all");
+            out.push(key.figure(Estimate::Correlation(Coefficient::new(&values))));
         }
     }
 }
 
 /// `comparison_correlation`: the two conditions' bias, row by row, question by question.
 pub fn comparisons(view: &View<'_>, out: &mut Vec<Figure>) {
-    for Compared { name, condition, baseline, .. } in compared(view) {
+    for side in compared(view) {
+        let Compared { condition, baseline, .. } = side;
         for &question in &view.plan.questions {
             let Question::Asked(id) = question else { continue };
             let values: Vec<(f64, f64)> =
@@ -73,11 +76,9 @@ pub fn comparisons(view: &View<'_>, out: &mut Vec<Figure>) {
             if values.is_empty() {
                 continue;
             }
-            out.push(Figure {
-                id: format!("comparison_correlation/{name}/{}/all", view.question(question)),
-                estimator: "comparison_correlation",
-                estimate: Estimate::Correlation(Coefficient::new(&values)),
-            });
+            let key =
+                side.key(view, "comparison_correlation").question(view.question(question)).subset("all");
+            out.push(key.figure(Estimate::Correlation(Coefficient::new(&values))));
         }
     }
 }

@@ -20,36 +20,31 @@ pub struct Contrast {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TwoWay {
     pub mean_row: f64,
-    /// `None` where the variance estimate is negative, as inclusion and exclusion can make it.
+    /// `None` where the variance estimate is negative, as inclusion and exclusion can make it, and where there is only
+    /// one opponent or one scenario.
     pub se: Option<f64>,
 }
 
 pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
     for (subject, run) in view.runs() {
-        let head = format!("{}/{}", view.language(subject.language), subject.label);
         for (country, question, subset) in view.selections(run) {
             let cells = view.cells(run, country, question, subset);
             if cells.is_empty() {
                 continue;
             }
-            let tail = view.tail(country, question, subset);
-            let mut push = |group: &'static str, id: String, estimate: Estimate| {
-                out.push(Figure { id, estimator: group, estimate });
-            };
-            push(
-                "opponents",
-                format!("opponents/{head}/{tail}"),
-                Estimate::Opponents(opponents(view, &cells)),
-            );
-            push("topics", format!("topics/{head}/{tail}"), Estimate::Topics(topics(view, &cells)));
+            let head = |group| view.of_run(group, subject, run);
+            let key = |group| head(group).selection(view, country, question, subset);
+            out.push(key("opponents").figure(Estimate::Opponents(opponents(view, &cells))));
+            out.push(key("topics").figure(Estimate::Topics(topics(view, &cells))));
             for contrast in &view.plan.analysis.type_contrast {
                 if let Some(estimate) = type_contrast(view, &contrast.types, &cells) {
-                    let id = format!("type_contrast/{head}/{}/{tail}", contrast.name);
-                    push("type_contrast", id, Estimate::Contrast(estimate));
+                    let key = head("type_contrast").name(&contrast.name);
+                    let key = key.selection(view, country, question, subset);
+                    out.push(key.figure(Estimate::Contrast(estimate)));
                 }
             }
             if let Some(estimate) = two_way(view, &cells) {
-                push("two_way", format!("two_way/{head}/{tail}"), Estimate::TwoWay(estimate));
+                out.push(key("two_way").figure(Estimate::TwoWay(estimate)));
             }
         }
     }
@@ -86,6 +81,8 @@ fn type_contrast(view: &View<'_>, types: &[String], cells: &[Cell]) -> Option<Co
 /// Residuals e = cell - mean; variance = (Σ over opponents of (Σe)² + Σ over scenarios of (Σe)² - Σe²) / n².
 fn two_way(view: &View<'_>, cells: &[Cell]) -> Option<TwoWay> {
     let mean_row = mean(cells.iter().map(|c| c.value))?;
+    let several =
+        |group: fn(&Cell) -> Id| cells.iter().any(|c| cells.first().is_some_and(|f| group(f) != group(c)));
     let squares = |group: fn(&Cell) -> Id, groups: usize| {
         let mut sums = vec![0.0; groups];
         for cell in cells {
@@ -99,5 +96,7 @@ fn two_way(view: &View<'_>, cells: &[Cell]) -> Option<TwoWay> {
     let scenarios = squares(|c| c.scenario, view.table.scenarios.len());
     let single: f64 = cells.iter().map(|c| (c.value - mean_row).powi(2)).sum();
     let variance = (opponents + scenarios - single) / (cells.len() as f64).powi(2);
-    Some(TwoWay { mean_row, se: (variance >= 0.0 && cells.len() > 1).then(|| variance.sqrt()) })
+    // One opponent, or one scenario, says nothing about how opponents or scenarios vary.
+    let varies = several(|c| c.opponent) && several(|c| c.scenario);
+    Some(TwoWay { mean_row, se: (variance >= 0.0 && varies).then(|| variance.sqrt()) })
 }

@@ -5,13 +5,46 @@ use std::sync::LazyLock;
 use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::checked_beta_reg;
 
-/// Two-sided p of a t statistic: the regularised incomplete beta function I_x(df/2, 1/2) at x = df/(df + t²).
-pub fn t_two_sided(t: f64, df: usize) -> Option<f64> {
-    if df == 0 || !t.is_finite() {
+/// Two-sided p of a t statistic: the regularised incomplete beta function I_x(df/2, 1/2) at x = df/(df + t²). The degrees
+/// of freedom need not be whole.
+pub fn t_two_sided(t: f64, df: f64) -> Option<f64> {
+    // Beyond this the normal tail is the same to all digits, and the beta function's arguments are not.
+    const NORMAL: f64 = 1e12;
+    if df.is_nan() || df <= 0.0 || !t.is_finite() {
         return None;
     }
-    let df = df as f64;
+    let df = df.min(NORMAL);
     checked_beta_reg(df / 2.0, 0.5, df / (df + t * t)).ok()
+}
+
+/// P(T > t), as a tail on either side.
+pub fn t_upper(t: f64, df: f64) -> Option<f64> {
+    let tail = t_two_sided(t, df)? / 2.0;
+    Some(if t >= 0.0 { tail } else { 1.0 - tail })
+}
+
+/// The t quantile: P(T <= t) = `p`, for any real degrees of freedom.
+pub fn t_quantile(p: f64, df: f64) -> Option<f64> {
+    if !(df > 0.0 && p > 0.0 && p < 1.0) {
+        return None;
+    }
+    if p < 0.5 {
+        return Some(-t_quantile(1.0 - p, df)?);
+    }
+    let distribution = StudentsT::new(0.0, 1.0, df).ok()?;
+    let mut quantile = distribution.inverse_cdf(p);
+    for _ in 0..3 {
+        quantile += (t_upper(quantile, df)? - (1.0 - p)) / distribution.pdf(quantile);
+    }
+    quantile.is_finite().then_some(quantile)
+}
+
+/// P(F > f) with real degrees of freedom.
+pub fn f_upper(f: f64, df1: f64, df2: f64) -> Option<f64> {
+    if !(df1 > 0.0 && df2 > 0.0 && f.is_finite() && f >= 0.0) {
+        return None;
+    }
+    checked_beta_reg(df2 / 2.0, df1 / 2.0, df2 / (df2 + df1 * f)).ok()
 }
 
 /// The t quantile at 0.975, by which a standard error is multiplied for a 95 % half-width.
@@ -20,12 +53,12 @@ pub fn t_975(df: usize) -> Option<f64> {
     SMALL.get(df).copied().unwrap_or_else(|| t_quantile_975(df))
 }
 
-/// The library's quantile, mended by Newton steps on the tail itself.
+/// [`t_quantile`] with the arithmetic that the published figures were first given by, to the bit.
 fn t_quantile_975(df: usize) -> Option<f64> {
     let distribution = StudentsT::new(0.0, 1.0, df as f64).ok()?;
     let mut quantile = distribution.inverse_cdf(0.975);
     for _ in 0..3 {
-        quantile += (t_two_sided(quantile, df)? / 2.0 - 0.025) / distribution.pdf(quantile);
+        quantile += (t_two_sided(quantile, df as f64)? / 2.0 - 0.025) / distribution.pdf(quantile);
     }
     quantile.is_finite().then_some(quantile)
 }
@@ -129,20 +162,20 @@ mod tests {
     /// For even df the tail is algebraic: one minus s(1 + c²/2 + 3c⁴/8 + ...), s and c the sine and cosine of atan(t/√df).
     #[test]
     fn t_tails_agree_with_closed_forms() {
-        close(t_two_sided(1.0, 1), 0.5, 1e-14);
+        close(t_two_sided(1.0, 1.0), 0.5, 1e-14);
         // df 2: 1 - t/√(t²+2), written without cancellation.
         for t in [0.3f64, 2.0, 40.0, 1e6] {
             let root = (t * t + 2.0).sqrt();
-            close(t_two_sided(-t, 2), 2.0 / (root * (root + t)), 1e-12);
+            close(t_two_sided(-t, 2.0), 2.0 / (root * (root + t)), 1e-12);
         }
         // df 1 far out: (2/π) atan(1/t).
-        close(t_two_sided(1e9, 1), std::f64::consts::FRAC_2_PI * 1e-9, 1e-12);
+        close(t_two_sided(1e9, 1.0), std::f64::consts::FRAC_2_PI * 1e-9, 1e-12);
     }
 
     /// At large t the density's leading term fixes the tail: p ≈ 2 C df^((df-1)/2) t^-df.
     #[test]
     fn tails_beyond_double_precision_of_one_survive() {
-        let p = t_two_sided(1e5, 12).expect("a value");
+        let p = t_two_sided(1e5, 12.0).expect("a value");
         // C = Γ(6.5)/(√(12π) Γ(6)); 2 C 12^6 / 12 ... evaluated exactly for even df: Γ(6.5)/Γ(6) = √π 10395/64/120.
         let c = 10395.0 / 64.0 / 120.0 / 12f64.sqrt();
         let leading = 2.0 * c * 12f64.powf(6.5) / 12.0 * 1e5f64.powi(-12);
@@ -158,9 +191,27 @@ mod tests {
         close(t_975(11), 2.2009851600916, 1e-13);
         for df in [3, 7, 78, 255, 256, 100_000] {
             let quantile = t_975(df).expect("a quantile");
-            close(t_two_sided(quantile, df), 0.05, 1e-11);
+            close(t_two_sided(quantile, df as f64), 0.05, 1e-11);
         }
         assert_eq!(t_975(0), None);
+    }
+
+    #[test]
+    fn real_degrees_of_freedom_lie_between_whole_ones() {
+        // scipy: 2 t.sf(2.5, 7.3).
+        close(t_two_sided(2.5, 7.3), 0.039_650_234_665_600_43, 1e-12);
+        let quantile = t_quantile(0.975, 9.7).expect("a quantile");
+        assert!(t_975(10).expect("10") < quantile && quantile < t_975(9).expect("9"));
+        close(t_two_sided(quantile, 9.7), 0.05, 1e-11);
+        close(t_upper(t_quantile(0.8, 15.35).expect("a quantile"), 15.35), 0.2, 1e-11);
+        close(t_quantile(0.975, 11.0), t_975(11).expect("11"), 1e-13);
+        close(t_two_sided(1.959_963_984_540_054, 1e14), 0.05, 1e-9);
+        // F with one degree of freedom above is t squared.
+        close(f_upper(6.25, 1.0, 7.3), t_two_sided(2.5, 7.3).expect("a tail"), 1e-12);
+        assert_eq!(
+            (t_two_sided(1.0, 0.0), t_quantile(0.975, -1.0), t_quantile(1.0, 3.0)),
+            (None, None, None)
+        );
     }
 
     #[test]

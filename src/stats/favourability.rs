@@ -24,7 +24,7 @@ pub struct Rank {
 
 pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
     for (subject, run) in view.runs() {
-        let head = format!("{}/{}", view.language(subject.language), subject.label);
+        let head = |group| view.of_run(group, subject, run);
         for &question in &view.plan.questions {
             for subset in view.subsets {
                 let mut by_country = Vec::with_capacity(run.countries.len());
@@ -33,26 +33,16 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
                     let cells = view.cells(run, country, question, subset);
                     let Some(clustered) = Clustered::new(view.table, &cells) else { continue };
                     by_country.push((view.country(country).to_owned(), clustered.averages()));
-                    out.push(Figure {
-                        id: format!("favourability/{head}/{}", view.tail(country, question, subset)),
-                        estimator: "favourability",
-                        estimate: Estimate::Clustered(clustered),
-                    });
+                    let key = head("favourability").selection(view, country, question, subset);
+                    out.push(key.figure(Estimate::Clustered(clustered)));
                 }
-                let tail = format!("{head}/{}/{}", view.question(question), subset.name);
+                let of_all = |group| head(group).question(view.question(question)).subset(&subset.name);
                 if let (Some(mean_row), Some(mean_cluster)) =
                     (spread(&by_country, |a| a.mean_row), spread(&by_country, |a| a.mean_cluster))
                 {
-                    out.push(Figure {
-                        id: format!("spread/{tail}"),
-                        estimator: "spread",
-                        estimate: Estimate::Spread(ByAverage { mean_row, mean_cluster }),
-                    });
-                    out.push(Figure {
-                        id: format!("rank/{tail}"),
-                        estimator: "rank",
-                        estimate: Estimate::Rank(rank(by_country)),
-                    });
+                    let spread = Estimate::Spread(ByAverage { mean_row, mean_cluster });
+                    out.push(of_all("spread").figure(spread));
+                    out.push(of_all("rank").figure(Estimate::Rank(rank(by_country))));
                 }
             }
         }

@@ -7,17 +7,26 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 
+use super::adjust::ALPHA;
 use super::cluster::{Averages, Clustered};
 use super::coherence::{CoherenceCounts, CoherentSet, SweepPoint};
 use super::comparison::Sides;
-use super::compliance::Quantiles;
+use super::compliance::{Quantiles, Tier};
+use super::confirmatory::{
+    Choice, ChoiceShift, Confirmatory, Cr2, FamilyByStage, Firm, MakerGroups, MakerHome, RoleScaled, SignFlip,
+};
 use super::correlation::Coefficient;
 use super::decomposition::{Contrast, TwoWay};
 use super::error::StatsError;
 use super::favourability::{Rank, Spread};
+use super::key::Parts;
 use super::maker::{LanguagePopulation, MakerTest};
 use super::pairs::PairEstimate;
 use super::planned::{PlannedContrast, PowerPlan};
+use super::review::{
+    Effect, EmpiricalNull, ItemQuality, LanguageInvariance, LeaveOneOut, Reliability, ScenarioDif,
+    SpecificationCurve,
+};
 
 /// What the JSON document calls its shape.
 pub const SCHEMA: &str = "tiltmeter-analysis/1";
@@ -82,13 +91,67 @@ pub enum Estimate {
     Bank(Named<String>),
     Rank(Rank),
     Comparison(Box<ByAverage<Sides>>),
+    Confirmatory(Box<Confirmatory>),
+    Choice(Choice),
+    ChoiceShift(ChoiceShift),
+    RoleScaled(RoleScaled),
+    SignFlip(SignFlip),
+    Cr2(Cr2),
+    Firm(Firm),
+    FamilyByStage(FamilyByStage),
+    MakerHome(Box<MakerHome>),
+    MakerGroups(Box<MakerGroups>),
+    LanguageInvariance(LanguageInvariance),
+    ScenarioDif(ScenarioDif),
+    Reliability(Reliability),
+    ItemQuality(ItemQuality),
+    LeaveOneOut(LeaveOneOut),
+    EmpiricalNull(EmpiricalNull),
+    SpecificationCurve(SpecificationCurve),
+    Effect(Effect),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     pub id: String,
+    /// What the id says, as fields.
+    #[serde(flatten)]
+    pub parts: Parts,
     pub estimator: &'static str,
+    /// The lowest mean compliance of the runs that the figure is made of: how far it can be read ([`super::Tier`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compliance: Option<f64>,
+    /// Whether it is a step between two stages that are not a family's ends.
+    #[serde(skip)]
+    pub step_between: bool,
+    /// The one p-value adjusted for many tests that belongs to the figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adjusted: Option<Adjusted>,
     pub estimate: Estimate,
+}
+
+impl Figure {
+    /// Whether the adjusted p says that the figure differs from zero.
+    pub fn differs(&self) -> bool {
+        self.adjusted.as_ref().and_then(|adjusted| adjusted.p).is_some_and(|p| p < ALPHA)
+    }
+
+    /// How far the figure can be read, where it is made of runs.
+    pub fn tier(&self) -> Option<Tier> {
+        self.compliance.map(Tier::of)
+    }
+}
+
+/// A p-value adjusted for many tests, and over which.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Adjusted {
+    /// `None` where the figure has no p of its own.
+    pub p: Option<f64>,
+    pub method: &'static str,
+    /// What was adjusted together, in words.
+    pub over: &'static str,
+    /// How many p there were.
+    pub tests: usize,
 }
 
 /// Everything that was estimated from one item table.
@@ -123,7 +186,17 @@ impl Analysis {
     }
 
     pub fn estimate(&self, id: &str) -> Option<&Estimate> {
-        self.by_id.get(id).and_then(|at| self.figures.get(*at)).map(|figure| &figure.estimate)
+        self.figure(id).map(|figure| &figure.estimate)
+    }
+
+    /// The figure of that id.
+    pub fn figure(&self, id: &str) -> Option<&Figure> {
+        self.by_id.get(id).and_then(|at| self.figures.get(*at))
+    }
+
+    /// The figures of a group, in their order; what each is about stands in its `parts`.
+    pub fn of<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Figure> {
+        self.figures.iter().filter(move |figure| figure.parts.group == group)
     }
 
     /// The figure's clustered set, where it is one.

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::cells::{Question, Subset};
-use super::cluster::{Averages, OneSample};
+use super::cluster::{Averages, OneSample, ZERO};
 use super::distributions::{binomial_half, sign_flip, wilcoxon};
 use super::figure::{ByAverage, Estimate, Figure, Named};
+use super::key::Key;
 use super::plan::Home;
 use super::table::{Id, Run};
 use super::view::View;
@@ -52,7 +53,10 @@ pub fn makers(view: &View<'_>, out: &mut Vec<Figure>) {
     let mut countries: Vec<Id> = homes.collect();
     countries.sort_unstable();
     countries.dedup();
-    countries.insert(0, view.plan.target);
+    // Where no maker is at home there is no maker's direction.
+    if view.plan.families.iter().any(|f| f.home == Home::Country(view.plan.target)) {
+        countries.insert(0, view.plan.target);
+    }
 
     for &language in &view.plan.languages {
         for &country in &countries {
@@ -77,15 +81,10 @@ pub fn makers(view: &View<'_>, out: &mut Vec<Figure>) {
                 };
                 if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster))
                 {
-                    out.push(Figure {
-                        id: format!(
-                            "maker/{}/{}",
-                            view.language(language),
-                            view.tail(country, question, subset)
-                        ),
-                        estimator: "maker",
-                        estimate: Estimate::Maker(Box::new(ByAverage { mean_row, mean_cluster })),
-                    });
+                    let key = Key::new("maker").language(view.language(language));
+                    let key = key.selection(view, country, question, subset);
+                    let both = Box::new(ByAverage { mean_row, mean_cluster });
+                    out.push(key.figure(Estimate::Maker(both)));
                 }
             }
         }
@@ -97,7 +96,7 @@ impl MakerTest {
     pub fn of(signed: Named<f64>) -> Option<MakerTest> {
         let values: Vec<f64> = signed.iter().map(|(_, v)| *v).collect();
         let test = OneSample::new(&values)?;
-        let aligned = values.iter().filter(|v| **v > 0.0).count();
+        let aligned = values.iter().filter(|v| **v > ZERO).count();
         let without = |left_out: usize| {
             let rest: Vec<f64> =
                 values.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, v)| *v).collect();
@@ -111,8 +110,9 @@ impl MakerTest {
             df: test.df,
             p: test.p,
             aligned,
-            p_binomial: binomial_half(aligned, values.len()),
-            p_sign_flip: sign_flip(&values),
+            // A shift of exactly zero goes neither way.
+            p_binomial: binomial_half(aligned, moved(&values)),
+            p_sign_flip: (moved(&values) > 0).then(|| sign_flip(&values)).flatten(),
             p_wilcoxon: wilcoxon(&values),
             leave_one_out_p,
             signed,
@@ -135,7 +135,6 @@ impl MakerTest {
 pub fn language_populations(view: &View<'_>, out: &mut Vec<Figure>) {
     let Some((&baseline, others)) = view.plan.languages.split_first() else { return };
     for &language in others {
-        let pair = format!("{}-{}", view.language(language), view.language(baseline));
         // Per family: (base, chat), each (in the language, in the baseline).
         let families: Vec<(&str, [(&Run, &Run); 2])> = view
             .plan
@@ -162,14 +161,11 @@ pub fn language_populations(view: &View<'_>, out: &mut Vec<Figure>) {
                 };
                 if let (Some(mean_row), Some(mean_cluster)) = (test(|a| a.mean_row), test(|a| a.mean_cluster))
                 {
-                    out.push(Figure {
-                        id: format!("language_population/{pair}/{}", view.tail(country, question, subset)),
-                        estimator: "language_population",
-                        estimate: Estimate::LanguagePopulation(Box::new(ByAverage {
-                            mean_row,
-                            mean_cluster,
-                        })),
-                    });
+                    let key = Key::new("language_population");
+                    let key = key.languages(view.language(language), view.language(baseline));
+                    let key = key.selection(view, country, question, subset);
+                    let both = Box::new(ByAverage { mean_row, mean_cluster });
+                    out.push(key.figure(Estimate::LanguagePopulation(both)));
                 }
             }
         }
@@ -180,7 +176,8 @@ pub fn language_populations(view: &View<'_>, out: &mut Vec<Figure>) {
 fn population(families: Vec<(&str, f64, f64)>) -> Option<LanguagePopulation> {
     let differences: Vec<f64> = families.iter().map(|(_, base, chat)| chat - base).collect();
     let test = OneSample::new(&differences)?;
-    let chat_positive = families.iter().filter(|(_, _, chat)| *chat > 0.0).count();
+    let chat_positive = families.iter().filter(|(_, _, chat)| *chat > ZERO).count();
+    let chats: Vec<f64> = families.iter().map(|(_, _, chat)| *chat).collect();
     Some(LanguagePopulation {
         chat: families.iter().map(|(name, _, chat)| ((*name).to_owned(), *chat)).collect(),
         base: families.iter().map(|(name, base, _)| ((*name).to_owned(), *base)).collect(),
@@ -189,9 +186,14 @@ fn population(families: Vec<(&str, f64, f64)>) -> Option<LanguagePopulation> {
         df: test.df,
         p: test.p,
         chat_positive,
-        p_binomial: binomial_half(chat_positive, families.len()),
-        p_sign_flip: sign_flip(&differences),
+        p_binomial: binomial_half(chat_positive, moved(&chats)),
+        p_sign_flip: (moved(&differences) > 0).then(|| sign_flip(&differences)).flatten(),
     })
+}
+
+/// How many are not zero but for rounding.
+fn moved(values: &[f64]) -> usize {
+    values.iter().filter(|value| value.abs() > ZERO).count()
 }
 
 fn questions_and_subsets<'a>(view: &View<'a>) -> impl Iterator<Item = (Question, &'a Subset)> {

@@ -1,15 +1,17 @@
 //! What it means: figures from item tables. Knows no token and no prompt.
 //!
-//! `analyze` is the way through: an item table (rows interned and ordered in `table`) and `Settings` become a
+//! `analyze_with` is the way through: an item table (rows interned and ordered in `table`) and `Settings` become a
 //! `plan::Plan`; each group of figures, one file a group, looks at both through a `view::View` and adds to the
 //! `Analysis`.
 
+mod adjust;
 mod builder;
 mod cells;
 mod cluster;
 mod coherence;
 mod comparison;
 mod compliance;
+mod confirmatory;
 mod corrections;
 mod correlation;
 mod decomposition;
@@ -18,39 +20,55 @@ mod error;
 mod favourability;
 mod figure;
 pub mod items;
+mod key;
 mod maker;
 pub mod nuisance;
 mod pairs;
 mod plan;
 mod planned;
+mod random;
 mod restrict;
+mod review;
 pub mod settings;
 mod shift;
 pub mod summary;
 pub mod table;
+mod tidy;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
+pub use adjust::ALPHA;
 pub use builder::TableBuilder;
 pub use cluster::{Averages, Clustered};
 pub use coherence::{CoherenceCounts, CoherentSet, SweepPoint};
 pub use comparison::Sides;
 pub use compliance::{Quantiles, Tier};
+pub use confirmatory::{
+    Block, Choice, ChoiceShift, Components, Confirmatory, Cr2, FamilyByStage, Firm, LeftOut, MakerGroups,
+    MakerHome, Needed, OnScale, Permuted, Planning, Readable, ReadableGroups, RoleScaled, SignFlip, Size,
+    Verdict,
+};
 pub use corrections::{benjamini_hochberg, holm};
 pub use correlation::Coefficient;
 pub use decomposition::{Contrast, TwoWay};
 pub use error::StatsError;
 pub use favourability::{Rank, Spread, percent};
-pub use figure::{Analysis, ByAverage, Estimate, Figure, Named, SCHEMA};
+pub use figure::{Adjusted, Analysis, ByAverage, Estimate, Figure, Named, SCHEMA};
 pub use items::{ItemNames, ItemRef, ItemRow, read_table};
+pub use key::Parts;
 pub use maker::{LanguagePopulation, MakerTest};
 pub use nuisance::{LetterBias, PromptScore};
 pub use pairs::PairEstimate;
 pub use planned::{PlannedContrast, PowerPlan, SdRange};
+pub use review::{
+    Differing, Effect, EmpiricalNull, ItemQuality, LanguageInvariance, LeaveOneOut, Reliability, ScenarioDif,
+    Specification, SpecificationCurve,
+};
 pub use settings::Settings;
 pub use table::Table;
+pub use tidy::{TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
 
 use crate::plain::counted;
 use cells::Subset;
@@ -59,14 +77,44 @@ use plan::Plan;
 use serde_json::{Value, json};
 use view::View;
 
-/// The published analysis of rows in memory; [`analyze_table`] is the same for a table that was read.
+/// Which groups of figures are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipes {
+    /// Those of the published study.
+    Published,
+    /// The complete bank, stated scopes, three scales; what reviewers ask next.
+    Confirmatory,
+    Both,
+}
+
+impl Recipes {
+    fn published(self) -> bool {
+        self != Recipes::Confirmatory
+    }
+
+    fn confirmatory(self) -> bool {
+        self != Recipes::Published
+    }
+}
+
+/// Every figure of rows in memory; [`analyze_table`] is the same for a table that was read.
 pub fn analyze(items: &[ItemRow], settings: &Settings) -> Result<Analysis, StatsError> {
     analyze_table(&Table::from_rows(items)?, settings)
 }
 
-/// The published analysis: every group of figures, for every checkpoint, language, condition, country and question
-/// that the table has. A group whose parts the table or the settings lack is absent.
+/// Every figure of a table.
 pub fn analyze_table(table: &Table, settings: &Settings) -> Result<Analysis, StatsError> {
+    analyze_with(table, settings, Recipes::Both, None)
+}
+
+/// The groups of figures that `recipes` names, for every checkpoint, language, condition, country and question that the
+/// table has. A group whose parts the table or the settings lack is absent. `letters` adds what only single prompts say.
+pub fn analyze_with(
+    table: &Table,
+    settings: &Settings,
+    recipes: Recipes,
+    letters: Option<&LetterBias<'_>>,
+) -> Result<Analysis, StatsError> {
     let mut plan = Plan::new(settings, table)?;
     let counts = Counts::new(table, &plan, |model| plan.routed(model));
     let mut subsets = vec![Subset::all(table)];
@@ -79,26 +127,43 @@ pub fn analyze_table(table: &Table, settings: &Settings) -> Result<Analysis, Sta
     let view = View { table, plan: &plan, subsets: &subsets };
     let mut figures = Vec::new();
     compliance::figures(&view, &mut figures);
-    coherence::figures(&view, counts.as_ref(), &mut figures);
-    favourability::figures(&view, &mut figures);
-    shift::shifts(&view, &mut figures);
-    maker::makers(&view, &mut figures);
-    shift::language_shifts(&view, &mut figures);
-    maker::language_populations(&view, &mut figures);
-    correlation::questions(&view, &mut figures);
-    pairs::figures(&view, &mut figures);
-    decomposition::figures(&view, &mut figures);
-    planned::figures(&view, &mut figures);
-    if let (Some(counts), Some(least)) = (&counts, &plan.analysis.coherence.sweep) {
-        coherence::sweeps(&view, counts, least, &mut figures);
+    if recipes.confirmatory() {
+        confirmatory::figures(&view, &mut figures);
+        review::figures(&view, &mut figures);
+    }
+    if recipes.published() {
+        published(&view, counts.as_ref(), &mut figures);
     }
     nuisance::role_bias(&view, &mut figures);
     comparison::figures(&view, &mut figures);
     correlation::comparisons(&view, &mut figures);
+    if let Some(letters) = letters {
+        letters.figures(&view, &mut figures);
+    }
+    adjust::adjust(&mut figures);
 
-    let mut analysis = Analysis::new(understood(settings, &plan), notes(table, &plan));
+    let mut notes = notes(table, settings, &plan);
+    notes.extend(comparison::notes(&view));
+    let mut analysis = Analysis::new(understood(settings, &plan), notes);
     analysis.extend(figures)?;
     Ok(analysis)
+}
+
+/// The published study's groups.
+fn published(view: &View<'_>, counts: Option<&Counts>, figures: &mut Vec<Figure>) {
+    coherence::figures(view, counts, figures);
+    favourability::figures(view, figures);
+    shift::shifts(view, figures);
+    maker::makers(view, figures);
+    shift::language_shifts(view, figures);
+    maker::language_populations(view, figures);
+    correlation::questions(view, figures);
+    pairs::figures(view, figures);
+    decomposition::figures(view, figures);
+    planned::figures(view, figures);
+    if let (Some(counts), Some(least)) = (counts, &view.plan.analysis.coherence.sweep) {
+        coherence::sweeps(view, counts, least, figures);
+    }
 }
 
 /// The settings as understood, in the shape of the file.
@@ -124,8 +189,18 @@ fn understood(settings: &Settings, plan: &Plan) -> Value {
 }
 
 /// What the table says in two ways, and what the settings leave unsaid or say in vain.
-fn notes(table: &Table, plan: &Plan) -> Vec<String> {
+fn notes(table: &Table, settings: &Settings, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
+    if settings.analysis.as_ref().is_none_or(|analysis| analysis.target.is_none()) {
+        notes.push(format!(
+            "the settings name no target: {} stands in ({}); name one as analysis.target",
+            table.countries.name(plan.target),
+            match plan.families.iter().any(|family| family.home == plan::Home::Country(plan.target)) {
+                true => "the first maker's own country",
+                false => "the first country of the table",
+            }
+        ));
+    }
     if plan.polarity().is_none() && table.questions.len() > 1 {
         let asked: Vec<&str> = table.questions.iter().collect();
         notes.push(format!(

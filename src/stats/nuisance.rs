@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::cells::{Cell, Question, mean};
 use super::cluster::Clustered;
-use super::error::StatsError;
 use super::figure::{Estimate, Figure};
 use super::items::ItemNames;
-use super::plan::Plan;
-use super::settings::Settings;
+use super::review::Effect;
 use super::table::{Id, Table};
 use super::view::View;
 
@@ -31,12 +29,8 @@ pub fn role_bias(view: &View<'_>, out: &mut Vec<Figure>) {
                 continue;
             }
             let Some(clustered) = Clustered::new(view.table, &cells) else { continue };
-            let (language, question) = (view.language(subject.language), view.question(question));
-            out.push(Figure {
-                id: format!("role_bias/{language}/{}/{question}/all", subject.label),
-                estimator: "role_bias",
-                estimate: Estimate::Clustered(clustered),
-            });
+            let key = view.of_run("role_bias", subject, run).question(view.question(question)).subset("all");
+            out.push(key.figure(Estimate::Clustered(clustered)));
         }
     }
 }
@@ -92,18 +86,15 @@ impl<'t> LetterBias<'t> {
         Some((asked, (first.min(second), first.max(second), self.table.scenarios.id(names.scenario)?)))
     }
 
-    /// `letter_bias/<language>/<checkpoint>/<question>/all`, and `both` for all questions; for [`super::Analysis::extend`].
-    pub fn figures(&self, settings: &Settings) -> Result<Vec<Figure>, StatsError> {
-        let plan = Plan::new(settings, self.table)?;
-        let mut figures = Vec::new();
-        for subject in &plan.subjects {
-            let head = format!("{}/{}", self.table.languages.name(subject.language), subject.label);
+    /// `letter_bias/<language>/<checkpoint>/<question>/all`, and `both` for all questions; beside the latter
+    /// `letter_effect`, the root mean square over items.
+    pub(super) fn figures(&self, view: &View<'_>, figures: &mut Vec<Figure>) {
+        for (subject, run) in view.runs() {
             let mut every = Vec::new();
             let mut push = |question: &str, cells: &[Cell]| {
-                figures.extend(Clustered::new(self.table, cells).map(|clustered| Figure {
-                    id: format!("letter_bias/{head}/{question}/all"),
-                    estimator: "letter_bias",
-                    estimate: Estimate::Clustered(clustered),
+                figures.extend(Clustered::new(self.table, cells).map(|clustered| {
+                    let key = view.of_run("letter_bias", subject, run).question(question).subset("all");
+                    key.figure(Estimate::Clustered(clustered))
                 }));
             };
             for question in self.table.questions.ids() {
@@ -119,7 +110,11 @@ impl<'t> LetterBias<'t> {
                 every.extend(cells);
             }
             push("both", &every);
+            let squares = mean(every.iter().map(|cell| cell.value * cell.value));
+            if let (Some(squares), Some(mean)) = (squares, mean(every.iter().map(|cell| cell.value))) {
+                let key = view.of_run("letter_effect", subject, run).question("both").subset("all");
+                figures.push(key.figure(Estimate::Effect(Effect { rms: squares.sqrt(), mean })));
+            }
         }
-        Ok(figures)
     }
 }

@@ -12,6 +12,8 @@ use super::view::View;
 /// Positive favours the pair's first country.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PairEstimate {
+    pub country_1: String,
+    pub country_2: String,
     pub mean_cluster: f64,
     pub ci_z: Option<f64>,
     pub p: Option<f64>,
@@ -26,11 +28,8 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
             if by_question.0.iter().all(|(_, pairs)| pairs.0.is_empty()) {
                 continue;
             }
-            out.push(Figure {
-                id: format!("pairs/{}/{}/{}", view.language(subject.language), subject.label, subset.name),
-                estimator: "pairs",
-                estimate: Estimate::Pairs(by_question),
-            });
+            let key = view.of_run("pairs", subject, run).subset(&subset.name);
+            out.push(key.figure(Estimate::Pairs(by_question)));
         }
     }
 }
@@ -74,13 +73,17 @@ fn of_question(view: &View<'_>, run: &Run, question: Id, subset: &Subset) -> Nam
             let ((first, second), _) = chunk.first()?;
             let cells: Vec<Cell> = chunk.iter().map(|(_, cell)| *cell).collect();
             let clustered = Clustered::new(view.table, &cells)?;
+            let (country_1, country_2) = (view.country(*first).to_owned(), view.country(*second).to_owned());
+            let name = format!("{country_1}|{country_2}");
             let estimate = PairEstimate {
+                country_1,
+                country_2,
                 mean_cluster: clustered.mean_cluster,
                 ci_z: clustered.ci_z,
                 p: clustered.p,
                 p_bh: None,
             };
-            Some((format!("{}|{}", view.country(*first), view.country(*second)), estimate))
+            Some((name, estimate))
         })
         .collect()
 }

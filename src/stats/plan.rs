@@ -104,6 +104,12 @@ impl Plan {
         })
     }
 
+    /// The question that the confirmatory analysis is about: the preference, else the first one asked.
+    pub fn lead(&self) -> Option<Question> {
+        let preference = |q: &&Question| matches!(q, Question::Preference { .. });
+        self.questions.iter().find(preference).or(self.questions.first()).copied()
+    }
+
     pub fn routed(&self, model: Id) -> Id {
         self.route.get(model as usize).copied().unwrap_or_default()
     }

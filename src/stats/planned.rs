@@ -8,6 +8,7 @@ use super::compliance::quantile;
 use super::corrections::holm;
 use super::distributions::normal_quantile;
 use super::figure::{Estimate, Figure};
+use super::key::Key;
 use super::settings::Power;
 use super::table::Id;
 use super::view::View;
@@ -51,20 +52,22 @@ pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
     let (Some(preference), Some(all)) = (preference, view.subsets.first()) else { return };
     for &language in &view.plan.languages {
         for country in view.table.countries.ids() {
-            let contrasts: Vec<(&str, OneSample)> = view
+            let contrasts: Vec<(Key, OneSample)> = view
                 .plan
                 .families
                 .iter()
                 .filter_map(|family| {
                     let (first, last) = view.ends(family, language)?;
+                    let key = Key::new("planned_contrast").language(view.language(language));
+                    let key = key.family(family).made_of([first, last]).country(view.country(country));
                     let last = view.cells(last, country, preference, all);
                     let first = view.cells(first, country, preference, all);
                     let means = scenario_means(view.table, &difference(&last, &first));
                     let values: Vec<f64> = means.into_iter().map(|(_, mean)| mean).collect();
-                    Some((family.name.as_str(), OneSample::new(&values)?))
+                    Some((key, OneSample::new(&values)?))
                 })
                 .collect();
-            of_country(view, language, country, &contrasts, out);
+            of_country(view, language, country, contrasts, out);
         }
     }
 }
@@ -73,12 +76,13 @@ fn of_country(
     view: &View<'_>,
     language: Id,
     country: Id,
-    contrasts: &[(&str, OneSample)],
+    contrasts: Vec<(Key, OneSample)>,
     out: &mut Vec<Figure>,
 ) {
     let adjusted = holm(&contrasts.iter().map(|(_, test)| test.p).collect::<Vec<_>>());
-    let (language, country) = (view.language(language), view.country(country));
-    for ((family, test), p_holm) in contrasts.iter().zip(adjusted) {
+    let families = contrasts.len();
+    let sds: Vec<f64> = contrasts.iter().filter_map(|(_, test)| test.sd).collect();
+    for ((key, test), p_holm) in contrasts.into_iter().zip(adjusted) {
         let estimate = PlannedContrast {
             mean: test.mean,
             se: test.se,
@@ -91,19 +95,11 @@ fn of_country(
             sd: test.sd,
             p_holm,
         };
-        out.push(Figure {
-            id: format!("planned_contrast/{language}/{family}/{country}"),
-            estimator: "planned_contrast",
-            estimate: Estimate::PlannedContrast(estimate),
-        });
+        out.push(key.figure(Estimate::PlannedContrast(estimate)));
     }
-    let sds: Vec<f64> = contrasts.iter().filter_map(|(_, test)| test.sd).collect();
-    if let Some(plan) = power_plan(sds, contrasts.len(), &view.plan.analysis.power) {
-        out.push(Figure {
-            id: format!("power/{language}/{country}"),
-            estimator: "power",
-            estimate: Estimate::Power(plan),
-        });
+    if let Some(plan) = power_plan(sds, families, &view.plan.analysis.power) {
+        let key = Key::new("power").language(view.language(language)).country(view.country(country));
+        out.push(key.figure(Estimate::Power(plan)));
     }
 }
 

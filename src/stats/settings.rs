@@ -51,7 +51,7 @@ pub struct Stage {
 }
 
 /// `[analysis]`.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AnalysisSettings {
     /// The country that the filter, the maker test and the decompositions ask about.
@@ -67,6 +67,46 @@ pub struct AnalysisSettings {
     pub type_contrast: Vec<TypeContrast>,
     pub comparison: Vec<Comparison>,
     pub power: Power,
+    /// The smallest effect of interest, log-odds: what lies within it is no finding.
+    pub smallest_effect: f64,
+    /// Margins of the equivalence tests beside it, log-odds.
+    pub margins: Vec<f64>,
+    /// Conditions in which no lean is to be found: invented countries, neutral controls. Without them, those of
+    /// [`NULL_CONDITIONS`] that the table has.
+    pub null_conditions: Option<Vec<String>>,
+}
+
+/// Conditions that the default study has nothing to find in.
+pub const NULL_CONDITIONS: [&str; 3] = ["invented", "control_neutral", "control_options"];
+
+impl Default for AnalysisSettings {
+    fn default() -> Self {
+        AnalysisSettings {
+            target: None,
+            baseline_language: None,
+            condition: None,
+            questions: None,
+            route: BTreeMap::new(),
+            coherence: Coherence::default(),
+            type_contrast: Vec::new(),
+            comparison: Vec::new(),
+            power: Power::default(),
+            smallest_effect: 0.25,
+            margins: vec![0.25, 0.5],
+            null_conditions: None,
+        }
+    }
+}
+
+impl AnalysisSettings {
+    /// The margins that equivalence is tested at: the settings' and the smallest effect, ascending.
+    pub fn equivalence_margins(&self) -> Vec<f64> {
+        let mut margins = self.margins.clone();
+        margins.push(self.smallest_effect);
+        margins.sort_by(f64::total_cmp);
+        margins.dedup();
+        margins
+    }
 }
 
 /// The two questions of opposite polarity: favouring a country means `positive` up and `negative` down.
@@ -204,6 +244,13 @@ impl Settings {
             return Err(format!("analysis.questions names `{positive}` for both polarities"));
         }
 
+        for margin in analysis.equivalence_margins() {
+            if !(margin.is_finite() && margin > 0.0) {
+                return Err(format!(
+                    "analysis.smallest_effect and analysis.margins hold {margin}, which is not a positive number"
+                ));
+            }
+        }
         let power = &analysis.power;
         let open = |share: f64| share > 0.0 && share < 1.0;
         if !open(power.alpha) || !open(power.power) {

@@ -61,6 +61,8 @@ pub struct Run {
     pub model: Id,
     pub language: Id,
     pub condition: Id,
+    /// Mean over the rows.
+    pub compliance: f64,
     /// Ordered by pair, scenario, question.
     pub rows: Vec<Row>,
     /// Ordered by country.

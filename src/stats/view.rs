@@ -2,6 +2,7 @@
 
 use super::cells::{Cell, Question, Subset, cells, difference};
 use super::cluster::Clustered;
+use super::key::Key;
 use super::plan::{Plan, PlanFamily, Subject};
 use super::table::{Id, Run, Table};
 
@@ -57,9 +58,9 @@ impl<'a> View<'a> {
         Some((first, last))
     }
 
-    /// The tail of most ids: `China/justified/coherent70`.
-    pub fn tail(&self, country: Id, question: Question, subset: &Subset) -> String {
-        format!("{}/{}/{}", self.country(country), self.question(question), subset.name)
+    /// The head of most names: `favourability/en/qwen2.5-7b`.
+    pub fn of_run(&self, group: &'static str, subject: &Subject, run: &Run) -> Key {
+        Key::new(group).language(self.language(subject.language)).subject(self, subject).made_of([run])
     }
 
     /// Every (country of the run, question, subset).

@@ -24,8 +24,9 @@ fn disagreements(id: &str, path: &str, golden: &Value, ours: &Value, out: &mut V
         }
         (Value::Number(a), Value::Number(b)) if a.is_f64() => {
             let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
-            let is_p =
-                path.split('/').any(|part| part == "p" || part.starts_with("p_") || part.ends_with("_p"));
+            let is_p = path
+                .split('/')
+                .any(|part| ["p", "tost"].contains(&part) || part.starts_with("p_") || part.ends_with("_p"));
             let relative = if is_p { 1e-6 } else { 1e-9 };
             let absolute = if is_p || id.starts_with("compliance/") { 0.0 } else { 1e-12 };
             if !((a - b).abs() <= relative * a.abs() || (a - b).abs() <= absolute) {
@@ -37,7 +38,7 @@ fn disagreements(id: &str, path: &str, golden: &Value, ours: &Value, out: &mut V
     }
 }
 
-fn check(analysis: &Analysis, golden: &[Value]) {
+pub fn check(analysis: &Analysis, golden: &[Value]) {
     let mut out = Vec::new();
     for figure in golden {
         let id = figure["id"].as_str().expect("an id");
@@ -57,7 +58,7 @@ fn check(analysis: &Analysis, golden: &[Value]) {
     );
 }
 
-fn figures_of(document: &Path) -> Vec<Value> {
+pub fn figures_of(document: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(document).expect("the golden figures");
     let mut document: Map<String, Value> = serde_json::from_str(&text).expect("JSON");
     match document.remove("figures") {
@@ -67,7 +68,7 @@ fn figures_of(document: &Path) -> Vec<Value> {
 }
 
 /// The published study's tables, where this checkout has them beside it.
-fn paper() -> Option<PathBuf> {
+pub fn paper() -> Option<PathBuf> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/paper"));
     if !folder.is_dir() {
         eprintln!("skipped: {} is not here", folder.display());

@@ -6,6 +6,7 @@ mod common;
 
 mod backend_cli;
 mod bench;
+mod confirmatory;
 mod demo;
 mod docs;
 mod export;

@@ -119,7 +119,8 @@ fn tables_of_impossible_size_are_refused_early() {
 fn a_bias_that_is_not_the_mean_of_its_halves_is_noted_unless_it_is_rounding() {
     let notes = |row: String| {
         let table = parse_table(format!("{HEADER}{ROW}{row}").as_bytes(), "t.csv").unwrap();
-        analyze_table(&table, &Settings::default()).unwrap().notes
+        let notes = analyze_table(&table, &Settings::default()).unwrap().notes;
+        notes.into_iter().filter(|note| note.contains("`bias`")).collect::<Vec<_>>()
     };
     let other = ROW.replace("border_v1", "border_v2");
     assert!(notes(other.replace("1,2,1.5", "0.124,0.112,0.117")).is_empty(), "three decimals");

@@ -1,6 +1,7 @@
 use super::super::summary::{SummaryOptions, render};
 use super::super::{
-    Analysis, Estimate, ItemNames, LetterBias, PromptScore, Settings, Table, analyze, analyze_table,
+    Analysis, Estimate, ItemNames, LetterBias, PromptScore, Recipes, Settings, Table, analyze, analyze_table,
+    analyze_with,
 };
 use super::rows;
 
@@ -283,8 +284,7 @@ fn letter_bias_comes_apart_from_everything_else() {
     letters.push(&prompt("n"));
     letters.push(&prompt("m"));
     let settings = Settings::default();
-    let mut analysis = analyze_table(&table, &settings).expect("an analysis");
-    analysis.extend(letters.figures(&settings).expect("figures")).expect("new ids");
+    let analysis = analyze_with(&table, &settings, Recipes::Both, Some(&letters)).expect("an analysis");
     near(value(&analysis, "letter_bias/en/m/justified/all"), -0.75);
     near(value(&analysis, "letter_bias/en/m/both/all"), -0.75);
     near(value(&analysis, "letter_bias/en/m@other/both/all"), 0.5);

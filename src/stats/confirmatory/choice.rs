@@ -1,0 +1,103 @@
+//! The choice scale: how often a country would be chosen, and how often the role decides instead.
+
+use serde::Serialize;
+
+use super::super::cells::Question;
+use super::super::table::{Id, Row, Run};
+use super::grid::Grid;
+use super::ladder::Block;
+
+/// Log-odds for a country in either role, turned so that positive is in its favour.
+#[derive(Debug, Clone, Copy)]
+pub struct Sided {
+    first_role: f64,
+    second_role: f64,
+}
+
+/// A row's, for one of its two countries; `turn` is -1 where choosing the country speaks against it.
+pub fn sided(row: &Row, country: Id, turn: f64) -> Sided {
+    let sign = if row.country_1 == country { turn } else { -turn };
+    Sided { first_role: sign * row.diff_fwd, second_role: sign * row.diff_rev }
+}
+
+impl Sided {
+    /// The mean over the two roles of the probability of choosing the country.
+    pub fn probability(self) -> f64 {
+        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+        (logistic(self.first_role) + logistic(self.second_role)) / 2.0
+    }
+}
+
+/// The mean probability of choosing a country, types as units.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Choice {
+    /// Probability less one half.
+    pub mean: f64,
+    #[serde(flatten)]
+    pub block: Block,
+    pub probability: f64,
+    /// Shares of cells (opponent, scenario, question).
+    pub in_both_roles: f64,
+    pub in_neither: f64,
+    pub role_decides: f64,
+}
+
+/// The difference of two such means, cell by cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChoiceShift {
+    pub mean: f64,
+    #[serde(flatten)]
+    pub block: Block,
+}
+
+impl ChoiceShift {
+    /// `grid` on the choice scale.
+    pub fn new(grid: &Grid<'_>) -> ChoiceShift {
+        let mean = grid.estimate();
+        let none = Block { se: None, df: None, ci: None, t: None, p: None };
+        ChoiceShift { mean, block: Block::of_means(&grid.type_means).unwrap_or(none) }
+    }
+}
+
+impl Choice {
+    /// `grid` is the run's on the choice scale, over the cells that `question` is read from.
+    pub fn new(grid: &Grid<'_>, run: &Run, question: Question) -> Option<Choice> {
+        let ChoiceShift { mean, block } = ChoiceShift::new(grid);
+        let country = grid.contrast.countries[grid.country];
+        let opponents: Vec<Id> = grid.opponents.iter().map(|o| grid.contrast.countries[*o]).collect();
+        let scenarios: Vec<Id> = grid
+            .kinds
+            .iter()
+            .flat_map(|k| &grid.contrast.scenarios[grid.contrast.kinds[*k].1.clone()])
+            .copied()
+            .collect();
+        let mut scenarios = scenarios;
+        scenarios.sort_unstable();
+        let sides = question.sides();
+        let (mut both, mut neither, mut n) = (0usize, 0usize, 0usize);
+        for (opponent, places) in &run.country(country)?.opponents {
+            if !opponents.contains(opponent) {
+                continue;
+            }
+            let rows = run.rows.get(places.clone()).unwrap_or_default();
+            for row in rows.iter().filter(|row| scenarios.binary_search(&row.scenario).is_ok()) {
+                let Some((_, turn)) = sides.iter().find(|(asked, _)| *asked == row.question) else {
+                    continue;
+                };
+                let sided = sided(row, country, *turn);
+                n += 1;
+                both += usize::from(sided.first_role > 0.0 && sided.second_role > 0.0);
+                neither += usize::from(sided.first_role < 0.0 && sided.second_role < 0.0);
+            }
+        }
+        let share = |count: usize| count as f64 / n as f64;
+        (n > 0).then(|| Choice {
+            mean,
+            block,
+            probability: mean + 0.5,
+            in_both_roles: share(both),
+            in_neither: share(neither),
+            role_decides: share(n - both - neither),
+        })
+    }
+}

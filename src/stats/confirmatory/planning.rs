@@ -1,0 +1,87 @@
+//! What a next study would need: types and scenarios for an effect of interest.
+
+use serde::Serialize;
+
+use super::super::cells::mean;
+use super::super::distributions::{normal_quantile, t_quantile};
+use super::super::settings::AnalysisSettings;
+use super::components::within;
+use super::grid::Grid;
+use super::ladder::variance;
+
+/// Variances to plan with, and the smallest banks that suffice.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Planning {
+    /// Of the types' true means.
+    pub between_types: f64,
+    /// Of scenario means within their types.
+    pub within_types: f64,
+    /// For each effect of the settings and each number of scenarios in a type.
+    pub needed: Vec<Needed>,
+}
+
+/// The smallest number of types that finds `effect` with the settings' alpha and power.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Needed {
+    pub effect: f64,
+    pub per_type: usize,
+    /// `None`: out of reach, since the variance that more types do not lower is too large already.
+    pub types: Option<u64>,
+    pub scenarios: Option<u64>,
+}
+
+/// Scenarios in a type that are tried.
+const PER_TYPE: [usize; 3] = [1, 3, 7];
+/// More types than anybody writes.
+const MOST_TYPES: u64 = 1_000_000;
+
+/// `None` where every type has a single scenario.
+pub fn planning(grid: &Grid<'_>, pair: Option<f64>, settings: &AnalysisSettings) -> Option<Planning> {
+    let within_types = within(grid)?;
+    let inverse = mean(grid.sizes().iter().map(|n| 1.0 / n))?;
+    if grid.kinds.len() < 2 {
+        return None;
+    }
+    let between_types = variance(&grid.type_means) - within_types * inverse;
+    let floor = pair.unwrap_or(0.0).max(0.0) / grid.opponents.len() as f64;
+    let mut needed = Vec::new();
+    for &effect in &settings.power.effects {
+        for per_type in PER_TYPE {
+            let a_type = between_types.max(0.0) + within_types / per_type as f64;
+            let types = types_needed(a_type, floor, effect, settings);
+            needed.push(Needed { effect, per_type, types, scenarios: types.map(|k| k * per_type as u64) });
+        }
+    }
+    Some(Planning { between_types, within_types, needed })
+}
+
+/// The smallest K with (t(1 - alpha/2) + t(power))² (a_type/K + floor) <= effect², on K - 1 degrees of freedom.
+fn types_needed(a_type: f64, floor: f64, effect: f64, settings: &AnalysisSettings) -> Option<u64> {
+    let (alpha, power) = (settings.power.alpha, settings.power.power);
+    let z = normal_quantile(1.0 - alpha / 2.0) + normal_quantile(power);
+    if z * z * floor >= effect * effect {
+        return None;
+    }
+    let enough = |k: u64| {
+        let df = (k - 1) as f64;
+        let sum = t_quantile(1.0 - alpha / 2.0, df).zip(t_quantile(power, df)).map(|(a, b)| a + b);
+        sum.is_some_and(|sum| sum * sum * (a_type / k as f64 + floor) <= effect * effect)
+    };
+    // With the normal quantiles, which are a little too small, it would be this many.
+    let mut low = (z * z * a_type / (effect * effect - z * z * floor)).ceil().max(2.0) as u64;
+    let mut high = low;
+    let mut step = 1;
+    while !enough(high) {
+        low = high + 1;
+        high += step;
+        step *= 2;
+        if high > MOST_TYPES {
+            return None;
+        }
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if enough(middle) { high = middle } else { low = middle + 1 }
+    }
+    Some(high)
+}

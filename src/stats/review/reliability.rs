@@ -1,0 +1,91 @@
+//! Would another bank of the same kind order the countries alike?
+
+use serde::Serialize;
+
+use super::super::cells::mean;
+use super::super::confirmatory::{Grid, Lens};
+use super::super::correlation::pearson;
+use super::super::figure::{Estimate, Figure};
+use super::super::plan::Subject;
+use super::super::table::{Id, Run};
+
+/// Of the countries' leans in one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reliability {
+    /// (MS countries - MS rest)/MS countries over type means: the share of the variance of leans over so many types that
+    /// other types of the kind would give again; not below zero.
+    pub g: Option<f64>,
+    /// Pearson's r over countries between every other scenario of each type and the rest.
+    pub split_half: Option<f64>,
+    /// What the whole bank has where a half has `split_half`: 2r/(1 + r).
+    pub spearman_brown: Option<f64>,
+    pub countries: usize,
+    pub types: usize,
+}
+
+/// `reliability`, with three countries or more.
+pub fn of_run(lens: &Lens<'_, '_>, subject: &Subject, run: &Run) -> Vec<Figure> {
+    let estimate = reliability(lens, run);
+    let key = lens.view.of_run("reliability", subject, run).question(lens.view.question(lens.question));
+    estimate.map(|e| key.subset(&lens.all.name).figure(Estimate::Reliability(e))).into_iter().collect()
+}
+
+fn reliability(lens: &Lens<'_, '_>, run: &Run) -> Option<Reliability> {
+    let contrast = lens.contrast(&[(1.0, run)], lens.all)?;
+    let grids: Vec<Grid<'_>> =
+        (0..contrast.countries.len()).filter_map(|at| Grid::new(&contrast, at)).collect();
+    let mut kinds = grids.first()?.kinds.clone();
+    kinds.retain(|kind| grids.iter().all(|grid| grid.kinds.contains(kind)));
+    let (c, k) = (grids.len(), kinds.len());
+    if c < 3 {
+        return None;
+    }
+    let y: Vec<Vec<f64>> = grids
+        .iter()
+        .map(|grid| {
+            let own = grid.kinds.iter().zip(&grid.type_means);
+            own.filter(|(kind, _)| kinds.contains(kind)).map(|(_, mean)| *mean).collect()
+        })
+        .collect();
+    let halves: Vec<(f64, f64)> = grids.iter().filter_map(|grid| half_means(grid, &kinds)).collect();
+    let split_half = if halves.len() == c { pearson(&halves) } else { None };
+    Some(Reliability {
+        g: generalizability(&y, c, k),
+        split_half,
+        spearman_brown: split_half.map(|r| 2.0 * r / (1.0 + r)).filter(|r| r.is_finite()),
+        countries: c,
+        types: k,
+    })
+}
+
+fn generalizability(y: &[Vec<f64>], c: usize, k: usize) -> Option<f64> {
+    if k < 2 {
+        return None;
+    }
+    let (cf, kf) = (c as f64, k as f64);
+    let rows: Vec<f64> = y.iter().map(|of| of.iter().sum::<f64>() / kf).collect();
+    let columns: Vec<f64> = (0..k).map(|t| y.iter().map(|of| of[t]).sum::<f64>() / cf).collect();
+    let grand = rows.iter().sum::<f64>() / cf;
+    let countries = kf * rows.iter().map(|r| (r - grand).powi(2)).sum::<f64>() / (cf - 1.0);
+    let rest = y
+        .iter()
+        .zip(&rows)
+        .flat_map(|(of, r)| of.iter().zip(&columns).map(move |(v, t)| (v - r - t + grand).powi(2)))
+        .sum::<f64>()
+        / ((cf - 1.0) * (kf - 1.0));
+    (countries > 0.0).then(|| ((countries - rest) / countries).max(0.0))
+}
+
+/// Means over types of every other scenario in name order, and of the others; types of one scenario say nothing.
+fn half_means(grid: &Grid<'_>, kinds: &[usize]) -> Option<(f64, f64)> {
+    let (mut odd, mut even) = (Vec::new(), Vec::new());
+    for kind in grid.kinds.iter().filter(|kind| kinds.contains(kind)) {
+        let scenarios: Vec<(Id, f64)> = grid.scenarios_of(*kind);
+        if scenarios.len() > 1 {
+            let half = |from: usize| mean(scenarios.iter().skip(from).step_by(2).map(|(_, m)| *m));
+            odd.push(half(0)?);
+            even.push(half(1)?);
+        }
+    }
+    Some((mean(odd)?, mean(even)?))
+}

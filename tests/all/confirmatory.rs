@@ -1,0 +1,237 @@
+//! The promise: the confirmatory analysis gives what independent implementations give, and holds its tongue where nothing
+//! can be inferred.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tiltmeter::stats::{self, Analysis, Confirmatory, Estimate, Settings};
+
+use crate::figures::{check, figures_of, paper};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/confirmatory").join(name)
+}
+
+fn analyze(items: &Path, settings: Option<&Path>) -> Analysis {
+    let settings = settings.map(|path| Settings::read(path).expect("settings")).unwrap_or_default();
+    let table = stats::read_table(items).expect("the item table");
+    stats::analyze_table(&table, &settings).expect("an analysis")
+}
+
+/// numpy and scipy, by `confirm.py` beside the table.
+#[test]
+fn every_recipe_agrees_with_numpy_on_a_made_up_table() {
+    let analysis = analyze(&fixture("items.csv"), Some(&fixture("settings.toml")));
+    let expected = figures_of(&fixture("expected.json"));
+    assert_eq!(expected.len(), 394);
+    check(&analysis, &expected);
+}
+
+/// R (lme4, clubSandwich) on the published table. Its mixed models are the closed forms again where the bank is balanced.
+#[test]
+fn every_confirmatory_figure_of_the_published_table_is_reproduced() {
+    let Some(paper) = paper() else { return };
+    let golden = paper.join("../stats/golden_open.json");
+    if !golden.is_file() {
+        eprintln!("skipped: {} is not here", golden.display());
+        return;
+    }
+    let analysis = analyze(&paper.join("items_real.csv.gz"), Some(&paper.join("published.toml")));
+    let (mixed, closed): (Vec<Value>, Vec<Value>) = figures_of(&golden)
+        .into_iter()
+        .partition(|figure| figure["id"].as_str().is_some_and(|id| id.starts_with("reml")));
+    assert!(closed.len() >= 34, "{}", closed.len());
+    check(&analysis, &closed);
+
+    let balanced = mixed.iter().filter(|f| {
+        f["id"].as_str().is_some_and(|id| id.starts_with("reml/") && id.ends_with("/types_of_seven"))
+    });
+    let mut seen = 0;
+    for figure in balanced {
+        let id = figure["id"].as_str().expect("an id").replacen("reml", "confirmatory", 1);
+        let Some(Estimate::Confirmatory(c)) = analysis.estimate(&id) else { panic!("no {id}") };
+        let block = c.new_opponents.expect("an interval");
+        let parts = c.components.expect("components");
+        let golden = &figure["estimate"];
+        let pairs = [
+            (&golden["estimate"], Some(c.estimate)),
+            (&golden["se"], block.se),
+            (&golden["df_satterthwaite"], block.df),
+            (&golden["components"]["type"], Some(parts.kind)),
+            (&golden["components"]["scenario"], Some(parts.scenario)),
+            (&golden["components"]["opponent"], Some(parts.opponent)),
+            (&golden["components"]["opponent_type"], Some(parts.opponent_type)),
+            (&golden["components"]["cell"], Some(parts.cell)),
+        ];
+        for (golden, ours) in pairs {
+            let (golden, ours) = (golden.as_f64().expect("a number"), ours.expect("a value"));
+            assert!((golden - ours).abs() < 1e-5 * golden.abs(), "{id}: {ours} where R has {golden}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+/// A small table: `value` gives the bias of (model, condition, pair, scenario) on the justified question; the other
+/// question turns it.
+fn table(
+    runs: &[(&str, &str)],
+    pairs: &[(&str, &str)],
+    scenarios: &[(&str, &str)],
+    value: impl Fn(&str, &str, (&str, &str), usize) -> f64,
+) -> Vec<stats::ItemRow> {
+    let mut rows = Vec::new();
+    for (model, condition) in runs {
+        for pair in pairs {
+            for (at, (scenario, kind)) in scenarios.iter().enumerate() {
+                for (question, sign) in [("justified", 1.0), ("unjustified", -1.0)] {
+                    let bias = sign * value(model, condition, *pair, at);
+                    rows.push(stats::ItemRow {
+                        model: (*model).to_owned(),
+                        language: "en".to_owned(),
+                        condition: (*condition).to_owned(),
+                        country_1: pair.0.to_owned(),
+                        country_2: pair.1.to_owned(),
+                        scenario: (*scenario).to_owned(),
+                        scenario_type: (*kind).to_owned(),
+                        question: question.to_owned(),
+                        diff_fwd: bias,
+                        diff_rev: bias,
+                        bias,
+                        compliance: 0.99,
+                    });
+                }
+            }
+        }
+    }
+    rows
+}
+
+const SCENARIOS: [(&str, &str); 6] = [
+    ("border_v1", "border"),
+    ("border_v2", "border"),
+    ("cyber_v1", "cyber"),
+    ("cyber_v2", "cyber"),
+    ("trade_v1", "trade"),
+    ("trade_v2", "trade"),
+];
+const ALL_PAIRS: [(&str, &str); 6] = [("A", "B"), ("A", "C"), ("A", "D"), ("B", "C"), ("B", "D"), ("C", "D")];
+const ROSTER: &str = "[analysis]\ntarget = 'A'\n\
+    [[family]]\nname = 'f'\nmaker_country = 'A'\nbase = { model = 'f-base' }\nchat = { model = 'f-chat' }\n\
+    [[family]]\nname = 'g'\nmaker_country = 'B'\nbase = { model = 'g-base' }\nchat = { model = 'g-chat' }\n";
+
+fn of_rows(rows: &[stats::ItemRow], settings: &str) -> Analysis {
+    stats::analyze(rows, &Settings::parse(settings, "s.toml").expect("settings")).expect("an analysis")
+}
+
+fn confirmatory<'a>(analysis: &'a Analysis, id: &str) -> &'a Confirmatory {
+    match analysis.estimate(id) {
+        Some(Estimate::Confirmatory(c)) => c,
+        other => panic!("{id}: {other:?}"),
+    }
+}
+
+/// Something that looks like noise and is the same everywhere.
+fn wobble(at: usize) -> f64 {
+    [0.31, -0.17, 0.05, 0.42, -0.29, 0.11][at % 6]
+}
+
+#[test]
+fn a_lean_without_any_spread_is_stated_and_not_tested() {
+    for lean in [2.0, 0.1, 0.7] {
+        let rows = table(&[("m", "main")], &[("A", "B")], &SCENARIOS, |_, _, _, _| lean);
+        let analysis = of_rows(&rows, "");
+        let c = confirmatory(&analysis, "confirmatory/en/m/A/preference/all");
+        assert!((c.estimate - lean).abs() < 1e-12);
+        let new_types = c.new_types.expect("types there are");
+        assert_eq!((new_types.se, new_types.ci, new_types.p), (None, None, None), "{lean}");
+        assert!(c.tost.iter().all(|(_, p)| p.is_none()) && c.size.is_none());
+        let published = analysis.clustered("favourability/en/m/A/preference/all").expect("a figure");
+        assert_eq!((published.t, published.p, published.se), (None, None, Some(0.0)), "{lean}");
+    }
+}
+
+#[test]
+fn a_country_of_one_type_has_no_interval_and_takes_none_from_the_others() {
+    let pairs = [("A", "B"), ("A", "C"), ("B", "C"), ("A", "Z")];
+    let mut rows = table(&[("m", "main")], &pairs, &SCENARIOS, |_, _, pair, at| {
+        if pair.1 == "Z" { -9.0 - wobble(at) } else { 0.5 + wobble(at) }
+    });
+    rows.retain(|row| row.country_2 != "Z" || row.scenario_type == "border");
+    let analysis = of_rows(&rows, "");
+    let z = confirmatory(&analysis, "confirmatory/en/m/Z/preference/all");
+    assert!((z.estimate - 9.07).abs() < 1e-9 && z.new_types.is_none() && z.crossed.is_none());
+    let a = confirmatory(&analysis, "confirmatory/en/m/A/preference/all");
+    assert_eq!((a.types, a.opponents, a.dropped_opponents.as_slice()), (3, 2, ["Z".to_owned()].as_slice()));
+    assert!(a.new_types.is_some_and(|block| block.p.is_some()));
+}
+
+#[test]
+fn shifts_of_zero_drop_out_of_sign_tests() {
+    let runs = [("f-base", "main"), ("f-chat", "main"), ("g-base", "main"), ("g-chat", "main")];
+    let rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |_, _, _, at| wobble(at));
+    let analysis = of_rows(&rows, ROSTER);
+    let Some(Estimate::Maker(maker)) = analysis.estimate("maker/en/A/preference/all") else {
+        panic!("no test")
+    };
+    let maker = &maker.mean_cluster;
+    assert_eq!((maker.aligned, maker.p_binomial, maker.p_sign_flip), (0, None, None));
+    let Some(Estimate::MakerHome(home)) = analysis.estimate("maker_home/en/preference/all") else {
+        panic!("no test")
+    };
+    assert_eq!((home.mean, home.p_permutation), (0.0, None));
+}
+
+#[test]
+fn conditions_are_compared_on_what_both_have() {
+    let runs = [("f-base", "main"), ("f-chat", "main"), ("f-base", "off"), ("f-chat", "off")];
+    let mut rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |_, _, _, at| 3.0 * wobble(at));
+    rows.retain(|row| row.condition != "off" || row.scenario_type == "border");
+    rows.retain(|row| !row.model.starts_with('g'));
+    let settings = "[analysis]\ntarget = 'A'\n[[analysis.comparison]]\nname = 'c'\ncondition = 'off'\nbaseline = 'main'\n\
+        [[family]]\nname = 'f'\nbase = { model = 'f-base' }\nchat = { model = 'f-chat' }\n";
+    let analysis = of_rows(&rows, settings);
+    let Some(Estimate::Comparison(sides)) = analysis.estimate("comparison/en/f-chat/c/A/preference/all")
+    else {
+        panic!("no comparison")
+    };
+    assert_eq!((sides.mean_row.difference, sides.mean_cluster.difference), (0.0, 0.0));
+    assert_eq!(sides.mean_cluster.condition_shift, Some(0.0));
+    let said = analysis.notes.iter().any(|note| note.contains("off lacks 48 rows that the other side has"));
+    assert!(said, "{:?}", analysis.notes);
+}
+
+/// The middle stage alone answers badly: the shift between the ends is none the worse for it.
+#[test]
+fn a_shift_is_read_by_its_own_two_stages() {
+    let runs = [("b", "main"), ("s", "main"), ("c", "main")];
+    let mut rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |model, _, pair, at| {
+        let lean = if model == "c" && pair.0 == "A" { 1.0 } else { 0.0 };
+        lean + wobble(at + model.len()) / 5.0
+    });
+    rows.iter_mut().filter(|row| row.model == "s").for_each(|row| row.compliance = 0.02);
+    let settings =
+        "[[family]]\nname = 'o'\nbase = { model = 'b' }\nsft-v2 = { model = 's' }\nchat = { model = 'c' }\n";
+    let analysis = of_rows(&rows, settings);
+    let tier = |id: &str| analysis.figure(id).and_then(|figure| figure.tier());
+    assert_eq!(tier("confirmatory_shift/en/o/A/preference/all"), Some(stats::Tier::Full));
+    assert_eq!(tier("confirmatory_shift/en/o:chat-sft-v2/A/preference/all"), Some(stats::Tier::Low));
+    let step = analysis.figure("shift/en/o:sft-v2-base/A/preference/all").expect("a step");
+    assert_eq!(
+        (step.parts.stage.as_deref(), step.parts.baseline_stage.as_deref()),
+        (Some("sft-v2"), Some("base"))
+    );
+}
+
+#[test]
+fn names_may_hold_what_ids_are_made_of() {
+    let runs = [("org/olmo", "main"), ("org/olmo@step-1", "main"), ("a|b", "main")];
+    let rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |_, _, _, at| wobble(at));
+    let analysis = of_rows(&rows, "");
+    let named: Vec<&str> =
+        analysis.of("confirmatory").filter_map(|figure| figure.parts.checkpoint.as_deref()).collect();
+    for (name, _) in runs {
+        assert!(named.contains(&name), "{named:?}");
+    }
+    assert!(analysis.of("confirmatory").all(|figure| figure.parts.routed == Some(true)));
+}
