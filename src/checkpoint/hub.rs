@@ -26,15 +26,29 @@ pub enum HubError {
     #[error("{revision:?} is not the name of a revision")]
     BadRevision { revision: String },
     #[error(
-        "{name}: neither a folder nor in the local Hugging Face cache (looked in {}); fetch it with `hf download {name}`",
-        list(looked)
+        "{name}: neither a folder nor in the local Hugging Face cache (looked in {}); fetch it with `{}`",
+        list(looked), download_command(name, revision.as_deref())
     )]
-    NotInCache { name: String, looked: Vec<PathBuf> },
+    NotInCache { name: String, revision: Option<String>, looked: Vec<PathBuf> },
     #[error(
-        "{name}: revision {revision} is not in {} (snapshots there: {}); fetch it with `hf download {name} --revision {revision}`",
-        repository.display(), if present.is_empty() { "none".to_owned() } else { present.join(", ") }
+        "{name}: revision {revision} is not in {} (snapshots there: {}); fetch it with `{}`",
+        repository.display(), if present.is_empty() { "none".to_owned() } else { present.join(", ") },
+        download_command(name, Some(revision))
     )]
     NoRevision { name: String, revision: String, repository: PathBuf, present: Vec<String> },
+}
+
+/// The command that puts a checkpoint into the cache, without the copies of its weights in other formats that makers lay beside them.
+pub fn download_command(name: &str, revision: Option<&str>) -> String {
+    let revision = revision.map(|revision| format!(" --revision {revision}")).unwrap_or_default();
+    let exclude =
+        ["original/*", "consolidated*", "*.gguf"].map(|pattern| format!(" --exclude \"{pattern}\"")).concat();
+    format!("hf download {name}{revision}{exclude}")
+}
+
+/// Whether a name has the form of a hub id and is no folder here.
+pub fn names_no_folder(name: &str) -> bool {
+    is_hub_id(name) && !Path::new(name).exists()
 }
 
 /// The folder that `name_or_path` means: a folder of that path, else the snapshot of that hub id at `revision`
@@ -63,7 +77,8 @@ pub fn resolve_in(
     if !is_hub_id(name_or_path) || dir.exists() {
         return Err(HubError::Neither { name: name_or_path.to_owned() });
     }
-    let revision = revision.unwrap_or("main");
+    let asked = revision;
+    let revision = asked.unwrap_or("main");
     if !is_revision(revision) {
         return Err(HubError::BadRevision { revision: revision.to_owned() });
     }
@@ -79,7 +94,11 @@ pub fn resolve_in(
         without_revision.get_or_insert(repository);
     }
     Err(match without_revision {
-        None => HubError::NotInCache { name: name_or_path.to_owned(), looked: roots.to_vec() },
+        None => HubError::NotInCache {
+            name: name_or_path.to_owned(),
+            revision: asked.map(str::to_owned),
+            looked: roots.to_vec(),
+        },
         Some(repository) => HubError::NoRevision {
             name: name_or_path.to_owned(),
             revision: revision.to_owned(),

@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod prompts;
 mod report;
+mod roster;
 mod score;
 mod shell;
 mod status;
@@ -39,6 +40,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Study(study::Args),
+    Roster(roster::Args),
     Prompts(prompts::Args),
     Inspect(inspect::Args),
     Score(score::Args),
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),
+        Command::Roster(args) => roster::run(args),
         Command::Prompts(args) => prompts::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Score(args) => score::run(args),

@@ -23,6 +23,7 @@ mod parity;
 mod places;
 mod report;
 mod resume;
+mod roster;
 mod score;
 mod sentencepiece;
 mod status;

@@ -5,6 +5,7 @@
 
 pub(super) mod merge;
 mod parse;
+mod start;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use crate::study::StageForm;
 pub const SHIPPED: &str = "default";
 
 /// The rosters that ship with the program, by name.
-const SHIPPED_TEXTS: [(&str, &str); 2] =
+pub const SHIPPED_TEXTS: [(&str, &str); 2] =
     [(SHIPPED, include_str!("default.toml")), ("further", include_str!("further.toml"))];
 
 #[derive(Debug, Error)]

@@ -65,10 +65,10 @@ fn what_is_not_there_is_named_with_its_remedy() {
     let root = cache();
     let roots = [root.path().to_owned()];
     let looked = root.path().display().to_string();
-    refusal("maker/Other", None, &roots, &[&looked, "`hf download maker/Other`"]);
+    refusal("maker/Other", None, &roots, &[&looked, "`hf download maker/Other --exclude \"original/*\""]);
     refusal("maker/Other", None, &[], &["no folder"]);
     let missing = "f".repeat(40);
-    let remedy = format!("`hf download maker/Tiny-1.0 --revision {missing}`");
+    let remedy = format!("`hf download maker/Tiny-1.0 --revision {missing} --exclude");
     refusal("maker/Tiny-1.0", Some(&missing), &roots, &[MAIN, OTHER, &remedy]);
     refusal("maker/Tiny-1.0", Some("v2"), &roots, &["revision v2 is not in"]);
     for broken in ["", "not a commit", "../../../../etc", &"0".repeat(4096)] {
