@@ -4,8 +4,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use tiltmeter::backend::cpu::{Cpu, Rows, Turns};
-use tiltmeter::backend::{Backend, Projection};
-use tiltmeter::checkpoint::spec::{LayerSpec, Pairs, Rotary};
+use tiltmeter::backend::{Backend, PassSizes, Projection};
+use tiltmeter::checkpoint::spec::{DecoderSpec, LayerSpec, Pairs, Rotary};
 use tiltmeter::checkpoint::{Dtype, Tensor};
 use tiltmeter::prefix::PrefixTree;
 
@@ -63,7 +63,9 @@ fn attention(c: &mut Criterion) {
         (0..93).map(|i| (0..180).chain((0..20).map(|t| 1000 + i * 20 + t)).collect()).collect();
     let tree = PrefixTree::new(&prompts, true);
     let pack = tree.packs(PACK).remove(0);
-    let mut kv = Cpu.new_kv(std::slice::from_ref(&layer), PACK, 200).expect("room");
+    let decoder = DecoderSpec::plain(576, 1, 200, 1e-6, vec![layer.clone()]);
+    let most = PassSizes { tokens: PACK, path: 200, ..PassSizes::default() };
+    let mut kv = Cpu.new_kv(&decoder, &most).expect("room");
     Cpu.write_kv(&mut kv, 0, 0, rows(pack.len(), 192), rows(pack.len(), 192)).expect("written");
     let q = rows(pack.len(), 576);
     let mut group = c.benchmark_group("attention");

@@ -1,18 +1,24 @@
 //! Who computes: the steps of a decoder on some device, coarse enough to fuse and few enough to write three times.
 //!
 //! # Contract
-//! - Activations, norms, rotary, softmax and all sums are f32 (or wider), whatever the stored type of the weights.
+//! - The residual stream, norms, rotary, softmax and all sums are f32 (or wider), whatever the stored type of the weights.
+//!   In `f32` a product's factors keep at least 21 bits; in `fast` one of them may be rounded to 11.
 //! - **Batch invariance**: a row of any result has the same bits whatever other rows are computed with it. Tile shapes
 //!   depend on the weights only; a query takes its keys by depth from 0 on, never range by range.
 //! - Matrices are `[out, in]` row-major, as checkpoints store them: `linear` computes `x W^T`.
 
 pub mod cpu;
+pub mod layer;
 pub mod measure;
+pub mod steps;
 pub mod wgpu;
 
-use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
-use crate::checkpoint::weights::Tensor;
+mod widen;
+
+use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
+use crate::checkpoint::weights::{Role, Tensor};
 use crate::prefix::{Carry, QueryRun};
+use layer::{At, LayerTensors, See};
 use std::ops::Range;
 
 /// What can go wrong on a device.
@@ -24,8 +30,11 @@ pub enum BackendError {
     #[error("{0}")]
     Lost(String),
     /// A weight that the device's arithmetic cannot hold; the text follows the weight's name.
-    #[error("a weight {0}")]
-    Weight(String),
+    #[error("a weight {why}")]
+    Weight { role: Option<Role>, why: String },
+    /// A layer has no tensor for this.
+    #[error("the checkpoint has no tensor for {0:?}")]
+    Missing(Role),
 }
 
 impl BackendError {
@@ -33,6 +42,32 @@ impl BackendError {
     pub fn is_fatal(&self) -> bool {
         matches!(self, BackendError::Lost(_))
     }
+}
+
+/// Arithmetic of the matrix products on a GPU; everything else is f32 in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// As good as f32 products and sums, whatever type the weights are stored in.
+    #[default]
+    F32,
+    /// Products in f16 with f32 sums where the device has matrix units that fit; one factor is rounded to 11 bits.
+    Fast,
+}
+
+/// What the passes of one run need at most, each pass by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PassSizes {
+    /// Tokens.
+    pub tokens: usize,
+    /// Rows of the carried path.
+    pub path: usize,
+    /// Prompts that end.
+    pub ends: usize,
+    /// Query runs.
+    pub runs: usize,
+    /// Keys seen by the runs' last tokens, all together; and by the prompts' last tokens.
+    pub keys: usize,
+    pub end_keys: usize,
 }
 
 /// A weight `[out, in]` and its bias `[out]`.
@@ -68,12 +103,15 @@ pub struct TokenLogit {
     pub logit: f32,
 }
 
-/// A device. `n` rows, hidden size `H`, vocabulary `V`.
+/// A device: what it does of a decoder's layer, and the single steps around layers, of which a backend that fuses nothing
+/// composes its layers too ([`steps`]). Between layers only the residual stream goes from call to call. `n` rows, hidden size `H`, vocabulary `V`.
 pub trait Backend {
     /// `[n, width]` f32 activations on the device.
     type Rows;
     /// A weight on the device, in its stored type.
     type Matrix<'w>;
+    /// A layer's weights on the device, in whatever form its steps want them.
+    type Layer<'w>;
     /// A rotary table on the device.
     type Turns;
     /// Keys and values of one decoder: per layer the carried path, and room for one pass.
@@ -87,11 +125,48 @@ pub trait Backend {
     /// Brings a weight to the device; on the CPU a view into the mapped file.
     fn upload<'w>(&self, tensor: Tensor<'w>, purpose: Purpose) -> Result<Self::Matrix<'w>, BackendError>;
 
+    /// Brings the weights of layer `layer` of `decoder` to the device.
+    fn load_layer<'w>(
+        &self,
+        decoder: &DecoderSpec,
+        layer: usize,
+        tensors: LayerTensors<'w>,
+    ) -> Result<Self::Layer<'w>, BackendError>;
+
     /// `1 / max(|w_j|, 1e-12)` for each row `w_j` of a `[V, H]` matrix: `[1, V]`.
     fn unit_rows(&self, tensor: Tensor<'_>) -> Result<Self::Rows, BackendError>;
 
-    /// Room for the keys and values of `layers` with passes of up to `pack` rows on paths of up to `path` rows.
-    fn new_kv(&self, layers: &[LayerSpec], pack: usize, path: usize) -> Result<Self::Kv, BackendError>;
+    /// Room for the keys and values of a run whose passes are of these sizes, and for all else that the passes need.
+    fn new_kv(&self, decoder: &DecoderSpec, most: &PassSizes) -> Result<Self::Kv, BackendError>;
+
+    /// Makes the layer's keys and values of `x`, its input before any norm, as the key rows that query runs refer to:
+    /// the carried path's first. They stay until `carry`.
+    fn keys_values(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &Self::Rows,
+        kv: &mut Self::Kv,
+    ) -> Result<(), BackendError>;
+
+    /// `x += attention block`, which makes the layer's keys and values first where `at.makes_kv`.
+    fn attention(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &mut Self::Rows,
+        kv: &mut Self::Kv,
+        see: &mut See<'_, Self::Rows>,
+    ) -> Result<(), BackendError>;
+
+    /// `x += MLP block`, the layer's side input and scale included.
+    fn mlp(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &mut Self::Rows,
+        see: &mut See<'_, Self::Rows>,
+    ) -> Result<(), BackendError>;
 
     /// These columns of the rows of `table` for `tokens`, times `scale`: `[n, columns]`.
     fn embed(

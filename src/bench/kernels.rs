@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{BenchError, RandomWeights, Shape, timing::median};
 use crate::backend::measure::Measured;
-use crate::backend::{BackendError, HeadUse, Projection, Purpose};
-use crate::checkpoint::spec::{Kv, LayerSpec};
+use crate::backend::{BackendError, HeadUse, PassSizes, Projection, Purpose};
+use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
 use crate::checkpoint::{Role, Tensor, Weights};
 use crate::prefix::{Pack, PrefixTree};
 
@@ -198,7 +198,9 @@ impl<B: Measured> Bench<'_, B> {
         // Rows that are turned again and again stay what they are in length, but fresh ones cost nothing.
         let q = self.activations(weights, n, layer.q_width())?;
         let own = LayerSpec { kv: Kv::Own, ..layer.clone() };
-        let mut kv = backend.new_kv(std::slice::from_ref(&own), n, 1)?;
+        let decoder = DecoderSpec { layers: vec![own.clone()], ..shape.spec.clone() };
+        let most = PassSizes { tokens: n, path: 1, ..PassSizes::default() };
+        let mut kv = backend.new_kv(&decoder, &most)?;
         let [k, v] = [(); 2].map(|()| self.activations(weights, n, layer.kv_width()));
         backend.write_kv(&mut kv, 0, 0, k?, v?)?;
         let keys: f64 = positions

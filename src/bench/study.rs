@@ -44,7 +44,7 @@ impl StudyBench<'_> {
         let model = self.load(backend, checkpoint, false)?;
         let load_seconds = start.elapsed().as_secs_f64();
         let (items, sets) = self.items(&model)?;
-        let plans = Plans::new(&items, self.no_sharing);
+        let plans = Plans::new(&items, &sets, self.no_sharing);
         let pack_tokens = model.pack_tokens(plans.shared())?;
         let options = ScoreOptions { pack_tokens, ..ScoreOptions::default() };
         let setting = Setting {
@@ -60,7 +60,7 @@ impl StudyBench<'_> {
                 pack_ended();
                 Ok(())
             };
-            Ok(model.score(plan, &sets, &options, &mut each)?.compute_seconds)
+            Ok(model.score(plan, &options, &mut each)?.compute_seconds)
         })
     }
 
@@ -77,7 +77,7 @@ impl StudyBench<'_> {
         if prompts.is_empty() {
             return Err(BenchError::Nothing(format!("{} in {}", self.condition, self.language)));
         }
-        let sets = [ChoiceSet(model.answers(self.study.answers(self.language))?)];
+        let sets = [ChoiceSet::Tokens(model.answers(self.study.answers(self.language))?)];
         let items =
             model.encode(&prompts)?.into_iter().map(|tokens| ScoreItem { tokens, choices: 0 }).collect();
         Ok((items, sets))
@@ -127,7 +127,7 @@ impl ShapeBench<'_> {
         crate::demo::unpack(scratch.path())?;
         let demo = scratch.path().join("checkpoints").join(prompts.stage);
         let (items, sets) = prompts.items(&prompts.load(&Cpu, &demo.to_string_lossy(), true)?)?;
-        let plans = Plans::new(&items, prompts.no_sharing);
+        let plans = Plans::new(&items, &sets, prompts.no_sharing);
 
         let weights = RandomWeights::new(&self.shape).map_err(BenchError::Scratch)?;
         let (spec, name) = (&self.shape.spec, self.shape.title());
@@ -146,7 +146,7 @@ impl ShapeBench<'_> {
         };
         let engine = Engine::new(decoder);
         plans.time(backend, spec, setting, |plan, pack_ended| {
-            let scored = engine.score(plan, &sets, &options, |_, _| {
+            let scored = engine.score(plan, &options, |_, _| {
                 pack_ended();
                 Ok::<_, std::convert::Infallible>(())
             });

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::BenchError;
 use crate::backend::measure::Measured;
 use crate::checkpoint::DecoderSpec;
-use crate::scoring::{Plan, ScoreItem, Work};
+use crate::scoring::{ChoiceSet, Plan, ScoreItem, Work};
 
 /// One way of computing the prompts; medians over the repeats.
 #[derive(Debug, Clone, Serialize)]
@@ -64,8 +64,9 @@ pub(super) struct Setting {
 }
 
 impl<'i> Plans<'i> {
-    pub fn new(items: &'i [ScoreItem], no_sharing: bool) -> Plans<'i> {
-        Plans { shared: Plan::new(items, true), alone: no_sharing.then(|| Plan::new(items, false)) }
+    pub fn new(items: &'i [ScoreItem], sets: &'i [ChoiceSet], no_sharing: bool) -> Plans<'i> {
+        let plan = |sharing| Plan::new(items, sets, sharing);
+        Plans { shared: plan(true), alone: no_sharing.then(|| plan(false)) }
     }
 
     pub fn shared(&self) -> &Plan<'i> {

@@ -169,6 +169,7 @@ fn analyze_run_with(dir: &Path, settings: Option<Settings>, recipes: Recipes) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scoring::ChoiceSet;
     use crate::store::{CheckpointRecord, Progress, RunIdentity, RunStore, ScoreRow, samples};
     use crate::study::{Prompt, PromptText, StageForm};
 
@@ -225,7 +226,8 @@ mod tests {
         let mut store = RunStore::open_or_create(dir, identity).expect("a run");
         store.keep_roster(ROSTER, &Default::default()).expect("kept");
         let checkpoint = store.checkpoint(&record).expect("registered");
-        let answers = store.answers(checkpoint, &[vec![1], vec![2]]).expect("registered");
+        let answers =
+            store.answers(checkpoint, &ChoiceSet::Tokens(vec![vec![1], vec![2]])).expect("registered");
         let mut prompts = prompts.to_vec();
         prompts.push(Prompt {
             scenario: "border_v2".into(),

@@ -178,7 +178,7 @@ fn look_at(name: &str, devices: &[DeviceReport]) -> Result<ModelReport> {
     }
     // A prompt as long as the study's longest.
     let items = [ScoreItem { tokens: vec![0; checkpoint.spec.context.min(512)], choices: 0 }];
-    let plan = Plan::new(&items, true);
+    let plan = Plan::new(&items, &[], true);
     let fit = |room: Option<Room>| {
         let pack = PackSize { asked: None, room }.tokens(&checkpoint.spec, checkpoint.device_bytes(), &plan);
         match pack {

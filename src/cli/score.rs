@@ -22,6 +22,7 @@ use std::time::Instant;
 ///
 /// A line holds `id`; one of `tokens` (ids), `prompt` (text) or `messages` (role/content, with an optional `prefill`);
 /// and either `choices` (lists of answer strings, each counting with its last token) or `choice_tokens` (lists of ids).
+/// With `--continuations` every answer string counts as a whole, and a list of `choice_tokens` is one continuation.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -38,6 +39,10 @@ pub struct Args {
     /// an id that the tokenizer does not have is without a text
     #[arg(long, value_name = "K", default_value_t = 0)]
     top: usize,
+    /// Score choices as a whole, token by token, rather than by the next token: for each the sum of its tokens'
+    /// log-probabilities behind the prompt, their mean, and the sum per byte of its text
+    #[arg(long, conflicts_with = "top")]
+    continuations: bool,
     /// Also say what share of the layers' work is skipped
     #[arg(long, short)]
     verbose: bool,
@@ -62,14 +67,19 @@ pub fn run(args: Args) -> Result<ExitCode> {
         vocab: checkpoint.spec.vocab,
         context: checkpoint.spec.context,
         model: &dir,
+        continuations: args.continuations,
     };
     let items = read_items(&reader, &args.input)?;
+    for note in &items.notes {
+        say(format_args!("note: {note}"));
+    }
     checkpoint.check_finite()?;
     let read_seconds = start.elapsed().as_secs_f64();
     let scoring = Scoring { args: &args, checkpoint: &checkpoint, items: &items };
     let Scored { scores, tally, skipped, load_seconds } = args.engine.device.run(false, scoring)?;
-    let lines = items.ids.iter().zip(&items.items).zip(&scores).map(|((id, item), score)| {
-        ScoreLine::new(id, item, &items.choice_sets[item.choices], score, tokenizer.as_ref().ok())
+    let lines = items.items.iter().zip(&scores).enumerate().map(|(index, (item, score))| {
+        let (set, bytes) = (&items.choice_sets[item.choices], items.bytes[index].as_deref());
+        ScoreLine::new(&items.ids[index], item, set, score, bytes, tokenizer.as_ref().ok())
     });
     write_lines(&args.output, lines)?;
     let skipped = args.verbose.then(|| skipped_work(skipped));
@@ -122,7 +132,7 @@ impl Work for Scoring<'_> {
 
     fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Scored> {
         let (spec, sharing) = (&self.checkpoint.spec, self.args.engine.sharing());
-        let plan = Plan::new(&self.items.items, sharing);
+        let plan = Plan::new(&self.items.items, &self.items.choice_sets, sharing);
         let pack_tokens =
             self.args.engine.pack(chosen).tokens(spec, self.checkpoint.device_bytes(), &plan)?;
         let start = Instant::now();
@@ -145,7 +155,7 @@ fn score_all<B: Backend>(
 ) -> Result<(Vec<ChoiceScore>, Tally)> {
     let items = scoring.items;
     let mut scores: Vec<Option<ChoiceScore>> = vec![None; items.items.len()];
-    let tally = engine.score(plan, &items.choice_sets, options, |batch, _| {
+    let tally = engine.score(plan, options, |batch, _| {
         for (item, score) in batch {
             scores[*item] = Some(score.clone());
         }

@@ -1,51 +1,10 @@
 //! Bringing a decoder's weights to a backend.
 
 use super::DecoderError;
-use crate::backend::{Backend, BackendError, Projection, Purpose};
-use crate::checkpoint::spec::{DecoderSpec, HeadNorm, Kv};
+use crate::backend::layer::LayerTensors;
+use crate::backend::{Backend, BackendError, Purpose};
+use crate::checkpoint::spec::DecoderSpec;
 use crate::checkpoint::weights::{Role, Tensor, Weights};
-
-/// A weight and its bias.
-pub(super) struct Linear<M> {
-    weight: M,
-    bias: Option<M>,
-}
-
-impl<M> Linear<M> {
-    pub fn on(&self) -> Projection<'_, M> {
-        Projection { weight: &self.weight, bias: self.bias.as_ref() }
-    }
-}
-
-pub(super) struct Layer<M> {
-    pub attn_in_norm: Option<M>,
-    pub query: Linear<M>,
-    pub query_norm: Option<M>,
-    /// `None` where an earlier layer's keys and values are read.
-    pub own_kv: Option<OwnKv<M>>,
-    pub attn_out: Linear<M>,
-    pub attn_out_norm: Option<M>,
-    pub mlp_in_norm: Option<M>,
-    pub gate: Linear<M>,
-    pub up: Linear<M>,
-    pub down: Linear<M>,
-    pub mlp_out_norm: Option<M>,
-    pub side: Option<LayerSide<M>>,
-    pub out_scale: Option<f32>,
-}
-
-pub(super) struct OwnKv<M> {
-    pub key: Linear<M>,
-    pub key_norm: Option<M>,
-    pub value: Linear<M>,
-}
-
-/// What a layer does with its side input.
-pub(super) struct LayerSide<M> {
-    pub gate: Linear<M>,
-    pub out: Linear<M>,
-    pub norm: M,
-}
 
 /// Where the side input comes from.
 pub(super) struct Side<M> {
@@ -81,7 +40,7 @@ impl<'w, B: Backend> Loader<'w, B> {
         layer: Option<usize>,
     ) -> Result<B::Matrix<'w>, DecoderError> {
         self.backend.upload(tensor, purpose).map_err(|error| match error {
-            BackendError::Weight(why) => {
+            BackendError::Weight { why, .. } => {
                 DecoderError::Weight { tensor: self.weights.describe(role, layer), why }
             }
             error => error.into(),
@@ -128,51 +87,14 @@ impl<'w, B: Backend> Loader<'w, B> {
         }))
     }
 
-    pub fn layer(&self, i: usize) -> Result<Layer<B::Matrix<'w>>, DecoderError> {
-        let spec = &self.spec.layers[i];
-        let matrix = |role| self.matrix(role, Some(i));
-        let given = |there: bool, role| if there { matrix(role).map(Some) } else { Ok(None) };
-        let linear = |weight, bias: Option<Role>| {
-            Ok::<_, DecoderError>(Linear { weight: matrix(weight)?, bias: bias.map(matrix).transpose()? })
-        };
-        let qkv_bias = |role| spec.qkv_bias.then_some(role);
-        let mlp_bias = |role| spec.mlp.bias.then_some(role);
-        let head_norm = spec.head_norm != HeadNorm::None;
-        Ok(Layer {
-            attn_in_norm: given(spec.norms.attn_in, Role::AttnInNorm)?,
-            query: linear(Role::Query, qkv_bias(Role::QueryBias))?,
-            query_norm: given(head_norm, Role::QueryNorm)?,
-            own_kv: match spec.kv {
-                Kv::Of(_) => None,
-                Kv::Own => Some(OwnKv {
-                    key: linear(Role::Key, qkv_bias(Role::KeyBias))?,
-                    key_norm: given(head_norm, Role::KeyNorm)?,
-                    value: linear(Role::Value, qkv_bias(Role::ValueBias))?,
-                }),
-            },
-            attn_out: linear(Role::AttnOut, spec.out_bias.then_some(Role::AttnOutBias))?,
-            attn_out_norm: given(spec.norms.attn_out, Role::AttnOutNorm)?,
-            mlp_in_norm: given(spec.norms.mlp_in, Role::MlpInNorm)?,
-            gate: linear(Role::Gate, mlp_bias(Role::GateBias))?,
-            up: linear(Role::Up, mlp_bias(Role::UpBias))?,
-            down: linear(Role::Down, mlp_bias(Role::DownBias))?,
-            mlp_out_norm: given(spec.norms.mlp_out, Role::MlpOutNorm)?,
-            side: match spec.side {
-                false => None,
-                true => Some(LayerSide {
-                    gate: linear(Role::SideGate, None)?,
-                    out: linear(Role::SideOut, None)?,
-                    norm: matrix(Role::SideOutNorm)?,
-                }),
-            },
-            out_scale: match spec.out_scale {
-                false => None,
-                true => {
-                    let missing = DecoderError::MissingWeight { role: Role::OutScale, layer: Some(i) };
-                    let tensor = self.tensor(Role::OutScale, Some(i))?;
-                    Some(tensor.dtype.value(tensor.bytes, 0).ok_or(missing)?)
-                }
-            },
+    pub fn layer(&self, i: usize) -> Result<B::Layer<'w>, DecoderError> {
+        let tensors = LayerTensors::new(self.weights, i);
+        self.backend.load_layer(self.spec, i, tensors).map_err(|error| match error {
+            BackendError::Missing(role) => DecoderError::MissingWeight { role, layer: Some(i) },
+            BackendError::Weight { role: Some(role), why } => {
+                DecoderError::Weight { tensor: self.weights.describe(role, Some(i)), why }
+            }
+            error => error.into(),
         })
     }
 }

@@ -3,19 +3,20 @@
 //! A layer computes a token's output only if something downstream reads it: up to the last layer that makes keys and
 //! values every token goes whole, there every token still makes those two, and only prompts' last tokens go on.
 
-mod layer;
 mod load;
 mod observe;
+mod side;
 
 pub use observe::Stage;
 
-use crate::backend::{Backend, BackendError, HeadUse};
+use crate::backend::layer::At;
+use crate::backend::{Backend, BackendError, HeadUse, PassSizes};
 use crate::checkpoint::spec::DecoderSpec;
 use crate::checkpoint::weights::{Role, Weights};
-use crate::prefix::{Pack, PrefixTree};
-use layer::RowSet;
-use load::{Layer, Loader, Side};
-use observe::Observer;
+use crate::prefix::{Pack, PrefixTree, QueryRun};
+use load::{Loader, Side};
+use observe::{Observe, Observer};
+use side::RowSet;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DecoderError {
@@ -38,7 +39,7 @@ pub struct Decoder<'w, B: Backend> {
     spec: &'w DecoderSpec,
     embedding: B::Matrix<'w>,
     side: Option<Side<B::Matrix<'w>>>,
-    layers: Vec<Layer<B::Matrix<'w>>>,
+    layers: Vec<B::Layer<'w>>,
     /// Per layer: the layers whose keys and values it is the last to read.
     released: Vec<Vec<usize>>,
     final_norm: B::Matrix<'w>,
@@ -92,9 +93,8 @@ impl<'w, B: Backend> Decoder<'w, B> {
 
     /// Fresh state for the packs of one tree, to be run in order.
     pub fn path_state(&self, tree: &PrefixTree, pack_tokens: usize) -> Result<PathState<B>, DecoderError> {
-        let path = tree.depth.iter().max().map_or(0, |d| *d as usize + 1);
         Ok(PathState {
-            kv: self.backend.new_kv(&self.spec.layers, pack_tokens.min(tree.len()), path)?,
+            kv: self.backend.new_kv(self.spec, &sizes(tree, pack_tokens))?,
             watch: self.backend.new_watch()?,
         })
     }
@@ -118,7 +118,7 @@ impl<'w, B: Backend> Decoder<'w, B> {
         tree: &PrefixTree,
         pack: &Pack,
         state: &mut PathState<B>,
-        observe: &mut dyn FnMut(Stage, &B::Rows) -> Result<(), DecoderError>,
+        observe: &mut Observe<'_, B::Rows>,
     ) -> Result<B::Rows, DecoderError> {
         self.pass(tree, pack, state, Observer(Some(observe)))
     }
@@ -160,17 +160,17 @@ impl<'w, B: Backend> Decoder<'w, B> {
             first_side: need,
         };
 
-        for i in 0..self.layers.len() {
-            let mut h = self.norm(&x, self.layers[i].attn_in_norm.as_ref())?;
-            self.write_kv(i, h.as_ref().unwrap_or(&x), &all.turns, pack.path, kv)?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let at = |rows| self.at(i, rows, pack.path);
             if i == need {
+                backend.keys_values(layer, &at(&all), &x, kv)?;
                 // Nothing reads the other tokens' outputs any more.
-                h = h.map(|h| backend.gather_rows(&h, &end_rows)).transpose()?;
                 x = backend.gather_rows(&x, &end_rows)?;
             }
             if i < need || !end_rows.is_empty() {
-                let rows = if i < need { &all } else { &ends };
-                self.finish_layer(i, h.as_ref(), rows, kv, &mut x, &mut observer)?;
+                let at = at(if i < need { &all } else { &ends });
+                observer.at(Stage::Attention(i), |see| backend.attention(layer, &at, &mut x, kv, see))?;
+                observer.at(Stage::Mlp(i), |see| backend.mlp(layer, &at, &mut x, see))?;
                 backend.watch(watch, &x, i)?;
                 observer.see(Stage::Layer(i), &x)?;
             }
@@ -188,9 +188,38 @@ impl<'w, B: Backend> Decoder<'w, B> {
         }
     }
 
+    /// Layer `i` of a pass with a carried path of `path` rows.
+    fn at<'p>(&'p self, i: usize, rows: &'p RowSet<'_, B>, path: usize) -> At<'p, B> {
+        let side = rows.side.as_ref().zip(self.spec.side.as_ref());
+        At {
+            decoder: self.spec,
+            layer: i,
+            turns: &rows.turns,
+            runs: rows.runs,
+            path,
+            side: side.map(|(input, spec)| (input, (i - rows.first_side) * spec.width)),
+            makes_kv: i < self.spec.last_kv_maker() && self.spec.kv_layer(i) == i,
+        }
+    }
+
     fn turns(&self, positions: &[u32]) -> Result<Vec<B::Turns>, DecoderError> {
         Ok(self.spec.rotaries.iter().map(|r| self.backend.turns(r, positions)).collect::<Result<_, _>>()?)
     }
+}
+
+/// What the passes over `tree` need at most.
+fn sizes(tree: &PrefixTree, pack_tokens: usize) -> PassSizes {
+    let path = tree.depth.iter().max().map_or(0, |d| *d as usize + 1);
+    tree.packs(pack_tokens).iter().fold(PassSizes { path, ..PassSizes::default() }, |most, pack| PassSizes {
+        tokens: most.tokens.max(pack.len()),
+        ends: most.ends.max(pack.ends.len()),
+        runs: most.runs.max(pack.runs.len()),
+        keys: most.keys.max(pack.runs.iter().map(QueryRun::key_count).sum()),
+        end_keys: most
+            .end_keys
+            .max(pack.ends.iter().map(|&(_, row)| tree.depth[pack.places.start + row] as usize + 1).sum()),
+        ..most
+    })
 }
 
 /// Per layer, the makers of keys and values that no later layer reads.

@@ -97,7 +97,7 @@ impl Sample {
             .collect();
         let items = tokenizer.encode_plain_batch(&texts)?;
         let items = items.into_iter().map(|tokens| ScoreItem { tokens, choices: 0 }).collect();
-        let sets = [ChoiceSet(ChoiceTokens::from_answers(&tokenizer, study.answers("en"))?.ids())];
+        let sets = [ChoiceSet::Tokens(ChoiceTokens::from_answers(&tokenizer, study.answers("en"))?.ids())];
         let mut sample = Sample { checkpoint, items, sets, reference: Vec::new(), _files: files };
         sample.reference = sample.score(&Cpu, true)?;
         Ok(sample)
@@ -129,11 +129,11 @@ impl Sample {
 
     fn score<B: Backend>(&self, backend: &B, sharing: bool) -> Result<Vec<ChoiceScore>, SelfCheckError> {
         let engine = Engine::new(Decoder::new(backend, &self.checkpoint.spec, &self.checkpoint)?);
-        let plan = Plan::new(&self.items, sharing);
+        let plan = Plan::new(&self.items, &self.sets, sharing);
         let options = ScoreOptions { pack_tokens: if sharing { PACK } else { 1024 }, sharing, top: 0 };
         let mut scores = Vec::with_capacity(self.items.len());
         engine
-            .score(&plan, &self.sets, &options, |batch, _| {
+            .score(&plan, &options, |batch, _| {
                 scores.extend_from_slice(batch);
                 Ok::<_, std::convert::Infallible>(())
             })

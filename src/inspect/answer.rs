@@ -61,7 +61,8 @@ pub fn answer<B: Backend>(
     }
     let items = [ScoreItem { tokens, choices: 0 }];
     let mut found: Option<ChoiceScore> = None;
-    engine.score(&Plan::new(&items, true), &[ChoiceSet(choices)], options, |scores, _| {
+    let sets = [ChoiceSet::Tokens(choices)];
+    engine.score(&Plan::new(&items, &sets, true), options, |scores, _| {
         found = scores.first().map(|(_, score)| score.clone());
         Ok(())
     })?;

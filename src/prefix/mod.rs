@@ -6,7 +6,7 @@ mod pack;
 mod tree;
 
 pub use pack::{Carry, KeyRange, Pack, QueryRun};
-pub use tree::{Branch, PrefixTree};
+pub use tree::{Branch, PrefixTree, Sequence};
 
 #[cfg(test)]
 mod tests;

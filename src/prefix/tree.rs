@@ -1,5 +1,6 @@
 //! The token-level prefix tree of a set of prompts, laid out depth first.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -38,16 +39,59 @@ pub struct Attachment {
     pub place: usize,
 }
 
+/// A sequence of ids in two parts, so that what stands behind a prompt needs no copy of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sequence<'a> {
+    pub head: &'a [u32],
+    pub tail: &'a [u32],
+}
+
+impl<'a> Sequence<'a> {
+    fn len(self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    fn ids_from(self, start: usize) -> impl Iterator<Item = u32> + 'a {
+        let (head, tail) = match start.checked_sub(self.head.len()) {
+            None => (&self.head[start..], self.tail),
+            Some(beyond) => (&[][..], &self.tail[beyond..]),
+        };
+        head.iter().chain(tail).copied()
+    }
+
+    /// Lexicographic.
+    fn order(self, other: Self) -> Ordering {
+        match self.tail.is_empty() && other.tail.is_empty() {
+            true => self.head.cmp(other.head),
+            false => self.ids_from(0).cmp(other.ids_from(0)),
+        }
+    }
+
+    fn shared_with(self, other: Self) -> usize {
+        self.ids_from(0).zip(other.ids_from(0)).take_while(|(x, y)| x == y).count()
+    }
+}
+
 impl PrefixTree {
     /// Builds the tree of `prompts`. With `sharing` off each prompt is a branch of its own at the root.
     ///
     /// Empty prompts are not allowed: there is no last token to read. They must have been refused before.
-    pub fn new<P: AsRef<[u32]> + Sync>(prompts: &[P], sharing: bool) -> PrefixTree {
-        let mut order: Vec<usize> = (0..prompts.len()).collect();
-        // Equal prompts by their index: there is one order, however many cores find it.
-        order.par_sort_unstable_by(|&a, &b| prompts[a].as_ref().cmp(prompts[b].as_ref()).then(a.cmp(&b)));
-        let shared_with_last = |i: usize| match i.checked_sub(1) {
-            Some(last) if sharing => common_prefix(prompts[order[last]].as_ref(), prompts[order[i]].as_ref()),
+    pub fn new<P: AsRef<[u32]>>(prompts: &[P], sharing: bool) -> PrefixTree {
+        let sequences: Vec<Sequence<'_>> =
+            prompts.iter().map(|prompt| Sequence { head: prompt.as_ref(), tail: &[] }).collect();
+        Self::grouped(&sequences, |index| if sharing { 0 } else { index })
+    }
+
+    /// Builds the tree of `sequences`, which share their prefixes within a group.
+    pub fn grouped(sequences: &[Sequence<'_>], group: impl Fn(usize) -> usize + Sync) -> PrefixTree {
+        let mut order: Vec<usize> = (0..sequences.len()).collect();
+        // Equal sequences by their index: there is one order, however many cores find it.
+        order.par_sort_unstable_by(|&a, &b| {
+            let by_group = group(a).cmp(&group(b));
+            by_group.then_with(|| sequences[a].order(sequences[b])).then(a.cmp(&b))
+        });
+        let shared_with_last = |i: usize| match i.checked_sub(1).map(|last| order[last]) {
+            Some(last) if group(last) == group(order[i]) => sequences[last].shared_with(sequences[order[i]]),
             _ => 0,
         };
         let shared: Vec<usize> = (0..order.len()).into_par_iter().map(shared_with_last).collect();
@@ -55,15 +99,15 @@ impl PrefixTree {
             tokens: Vec::new(),
             depth: Vec::new(),
             branches: Vec::new(),
-            naive_tokens: prompts.iter().map(|p| p.as_ref().len()).sum(),
+            naive_tokens: sequences.iter().map(|sequence| sequence.len()).sum(),
         };
-        // The chain of branches from the root to the prompt laid out last.
+        // The chain of branches from the root to the sequence laid out last.
         let mut chain: Vec<usize> = Vec::new();
         for (&index, &shared) in order.iter().zip(&shared) {
-            let prompt = prompts[index].as_ref();
-            debug_assert!(!prompt.is_empty());
+            let sequence = sequences[index];
+            debug_assert!(sequence.len() > 0);
             // They ascend: one that is all shared with the one before it is the same.
-            if shared == prompt.len() {
+            if shared == sequence.len() {
                 tree.branches[chain[chain.len() - 1]].prompts.push(index);
                 continue;
             }
@@ -75,8 +119,8 @@ impl PrefixTree {
                 Attachment { branch, place: start + (shared - 1 - tree.first_depth(branch)) }
             });
             let start = tree.tokens.len();
-            tree.tokens.extend_from_slice(&prompt[shared..]);
-            tree.depth.extend(shared as u32..prompt.len() as u32);
+            tree.tokens.extend(sequence.ids_from(shared));
+            tree.depth.extend(shared as u32..sequence.len() as u32);
             chain.push(tree.branches.len());
             tree.branches.push(Branch { places: start..tree.tokens.len(), parent, prompts: vec![index] });
         }
@@ -108,8 +152,4 @@ impl PrefixTree {
         ranges.reverse();
         ranges
     }
-}
-
-fn common_prefix(a: &[u32], b: &[u32]) -> usize {
-    a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }

@@ -1,5 +1,6 @@
 //! What a report is made from.
 
+use crate::scoring::ChoiceSet;
 use crate::stats::{Analysis, Settings};
 
 /// Everything a page shows. Two equal inputs give the same bytes.
@@ -60,7 +61,7 @@ pub struct CheckpointProvenance {
     pub template_date: Option<String>,
     pub prefill: Option<String>,
     /// Sets of answer tokens that were read, `[set][answer][spelling]`.
-    pub answers: Vec<Vec<Vec<u32>>>,
+    pub answers: Vec<ChoiceSet>,
     /// Backend and arithmetic, `cpu f32` say.
     pub backend: String,
     /// What computed, each device once, in the order of use.

@@ -2,11 +2,44 @@
 
 use std::collections::HashMap;
 
+use crate::tokens::TokensError;
+
 /// Different faults that are quoted; the rest is counted.
 const QUOTED: usize = 20;
 /// Runs of lines named for one fault.
 const RUNS: usize = 5;
 
+/// What is wrong with one line.
+pub(super) enum Fault {
+    Line(String),
+    /// It is not the line's fault, and no other line would fare better: the checkpoint's file cannot be opened ...
+    Closed(TokensError),
+    /// ... or fails at its work.
+    Broken(TokensError),
+}
+
+impl From<String> for Fault {
+    fn from(fault: String) -> Self {
+        Fault::Line(fault)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(fault: &str) -> Self {
+        Fault::Line(fault.to_owned())
+    }
+}
+
+impl From<TokensError> for Fault {
+    fn from(error: TokensError) -> Self {
+        match error {
+            TokensError::TemplateEndless { .. } | TokensError::Encode { .. } => Fault::Broken(error),
+            other => Fault::Line(other.to_string()),
+        }
+    }
+}
+
+/// Faults, or things worth noting, with the lines that have them.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     groups: Vec<(String, Vec<Run>)>,
@@ -41,16 +74,17 @@ impl Faults {
         }
     }
 
+    /// A text for each fault.
+    pub fn texts(&self) -> Vec<String> {
+        let quoted = self.groups.iter().map(|(fault, runs)| format!("{}: {fault}", lines(runs)));
+        let more = (self.unquoted > 0).then(|| format!("and {} more", self.unquoted));
+        quoted.chain(more).collect()
+    }
+
     /// One line of text for each fault.
     pub fn list(&self) -> String {
-        let mut list: Vec<String> = Vec::new();
-        for (fault, runs) in &self.groups {
-            list.push(format!("  {}: {fault}", lines(runs)));
-        }
-        if self.unquoted > 0 {
-            list.push(format!("  and {} more", self.unquoted));
-        }
-        list.join("\n")
+        let lines: Vec<String> = self.texts().iter().map(|text| format!("  {text}")).collect();
+        lines.join("\n")
     }
 }
 

@@ -33,11 +33,11 @@ pub fn fingerprint<B: Backend>(backend: &B) -> Result<String, DecoderError> {
     let weights = Fixed::new(&spec);
     let engine = Engine::new(Decoder::new(backend, &spec, &weights)?);
     let items = prompts();
-    let sets = [ChoiceSet(vec![vec![7, 70], vec![11]])];
+    let sets = [ChoiceSet::Tokens(vec![vec![7, 70], vec![11]])];
     let options = ScoreOptions { pack_tokens: PACK, sharing: true, top: 0 };
     let mut scores = Vec::with_capacity(items.len());
     engine
-        .score(&Plan::new(&items, true), &sets, &options, |pack, _| {
+        .score(&Plan::new(&items, &sets, true), &options, |pack, _| {
             scores.extend_from_slice(pack);
             Ok::<_, std::convert::Infallible>(())
         })
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn prompts_cross_the_blocks_of_attention_and_the_packs() {
         let items = prompts();
-        let plan = Plan::new(&items, true);
+        let plan = Plan::new(&items, &[], true);
         assert!(plan.longest() > 64 && plan.tree_tokens() > 2 * PACK, "{}", plan.tree_tokens());
     }
 }

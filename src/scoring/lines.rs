@@ -1,14 +1,15 @@
 //! Items of `tiltmeter score`: one JSON object a line, checked before anything is computed.
 
-use super::faults::Faults;
+use super::answers::{Asked, Choices, Read};
+use super::faults::{Fault, Faults};
 use super::line::Line;
 use super::{ChoiceSet, ScoreItem};
 use crate::plain::{counted, shown};
 use crate::study::Message;
-use crate::tokens::{ChatTemplate, PromptTokenizer, Segment, TokensError};
+use crate::tokens::{ChatTemplate, PromptInput, PromptTokenizer, Rendered, Segment, TokensError};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Read as _};
 use std::path::Path;
 
 /// Bytes of a line; the ids of a prompt as long as any model's context take a tenth.
@@ -18,8 +19,6 @@ const LONGEST_TEXT: usize = 4 << 20;
 /// Bytes of text per token that no prompt reaches; a text that is longer than the model's context allows is refused
 /// before it is encoded.
 const LONGEST_TOKEN: usize = 128;
-/// Answer strings of a line.
-const MOST_ANSWERS: usize = 10_000;
 /// Bad lines after which no more are read.
 const MOST_FAULTS: usize = 10_000;
 
@@ -30,6 +29,10 @@ pub struct Items {
     pub ids: Vec<Value>,
     pub items: Vec<ScoreItem>,
     pub choice_sets: Vec<ChoiceSet>,
+    /// Bytes of each item's continuations, in the shape of its choices; `None` where they were given as ids.
+    pub bytes: Vec<Option<Vec<Vec<usize>>>>,
+    /// What is odd about the lines, as sentences that name them.
+    pub notes: Vec<String>,
 }
 
 /// What is wrong with the input.
@@ -53,36 +56,6 @@ pub enum LinesError {
     Empty { file: String },
 }
 
-/// What is wrong with one line.
-enum Fault {
-    Line(String),
-    /// It is not the line's fault, and no other line would fare better: the checkpoint's file cannot be opened ...
-    Closed(TokensError),
-    /// ... or fails at its work.
-    Broken(TokensError),
-}
-
-impl From<String> for Fault {
-    fn from(fault: String) -> Self {
-        Fault::Line(fault)
-    }
-}
-
-impl From<&str> for Fault {
-    fn from(fault: &str) -> Self {
-        Fault::Line(fault.to_owned())
-    }
-}
-
-impl From<TokensError> for Fault {
-    fn from(error: TokensError) -> Self {
-        match error {
-            TokensError::TemplateEndless { .. } | TokensError::Encode { .. } => Fault::Broken(error),
-            other => Fault::Line(other.to_string()),
-        }
-    }
-}
-
 /// What the lines are read against.
 pub struct Reader<'a> {
     /// Needed by lines with `prompt`, `messages` or `choices`; an error says why there is none.
@@ -94,6 +67,8 @@ pub struct Reader<'a> {
     /// Longest prompt in tokens.
     pub context: usize,
     pub model: &'a Path,
+    /// Choices are scored as a whole.
+    pub continuations: bool,
 }
 
 impl Reader<'_> {
@@ -102,7 +77,14 @@ impl Reader<'_> {
         let mut items = Items::default();
         let mut sets: HashMap<ChoiceSet, usize> = HashMap::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
-        let mut faults = Faults::default();
+        let (mut faults, mut notes) = (Faults::default(), Faults::default());
+        let mut choices = Choices {
+            tokenizer: self.tokenizer,
+            vocab: self.vocab,
+            context: self.context,
+            continuations: self.continuations,
+            known: HashMap::new(),
+        };
         let mut unread = false;
         let mut line = Vec::new();
         for number in 1.. {
@@ -126,22 +108,24 @@ impl Reader<'_> {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let read = self.line(&line).and_then(|(id, tokens, choices)| {
+            let read = self.line(&line, &mut choices).and_then(|(id, read)| {
                 match seen.insert(id.to_string(), number) {
                     Some(first) => {
                         Err(format!("id {} was already used in line {first}", shown(&id.to_string())).into())
                     }
-                    None => Ok((id, tokens, choices)),
+                    None => Ok((id, read)),
                 }
             });
             match read {
-                Ok((id, tokens, choices)) => {
-                    let choices = *sets.entry(choices).or_insert_with_key(|set| {
+                Ok((id, Read { tokens, set, bytes, notes: odd })) => {
+                    let choices = *sets.entry(set).or_insert_with_key(|set| {
                         items.choice_sets.push(set.clone());
                         items.choice_sets.len() - 1
                     });
                     items.ids.push(id);
                     items.items.push(ScoreItem { tokens, choices });
+                    items.bytes.push(bytes);
+                    odd.into_iter().for_each(|note| notes.add(number, note));
                 }
                 Err(Fault::Line(fault)) => faults.add(number, fault),
                 Err(Fault::Closed(fault)) => return Err(LinesError::Checkpoint(fault)),
@@ -162,10 +146,11 @@ impl Reader<'_> {
         if items.items.is_empty() {
             return Err(LinesError::Empty { file: file.into() });
         }
+        items.notes = notes.texts();
         Ok(items)
     }
 
-    fn line(&self, bytes: &[u8]) -> Result<(Value, Vec<u32>, ChoiceSet), Fault> {
+    fn line(&self, bytes: &[u8], choices: &mut Choices<'_>) -> Result<(Value, Read), Fault> {
         let line = Line::parse(bytes)?;
         let id = match line.id {
             None | Some(Value::Null) => return Err("no id".into()),
@@ -175,24 +160,30 @@ impl Reader<'_> {
         if line.prefill.is_some() && line.messages.is_none() {
             return Err("prefill goes with messages only".into());
         }
-        let tokens = match (line.tokens, line.prompt, line.messages) {
-            (Some(tokens), None, None) => tokens,
+        let rendered;
+        let (tokens, text) = match (line.tokens, &line.prompt, line.messages) {
+            (Some(tokens), None, None) => (tokens, None),
             (None, Some(prompt), None) => {
-                self.check_text("the prompt", prompt.len())?;
-                self.tokenizer()?.encode_plain(&prompt)?
+                check_text("the prompt", prompt.len(), self.context)?;
+                (self.tokenizer()?.encode_plain(prompt)?, Some(PromptInput::Plain(prompt)))
             }
-            (None, None, Some(messages)) => self.chat(&messages, line.prefill.as_deref())?,
+            (None, None, Some(messages)) => {
+                let tokens;
+                (rendered, tokens) = self.chat(&messages, line.prefill.as_deref())?;
+                (tokens, Some(PromptInput::Rendered(&rendered)))
+            }
             (None, None, None) => return Err("none of tokens, prompt and messages is given".into()),
             _ => return Err("more than one of tokens, prompt and messages is given".into()),
         };
-        self.check_prompt(&tokens)?;
-        let choices = match (line.choices, line.choice_tokens) {
-            (Some(strings), None) => self.spelled(&strings)?,
-            (None, Some(ids)) => ids,
+        self.check_prompt(&tokens, choices)?;
+        let asked = Asked { tokens, text };
+        let read = match (line.choices, line.choice_tokens) {
+            (Some(strings), None) => choices.spelled(asked, strings)?,
+            (None, Some(ids)) => choices.given(asked, ids)?,
             (None, None) => return Err("neither choices nor choice_tokens is given".into()),
             _ => return Err("both choices and choice_tokens are given".into()),
         };
-        Ok((id, tokens, self.choice_set(choices)?))
+        Ok((id, read))
     }
 
     fn tokenizer(&self) -> Result<&PromptTokenizer, Fault> {
@@ -203,12 +194,13 @@ impl Reader<'_> {
         self.template.as_ref().map_err(|error| Fault::Closed(error.clone()))
     }
 
-    fn chat(&self, messages: &[Message], prefill: Option<&str>) -> Result<Vec<u32>, Fault> {
+    /// A conversation as the template writes it, and its ids.
+    fn chat(&self, messages: &[Message], prefill: Option<&str>) -> Result<(Rendered, Vec<u32>), Fault> {
         if messages.is_empty() {
             return Err("messages is empty".into());
         }
         let said: usize = messages.iter().map(|message| message.content.len()).sum();
-        self.check_text("the conversation", said + prefill.map_or(0, str::len))?;
+        check_text("the conversation", said + prefill.map_or(0, str::len), self.context)?;
         let (tokenizer, template) = (self.tokenizer()?, self.template()?);
         let rendered = template.render(messages, prefill)?;
         let length = rendered.segments().iter().map(|segment| match segment {
@@ -216,27 +208,15 @@ impl Reader<'_> {
             Segment::Id(_) => 1,
         });
         let file = template.file().display();
-        self.check_text(&format!("what {file} makes of the messages"), length.sum())?;
+        check_text(&format!("what {file} makes of the messages"), length.sum(), self.context)?;
         let tokens = tokenizer.encode_rendered(&rendered)?;
         match tokens.is_empty() {
             true => Err(format!("{file} makes no tokens of the messages").into()),
-            false => Ok(tokens),
+            false => Ok((rendered, tokens)),
         }
     }
 
-    /// Whether a text of so many bytes could fit the context, before it is encoded.
-    fn check_text(&self, what: &str, bytes: usize) -> Result<(), String> {
-        let most = LONGEST_TEXT.min(self.context.saturating_mul(LONGEST_TOKEN));
-        match bytes > most {
-            true => Err(format!(
-                "{what} has {bytes} bytes, more than the {most} that are accepted for the model's context of {} tokens",
-                self.context
-            )),
-            false => Ok(()),
-        }
-    }
-
-    fn check_prompt(&self, tokens: &[u32]) -> Result<(), String> {
+    fn check_prompt(&self, tokens: &[u32], choices: &Choices<'_>) -> Result<(), String> {
         if tokens.is_empty() {
             return Err("the prompt has no tokens".into());
         }
@@ -247,64 +227,17 @@ impl Reader<'_> {
                 self.context
             ));
         }
-        self.check_ids(tokens)
+        choices.check_ids(tokens)
     }
+}
 
-    fn check_ids(&self, ids: &[u32]) -> Result<(), String> {
-        match ids.iter().find(|&&id| id as usize >= self.vocab) {
-            Some(id) => {
-                Err(format!("token id {id} is outside the model's vocabulary of {} rows", self.vocab))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Each string counts with its last token, encoded alone.
-    fn spelled(&self, choices: &[Vec<String>]) -> Result<Vec<Vec<u32>>, Fault> {
-        let tokenizer = self.tokenizer()?;
-        let count: usize = choices.iter().map(Vec::len).sum();
-        if count > MOST_ANSWERS {
-            return Err(format!("choices has {count} texts; {MOST_ANSWERS} are accepted").into());
-        }
-        let last = |s: &String| {
-            if s.is_empty() {
-                return Err("a choice has an empty spelling".into());
-            }
-            self.check_text("a choice", s.len())?;
-            let ids = tokenizer.encode_piece(s)?;
-            let last = ids.last().copied();
-            last.ok_or_else(|| Fault::Line(format!("the choice \"{}\" has no tokens", shown(s))))
-        };
-        choices.iter().map(|spellings| spellings.iter().map(last).collect()).collect()
-    }
-
-    fn choice_set(&self, choices: Vec<Vec<u32>>) -> Result<ChoiceSet, String> {
-        if choices.len() < 2 {
-            return Err(format!("fewer than two choices ({})", choices.len()));
-        }
-        let mut owner: HashMap<u32, usize> = HashMap::new();
-        let mut set = Vec::with_capacity(choices.len());
-        for (i, ids) in choices.into_iter().enumerate() {
-            if ids.is_empty() {
-                return Err(format!("choice {} is empty", i + 1));
-            }
-            self.check_ids(&ids)?;
-            let mut distinct = Vec::new();
-            for id in ids {
-                match owner.insert(id, i) {
-                    Some(other) if other != i => {
-                        return Err(format!(
-                            "token id {id} stands for choice {} and for choice {}",
-                            other + 1,
-                            i + 1
-                        ));
-                    }
-                    Some(_) => {}
-                    None => distinct.push(id),
-                }
-            }
-            set.push(distinct);
-        }
-        Ok(ChoiceSet(set))
+/// Whether a text of so many bytes could fit a context of so many tokens, before it is encoded.
+pub(super) fn check_text(what: &str, bytes: usize, context: usize) -> Result<(), String> {
+    let most = LONGEST_TEXT.min(context.saturating_mul(LONGEST_TOKEN));
+    match bytes > most {
+        true => Err(format!(
+            "{what} has {bytes} bytes, more than the {most} that are accepted for the model's context of {context} tokens"
+        )),
+        false => Ok(()),
     }
 }

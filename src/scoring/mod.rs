@@ -1,6 +1,8 @@
 //! What is read off: choice scores of prompts, and the items they add up to.
 
+mod answers;
 mod choice;
+mod continuation;
 mod engine;
 mod faults;
 mod fingerprint;
@@ -8,11 +10,13 @@ pub mod item;
 mod line;
 pub mod lines;
 pub mod output;
+mod plan;
 mod room;
 mod work;
 
 pub use choice::{ChoiceScore, ChoiceSet};
-pub use engine::{Engine, Plan, ScoreError, ScoreItem, ScoreOptions, Tally};
+pub use engine::{Engine, ScoreError, ScoreOptions, Tally};
 pub use fingerprint::fingerprint;
+pub use plan::{Plan, ScoreItem};
 pub use room::{PackSize, Room, TooLittleMemory};
 pub use work::Work;

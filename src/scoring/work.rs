@@ -57,7 +57,7 @@ mod tests {
         let spec = DecoderSpec::plain(4, 10, 8, 1e-6, vec![LayerSpec::plain(2, 1, 3, 5); 2]);
         // Three tokens in all, two prompts: [1, 2] and [1, 3].
         let items = [vec![1, 2], vec![1, 3]].map(|tokens| ScoreItem { tokens, choices: 0 });
-        let work = Work::of(&Plan::new(&items, true), &spec);
+        let work = Work::of(&Plan::new(&items, &[], true), &spec);
         let (kv, rest) = (2 * 2 * 4 * 3, 2 * (2 * 4 * 6 + 3 * 4 * 5));
         assert_eq!(work.layers, f64::from(3 * (kv + rest) + 3 * kv + 2 * rest));
         // Keys seen: 1 + 2 + 2 in the first layer, 2 + 2 by the ends.

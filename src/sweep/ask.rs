@@ -176,7 +176,7 @@ fn choice_set<M: Model>(
         let error = PromptError::Answer { language, token: *token, vocab };
         return Err(SweepError::checkpoint(&stage.model, error));
     }
-    let set = ChoiceSet(tokens);
+    let set = ChoiceSet::Tokens(tokens);
     Ok(match sets.iter().position(|known| *known == set) {
         Some(index) => index,
         None => {

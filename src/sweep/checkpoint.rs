@@ -72,7 +72,7 @@ impl<L: Loader> Turn<'_, '_, L> {
         let id = self.store.checkpoint(model.record())?;
         let (left, choice_sets) = self.left(id, stage, &model, watch)?;
         self.keep_roster(stage, watch)?;
-        let plan = Plan::new(&left.items, self.request.sharing);
+        let plan = Plan::new(&left.items, &choice_sets, self.request.sharing);
         let figures = figures(&model, &plan, left.asked, left.items.len());
         watch.plan(stage, figures, load_seconds);
         if left.items.is_empty() {
@@ -99,7 +99,7 @@ impl<L: Loader> Turn<'_, '_, L> {
         )?;
         let before = *self.totals;
         let mut progress = Progress { load_seconds, ..Progress::default() };
-        let tally = model.score(&plan, &choice_sets, &options, &mut |pack| {
+        let tally = model.score(&plan, &options, &mut |pack| {
             progress = Progress {
                 computed_tokens: pack.tally.computed_tokens as u64,
                 load_seconds: load_seconds + pack.load_seconds,
@@ -146,7 +146,7 @@ impl<L: Loader> Turn<'_, '_, L> {
         let sets =
             ask(self.request, stage, model, &parts, watch, |Chunk { prompts, items, sha256 }, sets| {
                 for set in sets.get(left.answers.len()..).unwrap_or_default() {
-                    left.answers.push(store.answers(id, &set.0)?);
+                    left.answers.push(store.answers(id, set)?);
                 }
                 let keys = store.keys(prompts)?;
                 for (((prompt, key), item), sha256) in prompts.iter().zip(keys).zip(items).zip(sha256) {

@@ -175,11 +175,11 @@ pub fn dry_run<L: Loader>(
         let load_seconds = start.elapsed().as_secs_f64();
         let mut items = Vec::new();
         let parts = parts(request, stage, &mut |text| watch.note(text))?;
-        ask(request, stage, &model, &parts, watch, |chunk, _| {
+        let sets = ask(request, stage, &model, &parts, watch, |chunk, _| {
             items.extend(chunk.items);
             Ok(())
         })?;
-        let figures = figures(&model, &Plan::new(&items, request.sharing), items.len(), items.len());
+        let figures = figures(&model, &Plan::new(&items, &sets, request.sharing), items.len(), items.len());
         watch.plan(stage, figures, load_seconds);
         Ok(())
     });

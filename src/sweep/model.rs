@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, fingerprint, hub};
 use crate::decoder::{Decoder, DecoderError};
-use crate::scoring::{ChoiceScore, ChoiceSet, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
+use crate::scoring::{ChoiceScore, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
 use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
@@ -57,7 +57,6 @@ pub trait Model {
     fn score(
         &self,
         plan: &Plan<'_>,
-        choice_sets: &[ChoiceSet],
         options: &ScoreOptions,
         store: &mut dyn FnMut(Pack<'_>) -> Result<(), SweepError>,
     ) -> Result<Tally, SweepError>;
@@ -202,7 +201,6 @@ impl<B: Backend> Model for FileModel<'_, B> {
     fn score(
         &self,
         plan: &Plan<'_>,
-        choice_sets: &[ChoiceSet],
         options: &ScoreOptions,
         store: &mut dyn FnMut(Pack<'_>) -> Result<(), SweepError>,
     ) -> Result<Tally, SweepError> {
@@ -212,7 +210,7 @@ impl<B: Backend> Model for FileModel<'_, B> {
             .map_err(|e| decoder_error(model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         Engine::new(decoder)
-            .score(plan, choice_sets, options, |scores, tally| {
+            .score(plan, options, |scores, tally| {
                 self.checkpoint.check_unchanged().map_err(|e| SweepError::checkpoint(model, e))?;
                 store(Pack { scores, tally, load_seconds })
             })

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
-use crate::scoring::{ChoiceScore, ChoiceSet, ScoreOptions, Work};
+use crate::scoring::{ChoiceScore, ScoreOptions, Work};
 use crate::store::{CheckpointRecord, Roster, RunReader, samples};
 use crate::study::{Choices, Prompt, PromptText};
 
@@ -100,7 +100,6 @@ impl Model for Fake {
     fn score(
         &self,
         plan: &Plan<'_>,
-        _: &[ChoiceSet],
         _: &ScoreOptions,
         store: &mut dyn FnMut(Pack<'_>) -> Result<(), SweepError>,
     ) -> Result<Tally, SweepError> {

@@ -97,26 +97,13 @@ impl ChoiceTokens {
 
     /// What becomes of each choice's first spelling when it follows a prompt.
     pub fn in_context(&self, tokenizer: &PromptTokenizer, prompt: PromptInput<'_>) -> Result<Vec<InContext>> {
-        let extended = |letter: &str| match prompt {
-            PromptInput::Plain(text) => tokenizer.encode_plain(&format!("{text}{letter}")),
-            PromptInput::Rendered(rendered) => tokenizer.encode_rendered(&rendered.followed_by(letter)),
-        };
-        // A tokenizer that closes a prompt with special tokens closes the longer text with them as well.
-        let closing = match prompt {
-            PromptInput::Plain(_) => tokenizer.suffix().len(),
-            PromptInput::Rendered(_) => 0,
-        };
-        let open = |mut ids: Vec<u32>| {
-            ids.truncate(ids.len().saturating_sub(closing));
-            ids
-        };
-        let alone = open(tokenizer.encode(prompt)?);
+        let alone = followed_by(tokenizer, prompt, "")?;
         self.choices
             .iter()
             .filter_map(|choice| Some((choice, choice.spellings.first()?)))
             .map(|(choice, spelling)| {
                 let letter = spelling.text.clone();
-                let together = open(extended(&letter)?);
+                let together = followed_by(tokenizer, prompt, &letter)?;
                 let shared = alone.iter().zip(&together).take_while(|(a, b)| a == b).count();
                 let (kept, lost) = alone.split_at(shared);
                 let answer = together[kept.len()..].to_vec();
@@ -181,6 +168,33 @@ impl fmt::Display for InContext {
             self.answer_text, self.answer
         )
     }
+}
+
+/// The ids of a prompt with `text` behind it. A tokenizer that closes a prompt with special tokens closes the longer text
+/// with them as well: they are left out.
+pub(crate) fn followed_by(
+    tokenizer: &PromptTokenizer,
+    prompt: PromptInput<'_>,
+    text: &str,
+) -> Result<Vec<u32>> {
+    match prompt {
+        PromptInput::Plain(plain) => {
+            let mut ids = tokenizer.encode_plain(&format!("{plain}{text}"))?;
+            ids.truncate(ids.len().saturating_sub(tokenizer.suffix().len()));
+            Ok(ids)
+        }
+        PromptInput::Rendered(rendered) => tokenizer.encode_rendered(&rendered.followed_by(text)),
+    }
+}
+
+/// Whether the last token of `answer`, whose tokens are `ids`, says it alone: what stands before has no letter or digit,
+/// as in `(A`, which a prompt may have begun already.
+pub(crate) fn ends_in_answer(tokenizer: &PromptTokenizer, answer: &str, ids: &[u32]) -> bool {
+    let [_, .., last] = ids else { return true };
+    let last = tokenizer.token_text(*last).unwrap_or_default();
+    let last = last.trim();
+    let before = answer.trim_end().strip_suffix(last).filter(|_| !last.is_empty());
+    before.is_some_and(|before| !before.contains(char::is_alphanumeric))
 }
 
 fn texts(tokenizer: &PromptTokenizer, ids: &[u32]) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Promise: logits equal those of Hugging Face transformers in f32, to 1e-4 of their norm.
 //!
 //! The references lie beside the repository in `../shared/reference` and are not part of it; without them these tests
-//! say so and pass. `tests/oracle.rs` compares with a plain forward pass of our own, everywhere.
+//! say so and pass. `tests/all/oracle.rs` compares with a plain forward pass of our own, everywhere.
 
 use crate::common::{Errors, Reference, relative};
 use tiltmeter::backend::cpu::Cpu;

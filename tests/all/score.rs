@@ -9,7 +9,7 @@ fn model() -> PathBuf {
 }
 
 /// Runs `score` on these lines; exit code, standard error, and the output file's text if there is one.
-fn score(lines: &[String], more: &[&str]) -> (i32, String, Option<String>) {
+pub(crate) fn score(lines: &[String], more: &[&str]) -> (i32, String, Option<String>) {
     score_with(&model(), lines, more)
 }
 

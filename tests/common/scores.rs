@@ -38,11 +38,12 @@ pub fn score<B: Backend>(
 ) -> Vec<ChoiceScore> {
     let checkpoint = Checkpoint::open(dir).expect("opens");
     let engine = Engine::new(Decoder::new(backend, &checkpoint.spec, &checkpoint).expect("uploads"));
-    let sets = [ChoiceSet(vec![vec![3, 9], vec![4]]), ChoiceSet(vec![vec![5], vec![6], vec![7, 8]])];
-    let plan = Plan::new(items, sharing);
+    let sets =
+        [ChoiceSet::Tokens(vec![vec![3, 9], vec![4]]), ChoiceSet::Tokens(vec![vec![5], vec![6], vec![7, 8]])];
+    let plan = Plan::new(items, &sets, sharing);
     let mut scores = vec![None; items.len()];
     let tally = engine
-        .score(&plan, &sets, &ScoreOptions { pack_tokens, sharing, top: 3 }, |batch, _| {
+        .score(&plan, &ScoreOptions { pack_tokens, sharing, top: 3 }, |batch, _| {
             for (i, score) in batch {
                 assert!(scores[*i].replace(score.clone()).is_none(), "prompt {i} scored twice");
             }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tiltmeter::backend::cpu::Cpu;
 use tiltmeter::backend::wgpu::{Precision, SubmitHook, TileChoice, Wgpu, WgpuOptions};
-use tiltmeter::backend::{Backend, Projection, Purpose};
+use tiltmeter::backend::{Backend, PassSizes, Projection, Purpose};
 use tiltmeter::checkpoint::Dtype;
-use tiltmeter::checkpoint::spec::{Act, LayerSpec, Pairs, Rotary};
+use tiltmeter::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Pairs, Rotary};
 use tiltmeter::prefix::{Carry, KeyRange, QueryRun};
 
 /// A step, on any backend.
@@ -137,7 +137,9 @@ impl Step for Attention {
     fn run<B: Backend>(&self, b: &B) -> Vec<f32> {
         let l = &self.layer;
         let (q_width, kv_width) = (l.heads * l.head_dim, l.kv_heads * l.head_dim);
-        let mut kv = b.new_kv(std::slice::from_ref(l), 160, 200).unwrap();
+        let decoder = DecoderSpec::plain(8, 8, 200, 1e-6, vec![l.clone()]);
+        let most = PassSizes { tokens: 160, path: 200, ..PassSizes::default() };
+        let mut kv = b.new_kv(&decoder, &most).unwrap();
         let mut all = Vec::new();
         let range = |row, len| KeyRange { row, len };
         let runs = [

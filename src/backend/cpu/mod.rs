@@ -15,7 +15,6 @@ mod product;
 mod rotary;
 mod rows;
 mod values;
-mod widen;
 
 #[cfg(test)]
 mod tests;
@@ -23,8 +22,9 @@ mod tests;
 pub use rotary::Turns;
 pub use rows::Rows;
 
-use super::{Backend, BackendError, HeadUse, Projection, Purpose, TokenLogit};
-use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
+use super::layer::{At, LayerTensors, See};
+use super::{Backend, BackendError, HeadUse, PassSizes, Projection, Purpose, TokenLogit, steps, widen};
+use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
 use crate::prefix::{Carry, QueryRun};
 use rayon::prelude::*;
@@ -47,6 +47,7 @@ type Head<'a, 'w> = HeadUse<'a, Tensor<'w>, Rows>;
 impl Backend for Cpu {
     type Rows = Rows;
     type Matrix<'w> = Tensor<'w>;
+    type Layer<'w> = steps::Layer<Tensor<'w>>;
     type Turns = Turns;
     type Kv = Kv;
     type Watch = Option<usize>;
@@ -59,11 +60,52 @@ impl Backend for Cpu {
         Ok(tensor)
     }
 
+    fn load_layer<'w>(
+        &self,
+        decoder: &DecoderSpec,
+        layer: usize,
+        tensors: LayerTensors<'w>,
+    ) -> Result<Self::Layer<'w>, BackendError> {
+        steps::load_layer(self, decoder, layer, tensors)
+    }
+
+    fn keys_values(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &Rows,
+        kv: &mut Kv,
+    ) -> Result<(), BackendError> {
+        steps::keys_values(self, layer, at, x, kv)
+    }
+
+    fn attention(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &mut Rows,
+        kv: &mut Kv,
+        see: &mut See<'_, Rows>,
+    ) -> Result<(), BackendError> {
+        steps::attention(self, layer, at, x, kv, see)
+    }
+
+    fn mlp(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &mut Rows,
+        see: &mut See<'_, Rows>,
+    ) -> Result<(), BackendError> {
+        steps::mlp(self, layer, at, x, see)
+    }
+
     fn unit_rows(&self, tensor: Tensor<'_>) -> Result<Rows, BackendError> {
         Ok(head::unit_rows(&tensor))
     }
 
-    fn new_kv(&self, layers: &[LayerSpec], _pack: usize, _path: usize) -> Result<Kv, BackendError> {
+    fn new_kv(&self, decoder: &DecoderSpec, _most: &PassSizes) -> Result<Kv, BackendError> {
+        let layers = &decoder.layers;
         Ok(Kv {
             paths: layers.iter().map(|_| [Vec::new(), Vec::new()]).collect(),
             pass: layers.iter().map(|_| [Rows::default(), Rows::default()]).collect(),

@@ -13,7 +13,8 @@ fn capped_scores_agree_with_a_plain_sum() {
     let layer = LayerSpec { score_cap: Some(cap), score_scale: 0.7, ..LayerSpec::plain(heads, 1, d, 1) };
     let rows = |width, seed| Rows::new(n, width, values(n * width, seed));
     let (q, k, v) = (rows(heads * d, 1), rows(d, 2), rows(d, 3));
-    let mut kv = Cpu.new_kv(std::slice::from_ref(&layer), n, 0).expect("room");
+    let decoder = DecoderSpec::plain(heads * d, 1, n, 1e-6, vec![layer.clone()]);
+    let mut kv = Cpu.new_kv(&decoder, &PassSizes { tokens: n, ..PassSizes::default() }).expect("room");
     Cpu.write_kv(&mut kv, 0, 0, k.clone(), v.clone()).expect("written");
     let keys = vec![crate::prefix::KeyRange { row: 0, len: n }];
     let runs = [QueryRun { rows: 0..n, first_depth: 0, keys }];

@@ -4,10 +4,10 @@ use super::Wgpu;
 use super::device::Device;
 use super::error::WgpuError;
 use super::kernels::{self, MatrixUnits};
-use super::options::Precision;
 use super::product::Finish;
 use super::record::Dispatch;
 use super::rows::{Rows, TOUCH};
+use crate::backend::Precision;
 use crate::backend::Purpose;
 use crate::checkpoint::{Dtype, Tensor};
 

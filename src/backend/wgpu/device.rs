@@ -1,7 +1,8 @@
 //! One open device: its limits, its queue, and what has gone wrong with it.
 
 use super::error::WgpuError;
-use super::options::{LimitChoice, Precision, WgpuOptions};
+use super::options::{LimitChoice, WgpuOptions};
+use crate::backend::Precision;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

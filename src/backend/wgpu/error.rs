@@ -32,7 +32,7 @@ impl From<WgpuError> for BackendError {
     fn from(error: WgpuError) -> Self {
         match error {
             WgpuError::Lost { .. } | WgpuError::Timeout { .. } => BackendError::Lost(error.to_string()),
-            WgpuError::BeyondF16 { .. } => BackendError::Weight(error.to_string()),
+            WgpuError::BeyondF16 { .. } => BackendError::Weight { role: None, why: error.to_string() },
             error => BackendError::Device(error.to_string()),
         }
     }

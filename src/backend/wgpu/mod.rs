@@ -22,26 +22,28 @@ mod pipelines;
 mod product;
 mod record;
 mod rows;
+mod rowwise;
 mod source;
-mod steps;
 mod transfer;
 mod tune;
 mod watch;
 mod weights;
 
+pub use super::Precision;
 pub use device::Device;
 pub use error::WgpuError;
 pub use kv::Kv;
 pub use memory::{Allocate, DeviceMemory, Memory};
-pub use options::{CHECKED, LimitChoice, Precision, SubmitHook, TileChoice, WgpuOptions};
+pub use options::{CHECKED, LimitChoice, SubmitHook, TileChoice, WgpuOptions};
 pub use rows::Rows;
-pub use steps::Turns;
+pub use rowwise::Turns;
 pub use watch::Watch;
 pub use weights::Matrix;
 
-use super::{Backend, BackendError, HeadUse, Projection, Purpose, TokenLogit};
+use super::layer::{At, LayerTensors, See};
+use super::{Backend, BackendError, HeadUse, PassSizes, Projection, Purpose, TokenLogit, steps};
 use crate::checkpoint::Tensor;
-use crate::checkpoint::spec::{Act, LayerSpec, Rotary};
+use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
 use crate::prefix::{Carry, QueryRun};
 use kernels::{MatrixUnits, Reduce};
 use pipelines::Pipelines;
@@ -145,6 +147,7 @@ impl Wgpu {
 impl Backend for Wgpu {
     type Rows = Rows;
     type Matrix<'w> = Matrix<'w>;
+    type Layer<'w> = steps::Layer<Matrix<'w>>;
     type Turns = Turns;
     type Kv = Kv;
     type Watch = Watch;
@@ -162,14 +165,54 @@ impl Backend for Wgpu {
         Ok(self.upload_weight(tensor, purpose)?)
     }
 
+    fn load_layer<'w>(
+        &self,
+        decoder: &DecoderSpec,
+        layer: usize,
+        tensors: LayerTensors<'w>,
+    ) -> Result<Self::Layer<'w>, BackendError> {
+        steps::load_layer(self, decoder, layer, tensors)
+    }
+
+    fn keys_values(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &Rows,
+        kv: &mut Kv,
+    ) -> Result<(), BackendError> {
+        steps::keys_values(self, layer, at, x, kv)
+    }
+
+    fn attention(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &mut Rows,
+        kv: &mut Kv,
+        see: &mut See<'_, Rows>,
+    ) -> Result<(), BackendError> {
+        steps::attention(self, layer, at, x, kv, see)
+    }
+
+    fn mlp(
+        &self,
+        layer: &Self::Layer<'_>,
+        at: &At<'_, Self>,
+        x: &mut Rows,
+        see: &mut See<'_, Rows>,
+    ) -> Result<(), BackendError> {
+        steps::mlp(self, layer, at, x, see)
+    }
+
     fn unit_rows(&self, tensor: Tensor<'_>) -> Result<Rows, BackendError> {
         Ok(self.unit_scales(&tensor)?)
     }
 
-    fn new_kv(&self, layers: &[LayerSpec], _pack: usize, path: usize) -> Result<Kv, BackendError> {
+    fn new_kv(&self, decoder: &DecoderSpec, most: &PassSizes) -> Result<Kv, BackendError> {
         // Buffers of the sizes of an earlier run would only be in the way.
         self.memory.give_back(&self.device);
-        Ok(Kv::new(layers.len(), path))
+        Ok(Kv::new(decoder.layers.len(), most.path))
     }
 
     fn embed(

@@ -2,20 +2,10 @@
 
 use super::memory::{Allocate, DeviceMemory};
 use super::tune::default_cache;
+use crate::backend::Precision;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Arithmetic of the matrix products; everything else is always f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// f32 products and sums, whatever type the weights are stored in.
-    #[default]
-    F32,
-    /// f16 products with f32 sums for weights stored in 16 bits, on the device's matrix units where it has fitting ones;
-    /// else as `F32`.
-    Fast,
-}
 
 /// Which limits are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,6 +7,7 @@ use super::super::table::{Block, Cell, Item, Section, Table};
 use super::super::words;
 use super::Context;
 use crate::plain::{counted, grouped};
+use crate::scoring::ChoiceSet;
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
@@ -183,10 +184,16 @@ fn hashes(checkpoints: &[CheckpointProvenance]) -> Table {
     table
 }
 
-/// `A: 362, 317; B: 426, 378`.
-fn answer_ids(answers: &[Vec<u32>]) -> String {
-    let ids = |ids: &Vec<u32>| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    let letters = ('A'..='Z').map(String::from);
-    let named = answers.iter().zip(letters).map(|(tokens, letter)| format!("{letter}: {}", ids(tokens)));
+/// `A: 362, 317; B: 426, 378`, and of whole answers `A: 362, 7 32 8; B: 426, 7 33 8`.
+fn answer_ids(answers: &ChoiceSet) -> String {
+    let joined = |ids: &Vec<u32>, by: &str| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(by);
+    let lists: Vec<String> = match answers {
+        ChoiceSet::Tokens(answers) => answers.iter().map(|ids| joined(ids, ", ")).collect(),
+        ChoiceSet::Continuations(answers) => answers
+            .iter()
+            .map(|list| list.iter().map(|ids| joined(ids, " ")).collect::<Vec<_>>().join(", "))
+            .collect(),
+    };
+    let named = lists.iter().zip('A'..='Z').map(|(ids, letter)| format!("{letter}: {ids}"));
     named.collect::<Vec<_>>().join("; ")
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use crate::scoring::ChoiceSet;
 use crate::store::StoreError;
 use crate::store::provenance::{CheckpointRecord, SessionRecord};
 use crate::store::run::{CHECKPOINT_COLUMNS, CheckpointId, checkpoint_row};
@@ -11,8 +12,8 @@ use crate::store::schema::unsigned;
 
 use super::RunReader;
 
-/// Lists of answer tokens by number, `[answer][spelling]`.
-pub(super) type AnswerSets = HashMap<i64, Vec<Vec<u32>>>;
+/// Sets of answers by number.
+pub(super) type AnswerSets = HashMap<i64, ChoiceSet>;
 
 /// A checkpoint of a run, with what was done on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,8 +24,8 @@ pub struct StoredCheckpoint {
     pub prompts: u64,
     /// Sum of their tokens: what computing each alone would have taken, however often the sweep was begun again.
     pub prompt_tokens: u64,
-    /// The sets of answer tokens that were read, `[answer][spelling]`.
-    pub answers: Vec<Vec<Vec<u32>>>,
+    /// The sets of answers that were read.
+    pub answers: Vec<ChoiceSet>,
     /// One per sweep, oldest first, with the time it began.
     pub sessions: Vec<(String, SessionRecord)>,
 }
@@ -40,7 +41,7 @@ impl RunReader {
                     .db
                     .query_row(ask, [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
                     .map_err(|e| self.fail(e))?;
-                let mut answers: Vec<(i64, Vec<Vec<u32>>)> = self.answers(id)?.into_iter().collect();
+                let mut answers: Vec<(i64, ChoiceSet)> = self.answers(id)?.into_iter().collect();
                 answers.sort_unstable_by_key(|(id, _)| *id);
                 Ok(StoredCheckpoint {
                     record,

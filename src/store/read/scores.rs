@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::scoring::ChoiceSet;
 use crate::scoring::item::{Reading, Readings};
 use crate::store::StoreError;
 use crate::store::names::arrangement;
@@ -22,7 +23,7 @@ pub struct PromptScore {
     pub logprob_b: f64,
     pub compliance: f64,
     pub logsumexp: f64,
-    /// Raw logits in the shape of the answer tokens.
+    /// Raw logits in the shape of the answer tokens; of whole answers their log-probabilities.
     pub logits: Vec<Vec<f32>>,
 }
 
@@ -94,13 +95,12 @@ pub(super) fn complete(cells: &[Option<Reading>; 4]) -> Option<Readings> {
 }
 
 /// Little-endian f32 in the shape of the answer tokens; `None` if the lengths differ.
-fn shaped(bytes: &[u8], shape: &[Vec<u32>]) -> Option<Vec<Vec<f32>>> {
+fn shaped(bytes: &[u8], shape: &ChoiceSet) -> Option<Vec<Vec<f32>>> {
     let (values, rest) = bytes.as_chunks::<4>();
-    let total: usize = shape.iter().map(Vec::len).sum();
-    if !rest.is_empty() || values.len() != total {
+    let counts = shape.counts();
+    if !rest.is_empty() || values.len() != counts.iter().sum::<usize>() {
         return None;
     }
     let mut values = values.iter().map(|b| f32::from_le_bytes(*b));
-    let take = |list: &Vec<u32>| values.by_ref().take(list.len()).collect();
-    Some(shape.iter().map(take).collect())
+    Some(counts.into_iter().map(|count| values.by_ref().take(count).collect()).collect())
 }

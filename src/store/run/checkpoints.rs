@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use crate::scoring::ChoiceSet;
 use crate::store::StoreError;
 use crate::store::provenance::{CheckpointRecord, form_from_word};
 use crate::store::schema::{signed, unsigned};
@@ -71,13 +72,9 @@ impl RunStore {
         }
     }
 
-    /// The number of a set of answer tokens, `tokens[answer][spelling]`.
-    pub fn answers(
-        &mut self,
-        checkpoint: CheckpointId,
-        tokens: &[Vec<u32>],
-    ) -> Result<AnswersId, StoreError> {
-        let text = tokens_text(tokens);
+    /// The number of a set of answers.
+    pub fn answers(&mut self, checkpoint: CheckpointId, set: &ChoiceSet) -> Result<AnswersId, StoreError> {
+        let text = serde_json::to_string(set).unwrap_or_default();
         let known: Option<i64> = self
             .db
             .prepare_cached("SELECT id FROM answers WHERE checkpoint = ?1 AND tokens = ?2")
@@ -96,7 +93,7 @@ impl RunStore {
             }
         };
         let id = AnswersId(id);
-        self.answer_counts.insert(id, tokens.iter().map(Vec::len).sum());
+        self.answer_counts.insert(id, set.counts().into_iter().sum());
         Ok(id)
     }
 }
@@ -150,16 +147,4 @@ fn read_checkpoint(
             what: format!("checkpoint `{model}` has the unknown form `{form}`"),
         }),
     }
-}
-
-/// `[[32,362],[33,426]]`
-fn tokens_text(tokens: &[Vec<u32>]) -> String {
-    let lists: Vec<String> = tokens
-        .iter()
-        .map(|ids| {
-            let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
-            format!("[{}]", ids.join(","))
-        })
-        .collect();
-    format!("[{}]", lists.join(","))
 }

@@ -21,9 +21,9 @@ pub struct ScoreRow<'a> {
     pub prompt_sha256: [u8; 32],
     pub n_tokens: u32,
     pub answers: AnswersId,
-    /// Raw logits in the shape of the answer tokens.
+    /// Raw logits in the shape of the answer tokens; of whole answers their log-probabilities.
     pub logits: &'a [Vec<f32>],
-    /// Over the vocabulary.
+    /// Over the vocabulary; 0 with whole answers.
     pub logsumexp: f64,
     /// Log-probabilities of the first and the second answer.
     pub logprobs: [f64; 2],

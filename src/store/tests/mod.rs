@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::samples::{identity, record, session};
 use super::*;
+use crate::scoring::ChoiceSet;
 use crate::study::{OptionOrder, Prompt, PromptText, Roles};
 
 /// Two languages, three scenarios, one question, all four arrangements: 24 prompts.
@@ -47,8 +48,8 @@ fn logits(prompt: &Prompt) -> Vec<Vec<f32>> {
 
 const ANSWERS: [&[u32]; 2] = [&[32, 362], &[33]];
 
-fn answers() -> Vec<Vec<u32>> {
-    ANSWERS.iter().map(|ids| ids.to_vec()).collect()
+fn answers() -> ChoiceSet {
+    ChoiceSet::Tokens(ANSWERS.iter().map(|ids| ids.to_vec()).collect())
 }
 
 fn row<'a>(key: PromptKey, answers: AnswersId, logits: &'a [Vec<f32>]) -> ScoreRow<'a> {

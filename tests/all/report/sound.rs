@@ -1,6 +1,7 @@
 //! What a page is: sound whatever the names are, the same for the same input, written whole or not at all.
 
 use tiltmeter::report::{CheckpointProvenance, Planted, Provenance, ReportInput, render};
+use tiltmeter::scoring::ChoiceSet;
 use tiltmeter::stats::{self, ItemRow, Settings};
 
 use super::markup::check;
@@ -42,7 +43,7 @@ fn hostile_names_are_text() {
                 source: hostile.clone(),
                 prefill: Some(hostile.clone()),
                 devices: vec![hostile.clone()],
-                answers: vec![vec![vec![1, 2], vec![3]]],
+                answers: vec![ChoiceSet::Tokens(vec![vec![1, 2], vec![3]])],
                 ..CheckpointProvenance::default()
             }],
             ..Provenance::default()
