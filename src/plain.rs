@@ -1,8 +1,10 @@
 //! Files from strangers: objects that are objects, and what a JSON reader says in words that people use; numbers of
 //! things in words too.
 
+mod nearest;
 mod number;
 
+pub(crate) use nearest::nearest;
 pub(crate) use number::{counted, grouped, noun};
 
 use std::fmt;

@@ -15,7 +15,8 @@ use std::process::ExitCode;
 /// Print the prompts of a study's condition as JSON lines.
 ///
 /// A line holds id (the same for base and chat), pair, scenario, scenario_type, question, roles, order and what the model
-/// is shown: `text`, or for chat without a model `messages` and `prefill`. With a model a chat's `text` is the rendered template (ids spelled as
+/// is shown: `text`, or for chat without a model `messages` and `prefill` (and `text` too where one user message is all).
+/// With a model a chat's `text` is the rendered template (ids spelled as
 /// their tokens), and `tokens` are its ids; an answer that merges with the end of a prompt is noted on standard error.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -218,7 +219,11 @@ impl<'a> Line<'a> {
         match &prompt.text {
             PromptText::Plain(text) => Self::new(prompt, Some(text)),
             PromptText::Chat { messages, prefill } => {
-                Self { messages: Some(messages), prefill: Some(prefill), ..Self::new(prompt, None) }
+                let text = match messages.as_slice() {
+                    [only] if only.role == "user" => Some(only.content.as_str()),
+                    _ => None,
+                };
+                Self { messages: Some(messages), prefill: Some(prefill), ..Self::new(prompt, text) }
             }
         }
     }

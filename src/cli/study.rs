@@ -3,7 +3,9 @@
 use super::output::{print, say};
 use super::prompts::{FilterArgs, Stage, prompts};
 use super::{counted, grouped};
-use crate::study::{EMBEDDED, Finding, PromptText, Scenario, ScenarioRole, StageForm, Study, StudyFiles};
+use crate::study::{
+    EMBEDDED, Finding, Kind, PromptText, Scenario, ScenarioRole, StageForm, Study, StudyFiles, Validation,
+};
 use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,15 +266,18 @@ fn show_prompt(args: ShowArgs) -> Result<ExitCode> {
 }
 
 fn validate(files: StudyFiles) -> Result<ExitCode> {
-    let findings = Study::validate_files(files);
+    let Validation { findings, silenced } = Study::validate_files(files);
     let errors = findings.iter().filter(|f| f.is_error()).count();
     let mut text = String::new();
     for finding in &findings {
         let severity = if finding.is_error() { "error" } else { "warning" };
-        text.push_str(&format!("{severity}: {finding}\n"));
+        let kind = finding.kind.map_or_else(String::new, |kind| format!(" [{}]", kind.name()));
+        text.push_str(&format!("{severity}: {finding}{kind}\n"));
     }
     print(&text)?;
-    say(format_args!("{}, {}", counted(errors, "error"), counted(findings.len() - errors, "warning")));
+    let warnings = counted(findings.len() - errors, "warning");
+    let silent = if silenced > 0 { format!(", {silenced} silenced") } else { String::new() };
+    say(format_args!("{}, {warnings}{silent}", counted(errors, "error")));
     Ok(if findings.iter().any(Finding::is_error) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -286,7 +291,11 @@ pub(super) fn sound(name: &str) -> Result<Study> {
     if EMBEDDED.contains(&name) {
         return Ok(study);
     }
-    let errors: Vec<Finding> = study.validate().into_iter().filter(Finding::is_error).collect();
+    let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
+        study.validate().into_iter().partition(Finding::is_error);
+    for note in warnings.iter().filter(|warning| warning.kind == Some(Kind::LineEnds)) {
+        say(format_args!("note: {note}"));
+    }
     if errors.is_empty() {
         return Ok(study);
     }

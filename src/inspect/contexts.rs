@@ -75,6 +75,10 @@ pub fn oddities(
     template: Option<&ChatTemplate>,
 ) -> Result<Vec<String>, ContextError> {
     let condition = study.condition(&prompt.condition)?;
+    if condition.whole_answers.is_some() {
+        // They are encoded together with the prompt.
+        return Ok(Vec::new());
+    }
     let answers = study.answers(condition.text_language(&prompt.language));
     let choices = ChoiceTokens::from_answers(tokenizer, answers)?;
     Ok(match (&prompt.text, template) {

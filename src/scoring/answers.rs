@@ -7,7 +7,7 @@ use super::faults::Fault;
 use super::lines::check_text;
 use crate::plain::shown;
 use crate::tokens::{
-    ChoiceTokens, PromptInput, PromptTokenizer, Segment, TokensError, ends_in_answer, followed_by,
+    Behind, ChoiceTokens, PromptInput, PromptTokenizer, Segment, TokensError, ends_in_answer,
 };
 
 /// Answer strings of a line.
@@ -124,42 +124,30 @@ impl Choices<'_> {
     /// the continuations, so that all of them stand behind the same ids.
     fn whole(&self, asked: Asked<'_>, strings: &[Vec<String>]) -> Result<Read, Fault> {
         let tokenizer = self.tokenizer()?;
-        let Asked { tokens, text } = asked;
-        let together = |s: &String| -> Result<Vec<u32>, Fault> {
-            Ok(match text {
-                Some(text) => followed_by(tokenizer, text, s)?,
-                None => [&tokens[..], &tokenizer.encode_piece(s)?].concat(),
-            })
-        };
-        let alone = match text {
-            Some(text) => followed_by(tokenizer, text, "")?,
-            None => tokens.clone(),
-        };
-        let whole: Vec<Vec<Vec<u32>>> =
-            strings.iter().map(|list| list.iter().map(together).collect()).collect::<Result<_, Fault>>()?;
-        let shared = |ids: &Vec<u32>| alone.iter().zip(ids).take_while(|(a, b)| a == b).count();
-        let context = whole.iter().flatten().map(shared).min().unwrap_or(0);
-        let Some((kept, merged)) = alone.split_at_checked(context).filter(|(kept, _)| !kept.is_empty())
-        else {
-            return Err("the choices merge with the whole prompt: there is nothing before them".into());
+        let Behind { prompt, merged, continuations: choices } = match asked.text {
+            Some(text) => Behind::new(tokenizer, text, strings)?
+                .ok_or("the choices merge with the whole prompt: there is nothing before them")?,
+            None => {
+                let encoded = |list: &Vec<String>| list.iter().map(|s| tokenizer.encode_piece(s)).collect();
+                let continuations = strings.iter().map(encoded).collect::<Result<_, TokensError>>()?;
+                Behind { prompt: asked.tokens, merged: Vec::new(), continuations }
+            }
         };
         let mut notes = Vec::new();
         if !merged.is_empty() {
             notes.push(format!(
                 "a choice merges with the end of the prompt: {} is read as a part of every choice",
-                shown(&tokenizer.spell(merged))
+                shown(&tokenizer.spell(&merged))
             ));
         }
-        self.check_length(kept, whole.iter().flatten().map(|ids| &ids[context.min(ids.len())..]))?;
-        let behind = |list: Vec<Vec<u32>>| list.into_iter().map(|ids| ids[context..].to_vec()).collect();
-        let choices: Vec<Vec<Vec<u32>>> = whole.into_iter().map(behind).collect();
+        self.check_length(&prompt, choices.iter().flatten())?;
         let texts = choices.iter().flatten().cloned().zip(strings.iter().flatten());
         let lengths: HashMap<Vec<u32>, usize> = texts.map(|(ids, text)| (ids, text.len())).collect();
         let choices = self.continuation_choices(choices)?;
         let length = |ids: &Vec<u32>| lengths.get(ids).copied().unwrap_or_default();
         let bytes = choices.iter().map(|list| list.iter().map(length).collect()).collect();
         let set = ChoiceSet::Continuations(choices);
-        Ok(Read { tokens: kept.to_vec(), set, bytes: Some(bytes), notes })
+        Ok(Read { tokens: prompt, set, bytes: Some(bytes), notes })
     }
 
     fn check_length(

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::kind::Kind;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -18,6 +20,8 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub severity: Severity,
+    /// Of every warning, and of errors that `verbatim` makes warnings.
+    pub kind: Option<Kind>,
     /// Path inside the study's folder, with `/`.
     pub file: String,
     /// Line in that file, from 1.
@@ -29,16 +33,27 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn error(origin: &Origin, message: impl Into<String>) -> Self {
-        Self::at(Severity::Error, origin, message)
+        Self::at(Severity::Error, None, origin, message)
     }
 
-    pub(super) fn warning(origin: &Origin, message: impl Into<String>) -> Self {
-        Self::at(Severity::Warning, origin, message)
+    pub(super) fn warning(origin: &Origin, kind: Kind, message: impl Into<String>) -> Self {
+        Self::at(Severity::Warning, Some(kind), origin, message)
     }
 
-    pub(super) fn at(severity: Severity, origin: &Origin, message: impl Into<String>) -> Self {
+    /// An error that `verbatim` makes a warning.
+    pub(super) fn wording(origin: &Origin, kind: Kind, message: impl Into<String>) -> Self {
+        Self::at(Severity::Error, Some(kind), origin, message)
+    }
+
+    pub(super) fn at(
+        severity: Severity,
+        kind: Option<Kind>,
+        origin: &Origin,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             severity,
+            kind,
             file: origin.file.clone(),
             line: origin.line,
             place: origin.place.clone(),
@@ -51,7 +66,7 @@ impl Finding {
     }
 }
 
-/// `file:line: place: message`, without the severity.
+/// `file:line: place: message`, without severity and kind.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;

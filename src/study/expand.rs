@@ -42,6 +42,8 @@ pub(super) struct Context<'s> {
     pub scenario_language: &'s str,
     /// Of everything else.
     pub text_language: &'s str,
+    /// Of the names in option slots.
+    pub option_language: &'s str,
     pub replace: &'s BTreeMap<String, String>,
     pub omit: &'s BTreeSet<String>,
     /// What placeholders have been filled in with, by language: the same few over and over.
@@ -62,6 +64,10 @@ impl<'s> Context<'s> {
             entities,
             scenario_language: language,
             text_language: condition.text_language(language),
+            option_language: match condition.narrative_options {
+                true => language,
+                false => condition.text_language(language),
+            },
             replace: &layout.replace,
             omit: &layout.omit,
             spelled: RefCell::default(),
@@ -177,6 +183,13 @@ impl<'s> Work<'s, '_> {
     }
 
     fn entity(&mut self, who: Who, spelling: &'s Spelling, language: &'s str, user: &Template) {
+        let language = match (who, spelling) {
+            // An agreement is a word of the text and goes with it.
+            (Who::First | Who::Second, Spelling::Form(_)) if !self.stack.contains(&"narrative") => {
+                self.context.option_language
+            }
+            _ => language,
+        };
         match self.context.spelled(who, spelling, language) {
             Ok(spelled) => {
                 self.bytes += spelled.iter().map(String::len).max().unwrap_or(0);

@@ -64,6 +64,27 @@ impl StudyFiles {
         self.0.get(name).map(Vec::as_slice)
     }
 
+    /// With CRLF as LF, and which files had any: a line break is a token, and an editor's choice of it says nothing.
+    pub(super) fn with_line_feeds(self) -> (Self, Vec<String>) {
+        let mut changed = Vec::new();
+        let files = self.0.into_iter().map(|(name, bytes)| {
+            if !bytes.windows(2).any(|two| two == b"\r\n") {
+                return (name, bytes);
+            }
+            changed.push(name.clone());
+            let mut rest = bytes.iter().copied().peekable();
+            let mut kept = Vec::with_capacity(bytes.len());
+            while let Some(byte) = rest.next() {
+                if byte != b'\r' || rest.peek() != Some(&b'\n') {
+                    kept.push(byte);
+                }
+            }
+            (name, kept)
+        });
+        let files = Self(files.collect());
+        (files, changed)
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -6,6 +6,7 @@
 mod error;
 mod expand;
 mod files;
+mod kind;
 mod load;
 mod model;
 pub mod prompt;
@@ -15,7 +16,9 @@ mod validate;
 
 pub use error::{Finding, Severity, StudyError};
 pub use files::StudyFiles;
+pub use kind::Kind;
 pub use load::EMBEDDED;
 pub use model::{Choices, Condition, Entity, EntitySet, Question, Scenario, ScenarioRole, Study};
 pub use prompt::{Message, OptionOrder, Prompt, PromptText, Roles, StageForm};
 pub use prompts::{PromptQuery, Prompts};
+pub use validate::Validation;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Finding, Origin, StudyError, list};
 use super::files::StudyFiles;
+use super::kind::Kind;
 use super::prompt::StageForm;
 use super::template::Template;
 
@@ -118,6 +119,10 @@ pub struct Condition {
     /// Languages it exists in; all if `None`.
     pub(super) languages: Option<Vec<String>>,
     pub(super) stages: Option<Vec<StageForm>>,
+    /// The options' names are in the narrative's language, also where all else is in the question's.
+    pub(super) narrative_options: bool,
+    /// Answers that are read as a whole, rather than the study's by their last tokens.
+    pub whole_answers: Option<Choices>,
     pub(super) base: Option<Layout>,
     pub(super) chat: Option<Layout>,
     pub(super) origin: Origin,
@@ -168,6 +173,11 @@ pub struct Study {
     /// Language; in the order of files and of entries.
     pub(super) scenarios: BTreeMap<String, Vec<Scenario>>,
     pub(super) conditions: Vec<Condition>,
+    /// All texts are taken over word for word, or those of these files.
+    pub(super) verbatim: bool,
+    pub(super) verbatim_files: BTreeSet<String>,
+    /// Kinds of warnings that are not told.
+    pub(super) silenced: BTreeSet<Kind>,
     /// Files that belong to nothing, and other things that loading noticed but survived.
     pub(super) noticed: Vec<Finding>,
     pub(super) files: StudyFiles,

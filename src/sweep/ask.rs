@@ -10,7 +10,7 @@ use crate::store::Stage;
 use crate::study::{Choices, Condition, Prompt, PromptQuery, Prompts, Study};
 
 use super::error::{PromptError, SweepError};
-use super::model::Model;
+use super::model::{Model, Whole};
 use super::{Request, Watch};
 
 /// Prompts whose texts are held at a time: texts are many times larger than their tokens.
@@ -102,17 +102,24 @@ pub fn ask<M: Model>(
     let all: usize = parts.iter().map(|part| part.asked).sum();
     let mut done = 0;
     for part in parts {
-        let spellings = spellings(request.study, part.condition, part.language);
-        let choices = choice_set(model, stage, part.language, spellings, &mut choice_sets)?;
+        let whole = part.condition.whole_answers.as_ref();
+        let spellings = whole.unwrap_or_else(|| spellings(request.study, part.condition, part.language));
+        let choices = match whole {
+            Some(_) => None,
+            None => Some(choice_set(model, stage, part.language, spellings, &mut choice_sets)?),
+        };
         for range in part.chunks() {
             if watch.stop() {
                 return Err(SweepError::Stopped);
             }
             let prompts = part.prompts(range.clone());
-            if let (0, Some(prompt)) = (range.start, prompts.first()) {
+            if let (0, Some(_), Some(prompt)) = (range.start, choices, prompts.first()) {
                 warn_of_oddities(stage, model, prompt, spellings, watch)?;
             }
-            let items = items(stage, model, &prompts, choices)?;
+            let items = match choices {
+                Some(choices) => items(stage, model, &prompts, choices)?,
+                None => whole_items(stage, model, &prompts, spellings, &mut choice_sets)?,
+            };
             let sha256 = items.par_iter().map(|item| prompt_sha256(&item.tokens)).collect();
             take(Chunk { prompts: &prompts, items, sha256 }, &choice_sets)?;
             done += prompts.len();
@@ -176,14 +183,18 @@ fn choice_set<M: Model>(
         let error = PromptError::Answer { language, token: *token, vocab };
         return Err(SweepError::checkpoint(&stage.model, error));
     }
-    let set = ChoiceSet::Tokens(tokens);
-    Ok(match sets.iter().position(|known| *known == set) {
+    Ok(number(ChoiceSet::Tokens(tokens), sets))
+}
+
+/// Where `set` stands among `sets`, to which it is added if it is new.
+fn number(set: ChoiceSet, sets: &mut Vec<ChoiceSet>) -> usize {
+    match sets.iter().position(|known| *known == set) {
         Some(index) => index,
         None => {
             sets.push(set);
             sets.len() - 1
         }
-    })
+    }
 }
 
 fn warn_of_oddities<M: Model>(
@@ -209,23 +220,52 @@ fn items<M: Model>(
     prompts: &[Prompt],
     choices: usize,
 ) -> Result<Vec<ScoreItem>, SweepError> {
-    let (context, vocab) = (model.context(), model.vocab());
     let encoded = model.encode(prompts).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
-    let check = |prompt: &Prompt, tokens: &[u32]| {
-        let id = || prompt.id.clone();
-        if tokens.is_empty() {
-            return Err(PromptError::Empty { id: id() });
-        }
-        if tokens.len() > context {
-            return Err(PromptError::TooLong { id: id(), tokens: tokens.len(), context });
-        }
-        match tokens.iter().find(|token| **token as usize >= vocab) {
-            Some(token) => Err(PromptError::Token { id: id(), token: *token, vocab }),
-            None => Ok(()),
-        }
-    };
     for (prompt, tokens) in prompts.iter().zip(&encoded) {
-        check(prompt, tokens).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+        check(model, prompt, tokens, 0).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
     }
     Ok(encoded.into_iter().map(|tokens| ScoreItem { tokens, choices }).collect())
+}
+
+/// Prompts whose answers are read as a whole. How those are spelled may depend on the prompt's end, so that each prompt
+/// may have a choice set of its own; mostly they share one.
+fn whole_items<M: Model>(
+    stage: &Stage,
+    model: &M,
+    prompts: &[Prompt],
+    answers: &Choices,
+    sets: &mut Vec<ChoiceSet>,
+) -> Result<Vec<ScoreItem>, SweepError> {
+    let fail = |error: PromptError| SweepError::checkpoint(&stage.model, error);
+    let whole = model.whole(prompts, answers).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+    let mut items = Vec::with_capacity(prompts.len());
+    for (prompt, Whole { tokens, answers }) in prompts.iter().zip(whole) {
+        let spelled = || answers.iter().flatten();
+        if spelled().any(Vec::is_empty) {
+            return Err(fail(PromptError::NoAnswer { id: prompt.id.clone() }));
+        }
+        let longest = spelled().map(Vec::len).max().unwrap_or(1);
+        check(model, prompt, &tokens, longest - 1).map_err(fail)?;
+        for ids in spelled() {
+            check(model, prompt, ids, 0).map_err(fail)?;
+        }
+        items.push(ScoreItem { tokens, choices: number(ChoiceSet::Continuations(answers), sets) });
+    }
+    Ok(items)
+}
+
+/// `more`: tokens that are read behind the prompt.
+fn check<M: Model>(model: &M, prompt: &Prompt, tokens: &[u32], more: usize) -> Result<(), PromptError> {
+    let (context, vocab) = (model.context(), model.vocab());
+    let id = || prompt.id.clone();
+    if tokens.is_empty() {
+        return Err(PromptError::Empty { id: id() });
+    }
+    if tokens.len() + more > context {
+        return Err(PromptError::TooLong { id: id(), tokens: tokens.len() + more, context });
+    }
+    match tokens.iter().find(|token| **token as usize >= vocab) {
+        Some(token) => Err(PromptError::Token { id: id(), token: *token, vocab }),
+        None => Ok(()),
+    }
 }

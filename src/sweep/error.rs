@@ -56,6 +56,8 @@ pub enum PromptError {
         "the answers in `{language}` need token id {token}, outside the model's vocabulary of {vocab} rows"
     )]
     Answer { language: String, token: u32, vocab: usize },
+    #[error("an answer adds no token to prompt `{id}`")]
+    NoAnswer { id: String },
     #[error("the study asks prompt `{id}` twice")]
     Twice { id: String },
 }

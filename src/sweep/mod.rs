@@ -23,7 +23,7 @@ use crate::study::Study;
 use ask::{ask, parts};
 use checkpoint::{Turn, figures};
 pub use error::{ModelError, PromptError, SweepError};
-pub use model::{FileModel, FromFiles, Loader, Model, Pack};
+pub use model::{FileModel, FromFiles, Loader, Model, Pack, Whole};
 use pace::{Pace, Share};
 use record::record;
 pub use request::Request;

@@ -9,7 +9,8 @@ use crate::decoder::{Decoder, DecoderError};
 use crate::scoring::{ChoiceScore, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
 use crate::store::{CheckpointRecord, Family, Stage};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
-use crate::tokens::{Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
+use crate::tokens::{Behind, Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::error::{ModelError, SweepError};
@@ -23,6 +24,14 @@ pub struct Pack<'a> {
     pub tally: &'a Tally,
     /// Seconds spent on bringing the weights to the device.
     pub load_seconds: f64,
+}
+
+/// A prompt whose answers are read as a whole.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    pub tokens: Vec<u32>,
+    /// Ids of each answer's spellings behind the prompt.
+    pub answers: Vec<Vec<Vec<u32>>>,
 }
 
 /// A checkpoint that can be asked.
@@ -46,6 +55,9 @@ pub trait Model {
 
     /// Token ids by which each answer is read off.
     fn answers(&self, spellings: &Choices) -> Result<Vec<Vec<u32>>, ModelError>;
+
+    /// Each prompt's token ids and those of the answers behind it, which are read as a whole.
+    fn whole(&self, prompts: &[Prompt], answers: &Choices) -> Result<Vec<Whole>, ModelError>;
 
     /// What is odd about the answers behind this prompt (a letter that merges with the cue), as sentences.
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError>;
@@ -180,6 +192,31 @@ impl<B: Backend> Model for FileModel<'_, B> {
 
     fn answers(&self, spellings: &Choices) -> Result<Vec<Vec<u32>>, ModelError> {
         Ok(ChoiceTokens::from_answers(&self.tokenizer, spellings)?.ids())
+    }
+
+    fn whole(&self, prompts: &[Prompt], answers: &Choices) -> Result<Vec<Whole>, ModelError> {
+        let tokenizer = &self.tokenizer;
+        let one = |input: PromptInput<'_>| -> Result<Whole, ModelError> {
+            let behind =
+                Behind::new(tokenizer, input, answers)?.ok_or("the whole prompt merges with an answer")?;
+            Ok(Whole { tokens: behind.prompt, answers: behind.continuations })
+        };
+        match &self.template {
+            None => prompts
+                .par_iter()
+                .map(|prompt| match &prompt.text {
+                    PromptText::Plain(text) => one(PromptInput::Plain(text)),
+                    PromptText::Chat { .. } => {
+                        Err("a chat prompt for a checkpoint that is asked in plain text".into())
+                    }
+                })
+                .collect(),
+            Some(_) => self
+                .render(prompts)?
+                .par_iter()
+                .map(|rendered| one(PromptInput::Rendered(rendered)))
+                .collect(),
+        }
     }
 
     fn oddities(&self, prompt: &Prompt, spellings: &Choices) -> Result<Vec<String>, ModelError> {

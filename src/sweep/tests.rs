@@ -89,6 +89,12 @@ impl Model for Fake {
         Ok(vec![vec![65], vec![66]])
     }
 
+    fn whole(&self, prompts: &[Prompt], _: &Choices) -> Result<Vec<Whole>, ModelError> {
+        let answers = vec![vec![vec![65], vec![40, 65, 41]], vec![vec![66], vec![40, 66, 41]]];
+        let encoded = self.encode(prompts)?.into_iter();
+        Ok(encoded.map(|tokens| Whole { tokens, answers: answers.clone() }).collect())
+    }
+
     fn oddities(&self, _: &Prompt, _: &Choices) -> Result<Vec<String>, ModelError> {
         Ok(vec!["\"A\" merges".into()])
     }

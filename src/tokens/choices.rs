@@ -187,6 +187,39 @@ pub(crate) fn followed_by(
     }
 }
 
+/// Texts behind a prompt, each encoded together with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Behind {
+    /// The ids that all of them stand behind.
+    pub prompt: Vec<u32>,
+    /// Ids of the prompt alone that some text merges with: what stands in their place belongs to every continuation.
+    pub merged: Vec<u32>,
+    /// In the shape of the texts.
+    pub continuations: Vec<Vec<Vec<u32>>>,
+}
+
+impl Behind {
+    /// `None` if some text merges with the whole prompt, so that nothing stands before it.
+    pub fn new<S: AsRef<str>>(
+        tokenizer: &PromptTokenizer,
+        prompt: PromptInput<'_>,
+        texts: &[Vec<S>],
+    ) -> Result<Option<Self>> {
+        let mut alone = followed_by(tokenizer, prompt, "")?;
+        let together = |text: &S| followed_by(tokenizer, prompt, text.as_ref());
+        let whole: Vec<Vec<Vec<u32>>> =
+            texts.iter().map(|list| list.iter().map(together).collect()).collect::<Result<_>>()?;
+        let shared = |ids: &Vec<u32>| alone.iter().zip(ids).take_while(|(a, b)| a == b).count();
+        let context = whole.iter().flatten().map(shared).min().unwrap_or(0);
+        if context == 0 {
+            return Ok(None);
+        }
+        let merged = alone.split_off(context);
+        let behind = |list: Vec<Vec<u32>>| list.into_iter().map(|ids| ids[context..].to_vec()).collect();
+        Ok(Some(Self { prompt: alone, merged, continuations: whole.into_iter().map(behind).collect() }))
+    }
+}
+
 /// Whether the last token of `answer`, whose tokens are `ids`, says it alone: what stands before has no letter or digit,
 /// as in `(A`, which a prompt may have begun already.
 pub(crate) fn ends_in_answer(tokenizer: &PromptTokenizer, answer: &str, ids: &[u32]) -> bool {

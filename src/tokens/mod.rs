@@ -22,8 +22,8 @@ mod tokenizer_json;
 mod tokenizer_model;
 
 pub use crate::study::Message;
+pub(crate) use choices::{Behind, ends_in_answer};
 pub use choices::{Choice, ChoiceTokens, InContext, Spelling};
-pub(crate) use choices::{ends_in_answer, followed_by};
 pub use error::{Result, TokensError};
 pub use template::{Chat, ChatTemplate, PinnedDate, Rendered, Segment};
 pub use tokenizer::{PromptInput, PromptTokenizer};

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Condition, Layout, Prefill};
+use super::super::model::{Choices, Condition, Layout, Prefill};
 use super::super::prompt::StageForm;
 use super::super::template::Template;
 use super::document::{Document, Table};
+use super::header::choices;
 
 /// A chain of `extends` longer than this is a mistake.
 const MAX_CHAIN: usize = 32;
@@ -26,6 +27,8 @@ struct Fields {
     entities: Option<String>,
     scenarios: Option<String>,
     question_language: Option<String>,
+    narrative_options: Option<bool>,
+    whole_answers: Option<Choices>,
     languages: Option<Vec<String>>,
     stages: Option<Vec<StageForm>>,
     replace: Option<BTreeMap<String, String>>,
@@ -72,6 +75,8 @@ fn condition(table: Table<'_>) -> Option<Written<'_>> {
         "entities",
         "scenarios",
         "question_language",
+        "option_names",
+        "whole_answers",
         "languages",
         "stages",
         "replace",
@@ -97,6 +102,8 @@ fn condition(table: Table<'_>) -> Option<Written<'_>> {
         entities: string("entities"),
         scenarios: string("scenarios"),
         question_language: string("question_language"),
+        narrative_options: option_names(&table),
+        whole_answers: table.has("whole_answers").then(|| choices(&table, "whole_answers")).flatten(),
         languages: table.strings("languages"),
         stages,
         replace: table.string_map("replace"),
@@ -106,6 +113,19 @@ fn condition(table: Table<'_>) -> Option<Written<'_>> {
     };
     let extends = string("extends");
     Some(Written { table, name, extends, fields })
+}
+
+/// Whether the options' names are the narrative's.
+fn option_names(table: &Table<'_>) -> Option<bool> {
+    let word = table.string("option_names")?;
+    match word.text.as_str() {
+        "narrative" => Some(true),
+        "question" => Some(false),
+        _ => {
+            table.note(word.line, "`option_names` must be \"narrative\" or \"question\"");
+            None
+        }
+    }
 }
 
 fn base(table: &Table<'_>) -> Stage {
@@ -214,6 +234,8 @@ fn finish(one: &Written<'_>, fields: Fields) -> Option<Condition> {
         entities,
         scenarios: fields.scenarios.unwrap_or_else(|| "main".to_owned()),
         question_language: fields.question_language,
+        narrative_options: fields.narrative_options.unwrap_or(false),
+        whole_answers: fields.whole_answers,
         languages: fields.languages,
         stages: fields.stages,
         base,
@@ -232,6 +254,8 @@ impl Fields {
             entities: self.entities.or_else(|| parent.entities.clone()),
             scenarios: self.scenarios.or_else(|| parent.scenarios.clone()),
             question_language: self.question_language.or_else(|| parent.question_language.clone()),
+            narrative_options: self.narrative_options.or(parent.narrative_options),
+            whole_answers: self.whole_answers.or_else(|| parent.whole_answers.clone()),
             languages: self.languages.or_else(|| parent.languages.clone()),
             stages: self.stages.or_else(|| parent.stages.clone()),
             replace: self.replace.or_else(|| parent.replace.clone()),

@@ -159,6 +159,18 @@ impl<'d> Table<'d> {
         None
     }
 
+    /// True or false, if the key is there.
+    pub fn boolean(&self, key: &str) -> Option<bool> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(is) => Some(*is),
+            _ => {
+                self.wrong_type(key, value, "true or false");
+                None
+            }
+        }
+    }
+
     pub fn integer(&self, key: &str) -> Option<i64> {
         self.need(key)?;
         let value = self.value(key)?;

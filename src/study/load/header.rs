@@ -1,10 +1,13 @@
 //! study.toml: name, version, languages, questions, answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::files::StudyFiles;
+use super::super::kind::Kind;
 use super::super::model::{Choices, Question, Study};
+use super::super::template::excerpt;
 use super::document::{Document, Table, is_id};
+use crate::plain::nearest;
 
 /// The format that this program writes and reads.
 const FORMAT: i64 = 1;
@@ -15,7 +18,17 @@ const MAX_QUESTIONS: usize = 64;
 /// A study without anything but its header.
 pub fn read(document: &Document<'_>) -> Option<Study> {
     let root = document.root();
-    root.only(&["format", "name", "version", "title", "languages", "question", "answers"]);
+    root.only(&[
+        "format",
+        "name",
+        "version",
+        "title",
+        "languages",
+        "question",
+        "answers",
+        "verbatim",
+        "silence",
+    ]);
     let format = root.integer("format")?;
     if format != FORMAT {
         root.problem(format!("`format` is {format}; this program reads format {FORMAT}"));
@@ -39,10 +52,31 @@ pub fn read(document: &Document<'_>) -> Option<Study> {
         texts: BTreeMap::new(),
         scenarios: BTreeMap::new(),
         conditions: Vec::new(),
+        verbatim: root.boolean("verbatim").unwrap_or(false),
+        verbatim_files: BTreeSet::new(),
+        silenced: silenced(&root),
         noticed: Vec::new(),
         files: StudyFiles::default(),
         hash: String::new(),
     })
+}
+
+fn silenced(root: &Table<'_>) -> BTreeSet<Kind> {
+    let mut kinds = BTreeSet::new();
+    for name in root.strings("silence").unwrap_or_default() {
+        match Kind::of(&name) {
+            Some(kind) => {
+                kinds.insert(kind);
+            }
+            None => root.problem(format!(
+                "`silence` names `{}`, which is no kind of warning{} (there is {})",
+                excerpt(&name),
+                nearest(&name, Kind::ALL.iter().map(|kind| kind.name())),
+                Kind::ALL.map(Kind::name).join(", ")
+            )),
+        }
+    }
+    kinds
 }
 
 fn languages(root: &Table<'_>) -> Option<Vec<String>> {
@@ -106,24 +140,25 @@ fn answers(root: &Table<'_>, languages: &[String]) -> Option<(Choices, BTreeMap<
     let mut known = vec!["choices"];
     known.extend(languages.iter().map(String::as_str));
     table.only(&known);
-    let all = choices(&table)?;
+    let all = choices(&table, "choices")?;
     let mut by_language = BTreeMap::new();
     for language in languages.iter().filter(|l| table.has(l)) {
         let table = table.table(language)?.at(format!("answers.{language}"));
         table.only(&["choices"]);
-        by_language.insert(language.clone(), choices(&table)?);
+        by_language.insert(language.clone(), choices(&table, "choices")?);
     }
     Some((all, by_language))
 }
 
-fn choices(table: &Table<'_>) -> Option<Choices> {
-    table.need("choices")?;
-    let lists = table.string_lists("choices")?;
+/// The spellings of exactly two answers under `key`.
+pub fn choices(table: &Table<'_>, key: &str) -> Option<Choices> {
+    table.need(key)?;
+    let lists = table.string_lists(key)?;
     let [first, second]: Choices = match lists.try_into() {
         Ok(two) => two,
         Err(lists) => {
             table.problem(format!(
-                "`choices` needs the spellings of exactly two answers, not of {}",
+                "`{key}` needs the spellings of exactly two answers, not of {}",
                 lists.len()
             ));
             return None;

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::error::{Finding, Origin, StudyError, list};
 use super::files::StudyFiles;
+use super::kind::Kind;
 use super::model::Study;
 use document::Document;
 
@@ -53,6 +54,7 @@ impl Study {
 
     /// A study, or everything that keeps it from being read.
     pub(super) fn parse(files: StudyFiles) -> Result<Self, Vec<Finding>> {
+        let (files, crlf) = files.with_line_feeds();
         let mut problems = Vec::new();
         if files.get("study.toml").is_none() {
             return Err(vec![Finding::error(
@@ -65,7 +67,8 @@ impl Study {
         let Some(mut study) = study else {
             return Err(problems);
         };
-        let mut noticed = Vec::new();
+        let mut noticed: Vec<Finding> =
+            crlf.first().map(|first| windows(first, crlf.len())).into_iter().collect();
         let mut has_conditions = false;
         for (name, _) in files.iter() {
             let parts: Vec<&str> = name.split('/').collect();
@@ -97,6 +100,9 @@ impl Study {
                     read(&files, name, &mut problems, |d| {
                         let list = study.scenarios.entry((*language).to_owned()).or_default();
                         list.extend(scenarios::read(d, &kind));
+                        if scenarios::is_verbatim(d) {
+                            study.verbatim_files.insert(name.to_owned());
+                        }
                     });
                 }
                 _ => noticed.push(stray(name, &parts)),
@@ -154,6 +160,14 @@ fn read(files: &StudyFiles, name: &str, problems: &mut Vec<Finding>, take: impl 
         }
         Err(finding) => problems.push(*finding),
     }
+}
+
+fn windows(file: &str, count: usize) -> Finding {
+    let message = match count {
+        1 => "the file has Windows line ends, which are read as line feeds".to_owned(),
+        _ => format!("{count} files, this the first, have Windows line ends, which are read as line feeds"),
+    };
+    Finding::warning(&Origin::file(file), Kind::LineEnds, message)
 }
 
 fn stray(name: &str, parts: &[&str]) -> Finding {

@@ -1,6 +1,7 @@
 //! That an answer means the same in every language: options under their labels, worked examples with their answers.
 
 use super::super::error::{Finding, list};
+use super::super::kind::Kind;
 use super::super::model::{Choices, Study, Text};
 use super::super::template::{Piece, Spelling, Template, Who};
 
@@ -230,7 +231,7 @@ fn examples(own: &Template, labels: &Labels, theirs: Option<Reference<'_>>, find
         {
             let message =
                 format!("every worked example answers `{}`; show the other too", labels.name(first.answer));
-            findings.push(Finding::warning(&own.origin, message));
+            findings.push(Finding::warning(&own.origin, Kind::Examples, message));
         }
         return;
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::error::Finding;
 use super::super::expand::written;
+use super::super::kind::Kind;
 use super::super::model::{Scenario, Study};
 use super::super::template::{Piece, Spelling, Who};
 
@@ -46,7 +47,7 @@ pub fn check(study: &Study, findings: &mut Vec<Finding>) {
                 if own.first == Some(Who::B) && !scenario.free {
                     let message =
                         "`{B}` is named before `{A}`; the first role is the one that is named first";
-                    findings.push(Finding::error(&scenario.text.origin, message));
+                    findings.push(Finding::wording(&scenario.text.origin, Kind::NameOrder, message));
                 }
             } else if let Some(theirs) = theirs.get(scenario.id.as_str()) {
                 order(scenario, &own, theirs, reference, findings);
@@ -62,7 +63,7 @@ fn counts(scenario: &Scenario, own: &Named, findings: &mut Vec<Finding>) {
             1 => format!("`{{{name}}}` is used only once; name each of the two at least twice"),
             _ => continue,
         };
-        findings.push(Finding::error(&scenario.text.origin, message));
+        findings.push(Finding::wording(&scenario.text.origin, Kind::NameCount, message));
     }
 }
 
@@ -96,7 +97,7 @@ fn agreements(scenario: &Scenario, findings: &mut Vec<Finding>) {
                 agreed.name(),
                 name.name()
             );
-            findings.push(Finding::warning(&scenario.text.origin, message));
+            findings.push(Finding::warning(&scenario.text.origin, Kind::Agreement, message));
         }
     }
 }
@@ -110,7 +111,7 @@ fn order(scenario: &Scenario, own: &Named, theirs: &Named, reference: &str, find
             own_first.name(),
             their_first.name()
         );
-        findings.push(Finding::error(&scenario.text.origin, message));
+        findings.push(Finding::wording(&scenario.text.origin, Kind::NameOrder, message));
         return;
     }
     if own.a != own.b && (own.a, own.b) == (theirs.b, theirs.a) {
@@ -118,6 +119,6 @@ fn order(scenario: &Scenario, own: &Named, theirs: &Named, reference: &str, find
             "`{{A}}` is named {} times and `{{B}}` {}, in `{reference}` the other way round: perhaps roles are swapped in a part of the text",
             own.a, own.b
         );
-        findings.push(Finding::warning(&scenario.text.origin, message));
+        findings.push(Finding::warning(&scenario.text.origin, Kind::NameOrder, message));
     }
 }

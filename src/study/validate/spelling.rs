@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::error::{Finding, Origin, list};
 use super::super::expand::{Lacking, lacking, spell, written};
+use super::super::kind::Kind;
 use super::super::model::{EntitySet, Study};
 use super::super::template::{Spelling, Template, Who};
 use super::conditions::Uses;
@@ -110,7 +111,7 @@ fn classes(set: &EntitySet, language: &str, templates: &[&Template], findings: &
                         set.name,
                         list(known.iter().copied())
                     );
-                    findings.push(Finding::warning(&template.origin, message));
+                    findings.push(Finding::warning(&template.origin, Kind::Class, message));
                 }
             }
         }

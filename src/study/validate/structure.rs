@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::error::{Finding, Origin};
+use super::super::error::{Finding, Origin, list};
+use super::super::kind::Kind;
 use super::super::model::{Scenario, ScenarioRole, Study, Text};
 use super::super::template::Template;
+use super::conditions::Uses;
 use crate::plain::counted;
 
 /// A text with fewer letters than this may well be the same in two languages.
 const LETTERS: usize = 12;
 
-pub fn check(study: &Study, findings: &mut Vec<Finding>) {
+pub fn check(study: &Study, uses: &Uses<'_>, findings: &mut Vec<Finding>) {
     let Some((reference, others)) = study.languages.split_first() else {
         return;
     };
@@ -20,12 +22,15 @@ pub fn check(study: &Study, findings: &mut Vec<Finding>) {
     }
     for language in others {
         scenarios(study, reference, language, findings);
-        texts(study, reference, language, findings);
+        texts(study, uses, reference, language, findings);
     }
     texts_by_question(study, findings);
     repeated_narratives(study, findings);
     one_sided_types(study, findings);
     same_names(study, findings);
+    few_types(study, findings);
+    polarities(study, findings);
+    pair_names(study, findings);
 }
 
 fn scenarios(study: &Study, reference: &str, language: &str, findings: &mut Vec<Finding>) {
@@ -96,12 +101,13 @@ fn missing_files<'s>(study: &'s Study, reference: &str, language: &str) -> BTree
     missing
 }
 
-fn texts(study: &Study, reference: &str, language: &str, findings: &mut Vec<Finding>) {
+/// A text that no condition comes to in the language need not be there.
+fn texts(study: &Study, uses: &Uses<'_>, reference: &str, language: &str, findings: &mut Vec<Finding>) {
     let empty = BTreeMap::new();
     let theirs = study.texts.get(reference).unwrap_or(&empty);
     let own = study.texts.get(language).unwrap_or(&empty);
     let file = Origin::file(format!("texts/{language}.toml"));
-    if own.is_empty() && !theirs.is_empty() {
+    if own.is_empty() && !theirs.is_empty() && uses.reaches_any(language) {
         let texts = counted(theirs.len(), "text");
         let message = format!("the file is missing or empty; `{reference}` has {texts}");
         findings.push(Finding::error(&file, message));
@@ -109,6 +115,7 @@ fn texts(study: &Study, reference: &str, language: &str, findings: &mut Vec<Find
     }
     for (name, text) in theirs {
         match (own.get(name), text) {
+            (None, _) if !uses.reaches(language, name) => {}
             (None, _) => {
                 let message = format!("the text `{name}` is missing; `{reference}` has it");
                 findings.push(Finding::error(&file, message));
@@ -129,12 +136,12 @@ fn texts(study: &Study, reference: &str, language: &str, findings: &mut Vec<Find
                 };
                 let message =
                     format!("one of this language and `{reference}` has it by question, the other not");
-                findings.push(Finding::warning(origin, message));
+                findings.push(Finding::warning(origin, Kind::Untranslated, message));
             }
         }
     }
     for (name, text) in own {
-        if !theirs.contains_key(name) {
+        if !theirs.contains_key(name) && !uses.reaches(language, name) {
             let origin = match text {
                 Text::One(template) => &template.origin,
                 Text::ByQuestion(_, origin) => origin,
@@ -148,7 +155,7 @@ fn texts(study: &Study, reference: &str, language: &str, findings: &mut Vec<Find
 fn warn_untranslated(own: &Template, reference: &Template, language: &str, findings: &mut Vec<Finding>) {
     if untranslated(own, reference) {
         let message = format!("the text is the one of `{language}`, not translated");
-        findings.push(Finding::warning(&own.origin, message));
+        findings.push(Finding::warning(&own.origin, Kind::Untranslated, message));
     }
 }
 
@@ -222,7 +229,7 @@ fn one_sided_types(study: &Study, findings: &mut Vec<Finding>) {
                 "the type has no scenario with the role `{}`, so that role and order of naming cannot be told apart",
                 if roles.contains(acts) { responds } else { acts }
             );
-            findings.push(Finding::warning(&file, message));
+            findings.push(Finding::warning(&file, Kind::OneSided, message));
         }
     }
 }
@@ -240,6 +247,72 @@ fn same_names(study: &Study, findings: &mut Vec<Finding>) {
                     findings.push(Finding::error(&entity.origin, message));
                 }
             }
+        }
+    }
+}
+
+/// Types are the clusters of every interval.
+const LEAST_TYPES: usize = 5;
+
+fn few_types(study: &Study, findings: &mut Vec<Finding>) {
+    let Some(set) = study.conditions.first().map(|condition| &condition.scenarios) else {
+        return;
+    };
+    let types: BTreeSet<&str> =
+        study.scenarios().iter().filter(|s| s.set == *set).map(|s| s.kind.as_str()).collect();
+    if !types.is_empty() && types.len() < LEAST_TYPES {
+        let file = Origin::file(format!("scenarios/{}", study.reference()));
+        let message = format!(
+            "the set `{set}` has {}; types are the clusters of every interval, which needs {LEAST_TYPES} or more",
+            counted(types.len(), "type")
+        );
+        findings.push(Finding::warning(&file, Kind::FewTypes, message));
+    }
+}
+
+/// A preference is told from a habit by two questions of opposite polarity.
+fn polarities(study: &Study, findings: &mut Vec<Finding>) {
+    let header = Origin::file("study.toml");
+    let mut say = |message| findings.push(Finding::warning(&header, Kind::Polarity, message));
+    for polarity in [1, -1] {
+        let alike = || study.questions.iter().filter(|q| q.polarity == polarity).map(|q| q.id.as_str());
+        if alike().count() > 1 {
+            say(format!(
+                "the questions {} have the same polarity ({polarity:+}); a figure is read from two of opposite polarity",
+                list(alike())
+            ));
+        }
+    }
+    if let [one] = study.questions.as_slice() {
+        say(format!(
+            "`{}` is the only question; one of opposite polarity would tell a preference from a habit",
+            one.id
+        ));
+    }
+}
+
+/// A pair is written `A-B`, in ids and on the command line.
+fn pair_names(study: &Study, findings: &mut Vec<Finding>) {
+    for set in study.entity_sets.values() {
+        let id = |index: usize| set.entities.get(index).map_or("", |e| e.id.as_str());
+        let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for &pair in &set.pairs {
+            let name = format!("{}-{}", id(pair.0), id(pair.1));
+            if let Some(other) = seen.insert(name.clone(), pair) {
+                let entity = set.entities.get(pair.0).map_or(&set.origin, |e| &e.origin);
+                let message = format!(
+                    "`{name}` is the pair of `{}` and `{}` and that of `{}` and `{}`: choose ids without `-`",
+                    id(other.0),
+                    id(other.1),
+                    id(pair.0),
+                    id(pair.1)
+                );
+                findings.push(Finding::error(entity, message));
+            }
+        }
+        for entity in set.entities.iter().filter(|entity| entity.id.contains('-')) {
+            let message = "the id holds a `-`, which stands between the two ids of a pair (`A-B`)";
+            findings.push(Finding::warning(&entity.origin, Kind::PairIds, message));
         }
     }
 }

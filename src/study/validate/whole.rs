@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::error::{Finding, Severity};
 use super::super::expand::Context;
+use super::super::kind::Kind;
 use super::super::model::{Condition, EntitySet, Layout, Prefill, Scenario, Study};
 use super::super::prompt::StageForm;
 use super::super::prompts::Cast;
@@ -39,13 +40,13 @@ fn ends(condition: &Condition, form: StageForm, layout: &Layout, findings: &mut 
     let last = layout.parts.last().map_or("", |(role, _)| role);
     if form == StageForm::Chat && last != "user" {
         let message = format!("the last chat message is the {last}'s; the checkpoint answers a user");
-        findings.push(Finding::warning(&condition.origin, message));
+        findings.push(Finding::warning(&condition.origin, Kind::AnswerPlace, message));
     }
     if let Prefill::Literal(text) = &layout.prefill
         && text.chars().count() > 40
     {
         let message = "the prefill is longer than 40 characters; it only begins the answer";
-        findings.push(Finding::warning(&condition.origin, message));
+        findings.push(Finding::warning(&condition.origin, Kind::Prefill, message));
     }
 }
 
@@ -106,7 +107,7 @@ impl<'s> Samples<'s> {
     fn answer_place(&self, text: &str, slips: &mut Slips) {
         if text.ends_with(char::is_whitespace) {
             let message = "the base prompt ends in white space, which many tokenizers join to the answer";
-            slips.add(Severity::Warning, message, "");
+            slips.add(Kind::AnswerPlace, Severity::Warning, message, "");
         }
         let language = self.condition.text_language(self.language);
         let label = |answers: &Vec<String>| {
@@ -114,7 +115,7 @@ impl<'s> Samples<'s> {
         };
         if self.study.answers(language).iter().all(label) && !text.ends_with(['(', '（']) {
             let message = "the options are written (A), but the base prompt does not end in `(`: the model may open a bracket first";
-            slips.add(Severity::Warning, message, "");
+            slips.add(Kind::AnswerPlace, Severity::Warning, message, "");
         }
     }
 }

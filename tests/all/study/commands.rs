@@ -23,7 +23,11 @@ fn a_new_study_validates_and_gives_the_golden_prompts() {
     let path = folder.path().join("mine");
     let dir = path.to_str().unwrap();
     stdout(&["study", "new", dir]);
-    assert_eq!(stdout(&["study", "validate", dir]), "");
+    let found = stdout(&["study", "validate", dir]);
+    assert!(
+        found.lines().count() == 1 && found.contains("has 2 types") && found.contains("[few-types]"),
+        "{found}"
+    );
     for (language, stage) in [("fr", "base"), ("en", "chat")] {
         let file =
             format!("{}/tests/fixtures/study-pair/{stage}.{language}.jsonl", env!("CARGO_MANIFEST_DIR"));
@@ -89,7 +93,7 @@ fn validate_tells_errors_by_its_exit_code() {
         findings.contains("error: scenarios/fr/staff.toml:6: scenario `staff_acts_1`: `{B.dela}` asks for"),
         "{findings}"
     );
-    assert!(String::from_utf8_lossy(&output.stderr).contains("1 error, 0 warnings"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 error, 1 warning"));
     // No prompt of a study with errors is asked, in whatever language.
     let prompts =
         |language| tiltmeter(&["prompts", "--study", dir, "--stage", "base", "--language", language]);

@@ -3,6 +3,7 @@
 mod commands;
 mod default_study;
 mod format;
+mod whole_answers;
 
 use tiltmeter::study::PromptText;
 

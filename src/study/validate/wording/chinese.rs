@@ -1,6 +1,7 @@
 //! Chinese and Japanese: no stray spaces, no half-width punctuation.
 
 use super::super::super::error::Severity;
+use super::super::super::kind::Kind;
 use super::{Rendered, Slips, around};
 
 /// Written without spaces: ideographs, kana, full-width punctuation.
@@ -20,15 +21,15 @@ pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
         let here = || around(text, at..at + c.len_utf8());
         match c {
             ' ' | '\u{3000}' if wide_before && wide_after => {
-                slips.add(Severity::Error, "a stray space", here());
+                slips.add(Kind::Spacing, Severity::Error, "a stray space", here());
             }
             // An option's label, as in “(A) 法国”, stands apart.
             ' ' if wide_after && last == Some(')') => {}
             ' ' | '\u{3000}' if wide_before || wide_after => {
-                slips.add(Severity::Warning, "a space beside a full-width character", here());
+                slips.add(Kind::Spacing, Severity::Warning, "a space beside a full-width character", here());
             }
             ',' | ';' | '?' | '!' if wide_before => {
-                slips.add(Severity::Warning, "half-width punctuation", here());
+                slips.add(Kind::Punctuation, Severity::Warning, "half-width punctuation", here());
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! English around names: `a` and `an`, and plural verbs after a singular name.
 
 use super::super::super::error::Severity;
+use super::super::super::kind::Kind;
 use super::{Rendered, Slips, around, last_word, next_word};
 
 /// A name after one of these (or at the start of a sentence) is the subject of what follows.
@@ -21,13 +22,18 @@ pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
             _ => false,
         };
         if wrong {
-            slips.add(Severity::Error, format!("“{before}” does not go with this name"), here());
+            slips.add(
+                Kind::Article,
+                Severity::Error,
+                format!("“{before}” does not go with this name"),
+                here(),
+            );
         }
         let singular = !joint.classes.iter().any(|class| class == "p");
         let subject = rendered.begins_sentence(joint) || BEFORE_SUBJECT.contains(&before.as_str());
         let next = next_word(rendered.after(joint)).unwrap_or_default();
         if singular && subject && matches!(next, "have" | "are" | "were" | "do") {
-            slips.add(Severity::Error, "a plural verb after a singular name", here());
+            slips.add(Kind::Number, Severity::Error, "a plural verb after a singular name", here());
         }
     }
 }

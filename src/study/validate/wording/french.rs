@@ -1,6 +1,7 @@
 //! French around names: contractions, elisions, stacked prepositions, number of the verb.
 
 use super::super::super::error::Severity;
+use super::super::super::kind::Kind;
 use super::{Joint, Rendered, Slips, around, first_word, is_apostrophe, last_word, next_word};
 
 /// Words that lose their vowel before another.
@@ -14,17 +15,27 @@ const PREPOSITIONS: [&str; 13] =
 /// A name after one of these (or at the start of a sentence) is the subject of what follows.
 const BEFORE_SUBJECT: [&str; 7] = ["que", "quand", "lorsque", "puisque", "comme", "car", "si"];
 
+/// Verbs that are never read as anything else, in the third person.
+const SINGULAR: [&str; 15] = [
+    "a", "est", "était", "avait", "fait", "va", "peut", "doit", "veut", "sera", "aura", "fera", "fut", "eut",
+    "fit",
+];
+const PLURAL: [&str; 15] = [
+    "ont", "sont", "étaient", "avaient", "font", "vont", "peuvent", "doivent", "veulent", "seront", "auront",
+    "feront", "furent", "eurent", "firent",
+];
+
 pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
     for joint in &rendered.joints {
         let here = || around(&rendered.text, joint.range.clone());
-        for message in joint_slips(rendered, joint) {
-            slips.add(Severity::Error, message, here());
+        for (kind, message) in joint_slips(rendered, joint) {
+            slips.add(kind, Severity::Error, message, here());
         }
     }
     elsewhere(rendered, slips);
 }
 
-fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<&'static str> {
+fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<(Kind, &'static str)> {
     let mut slips = Vec::new();
     let inside = rendered.inside(joint);
     let before_text = rendered.before(joint);
@@ -32,31 +43,38 @@ fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<&'static str> 
     let first = first_word(inside).unwrap_or_default().to_lowercase();
     let vowel = inside.starts_with(is_vowel);
     if vowel && ELIDED.contains(&before.as_str()) {
-        slips.push("elision missing before a vowel");
+        slips.push((Kind::Elision, "elision missing before a vowel"));
     }
     if elided_before(before_text) && inside.starts_with(|c: char| c.is_alphabetic()) {
         let mute = inside.starts_with(['h', 'H']);
         if !vowel && !mute {
-            slips.push("elision before a consonant");
+            slips.push((Kind::Elision, "elision before a consonant"));
         }
     }
     if !joint.named {
         return slips;
     }
     match (before.as_str(), first.as_str()) {
-        ("de" | "à" | "en", "le" | "les") => slips.push("preposition and article not contracted"),
+        ("de" | "à" | "en", "le" | "les") => {
+            slips.push((Kind::Contraction, "preposition and article not contracted"))
+        }
         (preposition, "du" | "des" | "au" | "aux" | "en") if PREPOSITIONS.contains(&preposition) => {
-            slips.push("two prepositions in a row");
+            slips.push((Kind::Contraction, "two prepositions in a row"));
         }
         _ => {}
     }
-    let class = |name: &str| joint.classes.iter().any(|c| c == name);
-    if rendered.begins_sentence(joint) || BEFORE_SUBJECT.contains(&before.as_str()) {
+    let subject = rendered.begins_sentence(joint)
+        || BEFORE_SUBJECT.contains(&before.as_str())
+        || elided_word(before_text)
+            .is_some_and(|word| matches!(word.as_str(), "qu" | "lorsqu" | "puisqu" | "quoiqu"));
+    if subject {
+        // As in English, a name is singular unless one of its classes says plural.
+        let plural = joint.classes.iter().any(|c| matches!(c.as_str(), "p" | "mp" | "fp" | "np"));
         let next = next_word(rendered.after(joint)).unwrap_or_default();
-        let plural = matches!(next, "ont" | "sont" | "étaient" | "avaient" | "font");
-        let singular = matches!(next, "a" | "est" | "était" | "avait" | "fait");
-        if (class("s") && plural) || (class("p") && singular) {
-            slips.push("name and verb differ in number");
+        let verb = next.strip_prefix("n'").or_else(|| next.strip_prefix("n’")).unwrap_or(next);
+        let others = if plural { SINGULAR } else { PLURAL };
+        if others.contains(&verb) {
+            slips.push((Kind::Number, "name and verb differ in number"));
         }
     }
     slips
@@ -64,12 +82,19 @@ fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<&'static str> 
 
 /// `d'`, `qu'` and the like end the text.
 fn elided_before(text: &str) -> bool {
-    let Some(stem) = text.strip_suffix(is_apostrophe) else {
-        return false;
-    };
-    let start = stem.char_indices().rev().take_while(|(_, c)| c.is_alphabetic()).last();
-    let word = start.and_then(|(at, _)| stem.get(at..)).unwrap_or_default().to_lowercase();
-    matches!(word.as_str(), "d" | "l" | "qu" | "n" | "s" | "j" | "m" | "t" | "jusqu" | "lorsqu" | "puisqu")
+    elided_word(text).is_some_and(|word| {
+        matches!(
+            word.as_str(),
+            "d" | "l" | "qu" | "n" | "s" | "j" | "m" | "t" | "jusqu" | "lorsqu" | "puisqu"
+        )
+    })
+}
+
+/// The word before an apostrophe that ends the text.
+fn elided_word(text: &str) -> Option<String> {
+    let stem = text.strip_suffix(is_apostrophe)?;
+    let (start, _) = stem.char_indices().rev().take_while(|(_, c)| c.is_alphabetic()).last()?;
+    Some(stem.get(start..)?.to_lowercase())
 }
 
 fn is_vowel(c: char) -> bool {
@@ -94,7 +119,12 @@ fn elsewhere(rendered: &Rendered<'_>, slips: &mut Slips) {
             && ELIDED.contains(&before.as_str())
             && rendered.joint_at(at + 1).is_none()
         {
-            slips.add(Severity::Warning, "elision missing before a vowel", around(text, at..at));
+            slips.add(
+                Kind::Elision,
+                Severity::Warning,
+                "elision missing before a vowel",
+                around(text, at..at),
+            );
         }
     }
 }

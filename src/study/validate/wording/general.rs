@@ -1,6 +1,7 @@
 //! Rules for every language that puts spaces between words and has capital letters, and harmless elsewhere.
 
 use super::super::super::error::Severity;
+use super::super::super::kind::Kind;
 use super::chinese::is_wide;
 use super::{Joint, Rendered, Slips, around, ends_sentence, first_word, is_apostrophe, last_word, next_word};
 
@@ -14,7 +15,12 @@ pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
     }
     spacing(rendered, slips);
     if rendered.begins && rendered.text.trim() != rendered.text {
-        slips.add(Severity::Warning, "the narrative begins or ends with a space or an empty line", "");
+        slips.add(
+            Kind::Spacing,
+            Severity::Warning,
+            "the narrative begins or ends with a space or an empty line",
+            "",
+        );
     }
 }
 
@@ -27,7 +33,7 @@ fn doubled(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
             && one.starts_with(|c: char| !is_wide(c))
         {
             let here = around(&rendered.text, joint.range.clone());
-            slips.add(Severity::Error, format!("the word “{two}” is doubled"), here);
+            slips.add(Kind::Doubled, Severity::Error, format!("the word “{two}” is doubled"), here);
         }
     };
     compare(last_word(rendered.before(joint)), first_word(inside));
@@ -45,7 +51,7 @@ fn runs_in(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
     let after = rendered.after(joint).chars().next();
     if letters(before, inside.chars().next()) || letters(inside.chars().next_back(), after) {
         let here = around(&rendered.text, joint.range.clone());
-        slips.add(Severity::Error, "a name runs into the word beside it", here);
+        slips.add(Kind::RunsIn, Severity::Error, "a name runs into the word beside it", here);
     }
 }
 
@@ -56,7 +62,7 @@ fn capital(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
     let here = || around(&rendered.text, joint.range.clone());
     if rendered.begins_sentence(joint) {
         if first.is_some_and(char::is_lowercase) {
-            slips.add(Severity::Error, "a sentence begins in lower case", here());
+            slips.add(Kind::Capital, Severity::Error, "a sentence begins in lower case", here());
         }
         return;
     }
@@ -67,6 +73,7 @@ fn capital(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
     let raised = first.is_some_and(char::is_uppercase) && joint.plain.starts_with(char::is_lowercase);
     if goes_on && raised && inside.to_lowercase() == joint.plain.to_lowercase() {
         slips.add(
+            Kind::Capital,
             Severity::Error,
             "the form for the start of a sentence stands in the middle of one",
             here(),
@@ -78,7 +85,7 @@ fn capital(rendered: &Rendered<'_>, joint: &Joint<'_>, slips: &mut Slips) {
 pub fn spacing(rendered: &Rendered<'_>, slips: &mut Slips) {
     let text = &rendered.text;
     let mut warn = |what: &str, at: usize| {
-        slips.add(Severity::Warning, what, around(text, at..at + 1));
+        slips.add(Kind::Spacing, Severity::Warning, what, around(text, at..at + 1));
     };
     let mut chars = text.char_indices().peekable();
     let mut last: Option<char> = None;
