@@ -4,14 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use rayon::prelude::*;
-
 use super::error::{CheckpointError, Result};
 use super::files::WeightFiles;
-use super::plan::{NamePattern, OUTPUT_EMBEDDING, TensorPlan, TensorUse};
+use super::plan::{NamePattern, TensorPlan, TensorUse};
 use super::safetensors::Entry;
-use super::spec::DecoderSpec;
-use super::weights::{Dtype, Role};
+use super::tied;
+use super::weights::{Dtype, Role, Tensor};
 
 /// A tensor of the files, or some of its rows, that plays a role.
 #[derive(Debug, Clone)]
@@ -23,6 +21,19 @@ pub(super) struct Bound {
     pub dtype: Dtype,
     pub rows: usize,
     pub cols: usize,
+    /// The values plus 1 in f32, where they are stored less 1: few types of the files can hold the sum.
+    raised: Option<Box<[u8]>>,
+}
+
+impl Bound {
+    /// The tensor as the decoder reads it.
+    pub fn view<'a>(&'a self, files: &'a WeightFiles) -> Tensor<'a> {
+        let (dtype, bytes) = match &self.raised {
+            Some(bytes) => (Dtype::F32, &bytes[..]),
+            None => (self.dtype, files.bytes(self.file, self.begin, self.end)),
+        };
+        Tensor { dtype, rows: self.rows, cols: self.cols, bytes }
+    }
 }
 
 pub(super) struct Binding {
@@ -33,10 +44,12 @@ pub(super) struct Binding {
 
 pub(super) fn bind(
     files: &WeightFiles,
-    spec: &DecoderSpec,
     plan: TensorPlan,
     ignored: &[NamePattern],
 ) -> Result<Binding> {
+    let is_copy = |name: &str| plan.copies.contains(&name);
+    // An index may go on listing a copy of a tied embedding that is not written any more.
+    files.check_index(is_copy)?;
     let mut roles = HashMap::with_capacity(plan.uses.len());
     let mut used = BTreeSet::new();
     for wanted in plan.uses {
@@ -60,10 +73,11 @@ pub(super) fn bind(
         if used.contains(name.as_str()) {
             continue;
         }
-        if !(spec.head.tied && name == OUTPUT_EMBEDDING) {
+        let table = roles.get(&(Role::Embedding, None)).filter(|_| is_copy(name));
+        let Some(table) = table else {
             return fail("is there, but the decoder that config.json describes has no use for it");
-        }
-        check_tied_copy(files, *file, entry, &roles)?;
+        };
+        tied::check_copy(files, *file, entry, table)?;
         left.push(name.clone());
     }
     Ok(Binding { roles, ignored: left })
@@ -102,37 +116,16 @@ fn fit(files: &WeightFiles, file: usize, entry: &Entry, wanted: &TensorUse) -> R
     let (all, cols) = wanted.shape.rows_cols();
     let rows = wanted.rows.clone().unwrap_or(0..all);
     let place = |row: usize| entry.begin + row * cols * dtype.size();
+    let (begin, end) = (place(rows.start), place(rows.end));
+    let raised = |bytes| dtype.values(bytes).flat_map(|value| (1.0 + value).to_le_bytes()).collect();
     Ok(Bound {
         name: entry.name.clone(),
         file,
-        begin: place(rows.start),
-        end: place(rows.end),
+        begin,
+        end,
         dtype,
         rows: rows.len(),
         cols,
+        raised: wanted.less_one.then(|| raised(files.bytes(file, begin, end))),
     })
-}
-
-/// Some tools write the output embedding also where it is tied. Equal bytes are harmless; anything else leaves open
-/// which of the two the maker meant, and implementations differ in what they then do.
-fn check_tied_copy(
-    files: &WeightFiles,
-    file: usize,
-    entry: &Entry,
-    roles: &HashMap<(Role, Option<usize>), Bound>,
-) -> Result<()> {
-    const PIECE: usize = 1 << 20;
-    let copy = files.bytes(file, entry.begin, entry.end);
-    let equal = roles.get(&(Role::Embedding, None)).is_some_and(|bound| {
-        let table = files.bytes(bound.file, bound.begin, bound.end);
-        table.len() == copy.len() && table.par_chunks(PIECE).zip(copy.par_chunks(PIECE)).all(|(a, b)| a == b)
-    });
-    if equal {
-        return Ok(());
-    }
-    Err(CheckpointError::tensor(
-        files.path(file),
-        &entry.name,
-        "differs from the input embedding although `tie_word_embeddings` says that they are one",
-    ))
 }

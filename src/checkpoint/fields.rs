@@ -85,6 +85,12 @@ impl<'a> Fields<'a> {
         self.required(key, size)
     }
 
+    /// A size, or what its absence means; without such a meaning it must be there.
+    pub fn size_or(&mut self, key: &str, absent: Option<usize>) -> Result<usize> {
+        let size = self.size_or_none(key)?.or(absent);
+        self.required(key, size)
+    }
+
     /// The number of layers, held against the tensors that are really there before anything is sized by it.
     pub fn layers(&mut self, key: &str) -> Result<usize> {
         let layers = self.size(key)?;
@@ -103,6 +109,11 @@ impl<'a> Fields<'a> {
             let number = value.as_f64()?;
             (number > 0.0 && (number as f32) > 0.0 && (number as f32).is_finite()).then_some(number)
         })
+    }
+
+    /// Any number that is finite, which JSON's all are.
+    pub fn number_or_none(&mut self, key: &str) -> Result<Option<f64>> {
+        self.typed(key, "a number", Value::as_f64)
     }
 
     pub fn positive(&mut self, key: &str) -> Result<f64> {

@@ -122,9 +122,7 @@ impl WeightFiles {
             }
             files.push(WeightFile { name, path, map });
         }
-        let found = WeightFiles { files, tensors, index };
-        found.check_index()?;
-        Ok(found)
+        Ok(WeightFiles { files, tensors, index })
     }
 
     /// Whether the index, if there is one, lists this tensor.
@@ -132,15 +130,17 @@ impl WeightFiles {
         self.index.as_ref().is_none_or(|(_, index)| index.weight_map.contains_key(tensor))
     }
 
-    /// Every tensor that the index lists is in the shard where the index says it is. The reverse, a tensor that the
-    /// index does not list, is left to the caller of [`WeightFiles::lists`], who knows what may be ignored.
-    fn check_index(&self) -> Result<()> {
+    /// Every tensor that the index lists is in the shard where the index says it is, or may be absent. The reverse, a
+    /// tensor that the index does not list, is left to the caller of [`WeightFiles::lists`], who knows what may be
+    /// ignored.
+    pub fn check_index(&self, may_be_absent: impl Fn(&str) -> bool) -> Result<()> {
         let Some((index_file, index)) = &self.index else {
             return Ok(());
         };
         for (tensor, shard) in &index.weight_map {
             let fail = |why| Err(CheckpointError::tensor(index_file, tensor, why));
             match self.tensors.get(tensor) {
+                None if may_be_absent(tensor) => {}
                 None => {
                     return fail(format!("is listed in {}, but is not there", shown(shard)));
                 }

@@ -23,6 +23,7 @@ mod plan;
 mod rope;
 mod safetensors;
 mod stamp;
+mod tied;
 mod torch;
 
 pub use contents::StoredTensor;

@@ -43,6 +43,7 @@ pub struct UsedTensor<'a> {
     pub file: &'a str,
     pub role: Role,
     pub layer: Option<usize>,
+    /// As stored.
     pub dtype: super::Dtype,
     /// A vector has one row; of a matrix that several roles share, the rows of this one count.
     pub rows: usize,
@@ -50,8 +51,8 @@ pub struct UsedTensor<'a> {
 }
 
 impl Checkpoint {
-    /// Reads config.json, maps the weights and checks one against the other. Reads no weight, unless a tied output
-    /// embedding is stored a second time.
+    /// Reads config.json, maps the weights and checks one against the other. Reads no weight but norms that are stored
+    /// less 1, and a tied output embedding that is stored a second time.
     ///
     /// # Errors
     /// Whatever is missing, contradictory, not understood or left over, by file and field or tensor.
@@ -76,7 +77,7 @@ impl Checkpoint {
         let files = WeightFiles::open(dir)?;
         let spec = family.spec(Fields::new(&config_file, map, files.tensors.len()))?;
         let plan = TensorPlan::new(&spec, &family.names, |name| files.tensors.contains_key(name));
-        let binding = bind(&files, &spec, plan, family.ignored)?;
+        let binding = bind(&files, plan, family.ignored)?;
         Ok(Checkpoint {
             dir: dir.to_owned(),
             family: family.model_type,
@@ -99,7 +100,7 @@ impl Checkpoint {
     pub fn device_bytes(&self) -> u64 {
         let held =
             self.binding.roles.iter().filter(|((role, _), _)| !role.is_only_gathered(self.spec.head.tied));
-        held.map(|(_, b)| b.rows as u64 * b.cols as u64 * b.dtype.size() as u64).sum()
+        held.map(|(_, bound)| bound.view(&self.files).bytes.len() as u64).sum()
     }
 
     /// Bytes of all mapped weight files.
@@ -139,20 +140,11 @@ impl Checkpoint {
         };
         self.binding.roles.get(&(role, layer))
     }
-
-    fn view<'a>(&'a self, bound: &Bound) -> Tensor<'a> {
-        Tensor {
-            dtype: bound.dtype,
-            rows: bound.rows,
-            cols: bound.cols,
-            bytes: self.files.bytes(bound.file, bound.begin, bound.end),
-        }
-    }
 }
 
 impl Weights for Checkpoint {
     fn get(&self, role: Role, layer: Option<usize>) -> Option<Tensor<'_>> {
-        self.bound(role, layer).map(|bound| self.view(bound))
+        self.bound(role, layer).map(|bound| bound.view(&self.files))
     }
 
     fn describe(&self, role: Role, layer: Option<usize>) -> String {

@@ -15,6 +15,8 @@ pub(super) struct TensorUse {
     pub shape: Shape,
     /// Which of its rows play the role, where it is not all.
     pub rows: Option<Range<usize>>,
+    /// Its values are stored less 1.
+    pub less_one: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +69,6 @@ impl NamePattern {
     }
 }
 
-/// The name of the output embedding in every family's files.
-pub(super) const OUTPUT_EMBEDDING: &str = "lm_head.weight";
-
 /// Rotary frequencies that old files carry along; they are computed from the config instead.
 pub(super) const ROTARY_LEFTOVERS: NamePattern = NamePattern::Suffix(".rotary_emb.inv_freq");
 
@@ -78,6 +77,8 @@ pub(super) const ROTARY_LEFTOVERS: NamePattern = NamePattern::Suffix(".rotary_em
 pub(super) struct Names {
     /// What may stand before `embed_tokens.weight`, `layers.` and `norm.weight`: the maker's, then those of re-saved files.
     pub prefixes: &'static [&'static str],
+    /// What the output embedding may be called, where it is a tensor of its own; likewise.
+    pub heads: &'static [&'static str],
     pub attn_in_norm: &'static str,
     pub attn_out_norm: &'static str,
     pub mlp_in_norm: &'static str,
@@ -86,18 +87,22 @@ pub(super) struct Names {
     pub packed_qkv: Option<&'static str>,
     /// One matrix that holds the rows of gate and up, in this order.
     pub packed_gate_up: Option<&'static str>,
+    /// The weights of all norms are stored less 1.
+    pub norms_less_one: bool,
 }
 
 impl Names {
     /// Plain Llama's.
     pub const LLAMA: Names = Names {
         prefixes: &["model."],
+        heads: &["lm_head.weight"],
         attn_in_norm: "input_layernorm",
         attn_out_norm: "post_attention_layernorm",
         mlp_in_norm: "post_attention_layernorm",
         mlp_out_norm: "post_feedforward_layernorm",
         packed_qkv: None,
         packed_gate_up: None,
+        norms_less_one: false,
     };
 }
 
@@ -105,6 +110,8 @@ impl Names {
 pub(super) struct TensorPlan {
     pub uses: Vec<TensorUse>,
     pub ignored: Vec<NamePattern>,
+    /// Names of a second copy of the embedding, where it serves at both ends.
+    pub copies: &'static [&'static str],
 }
 
 impl TensorPlan {
@@ -115,16 +122,17 @@ impl TensorPlan {
         let found = names.prefixes.iter().find(|prefix| there(&format!("{prefix}embed_tokens.weight")));
         let prefix = *found.or(names.prefixes.first()).unwrap_or(&"");
         let (hidden, table) = (spec.hidden, Matrix(spec.vocab, spec.hidden));
-        let mut list = List { prefix: prefix.to_owned(), layer: None, uses: Vec::new() };
+        let mut list =
+            List { prefix: prefix.to_owned(), layer: None, less_one: names.norms_less_one, uses: Vec::new() };
 
         list.add(Embedding, "embed_tokens.weight", table);
         if let Some(side) = &spec.side {
             let width = side.width * spec.layers.len();
             list.add(SideTable, "embed_tokens_per_layer.weight", Matrix(spec.vocab, width));
             list.add(SideContext, "per_layer_model_projection.weight", Matrix(width, hidden));
-            list.add(SideContextNorm, "per_layer_projection_norm.weight", Vector(side.width));
+            list.norm(true, SideContextNorm, "per_layer_projection_norm", side.width);
         }
-        list.add(FinalNorm, "norm.weight", Vector(hidden));
+        list.norm(true, FinalNorm, "norm", hidden);
         let mut ignored = Vec::new();
         for i in 0..spec.layers.len() {
             list.layer = Some(i);
@@ -140,15 +148,19 @@ impl TensorPlan {
         }
         if !spec.head.tied {
             (list.layer, list.prefix) = (None, String::new());
-            list.add(OutputEmbedding, OUTPUT_EMBEDDING, table);
+            let found = names.heads.iter().find(|head| there(head));
+            list.add(OutputEmbedding, found.or(names.heads.first()).unwrap_or(&""), table);
         }
-        TensorPlan { uses: list.uses, ignored }
+        let copies = if spec.head.tied { names.heads } else { &[] };
+        TensorPlan { uses: list.uses, ignored, copies }
     }
 }
 
 struct List {
     prefix: String,
     layer: Option<usize>,
+    /// Of norms.
+    less_one: bool,
     uses: Vec<TensorUse>,
 }
 
@@ -159,7 +171,7 @@ impl List {
 
     fn rows(&mut self, role: Role, name: &str, shape: Shape, rows: Option<Range<usize>>) {
         let name = format!("{}{name}", self.prefix);
-        self.uses.push(TensorUse { role, layer: self.layer, name, shape, rows });
+        self.uses.push(TensorUse { role, layer: self.layer, name, shape, rows, less_one: false });
     }
 
     /// Matrices with `cols` columns that stand one after the other in one stored matrix.
@@ -174,7 +186,9 @@ impl List {
 
     fn norm(&mut self, there: bool, role: Role, name: &str, width: usize) {
         if there {
-            self.add(role, &format!("{name}.weight"), Shape::Vector(width));
+            let name = format!("{}{name}.weight", self.prefix);
+            let (layer, shape, less_one) = (self.layer, Shape::Vector(width), self.less_one);
+            self.uses.push(TensorUse { role, layer, name, shape, rows: None, less_one });
         }
     }
 

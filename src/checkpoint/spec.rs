@@ -68,7 +68,8 @@ pub struct LayerSpec {
     pub value_norm: bool,
     /// Index into `DecoderSpec::rotaries`.
     pub rotary: usize,
-    /// Scores are multiplied by this: `head_dim^-1/2`, or 1.
+    /// Scores are multiplied by this: `head_dim^-1/2`, or 1, or what a maker chose; a factor on turned queries and keys
+    /// included.
     pub score_scale: f32,
     /// Scores become `cap * tanh(score / cap)`.
     pub score_cap: Option<f32>,
@@ -169,6 +170,11 @@ impl LayerSpec {
             side: false,
             out_scale: false,
         }
+    }
+
+    /// The same with scores multiplied by this as well.
+    pub fn with_score_factor(self, factor: f64) -> LayerSpec {
+        LayerSpec { score_scale: (f64::from(self.score_scale) * factor) as f32, ..self }
     }
 
     /// Width of the query projection's output.

@@ -19,15 +19,29 @@ impl Dtype {
         }
     }
 
+    /// As files of tensors write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::F32 => "F32",
+            Dtype::F16 => "F16",
+            Dtype::Bf16 => "BF16",
+        }
+    }
+
     /// Element `index` of `bytes`, if it is there.
     pub fn value(self, bytes: &[u8], index: usize) -> Option<f32> {
         let at = index * self.size();
-        match (self, bytes.get(at..at + self.size())?) {
-            (Dtype::F32, &[a, b, c, d]) => Some(f32::from_le_bytes([a, b, c, d])),
-            (Dtype::F16, &[a, b]) => Some(half::f16::from_le_bytes([a, b]).to_f32()),
-            (Dtype::Bf16, &[a, b]) => Some(half::bf16::from_le_bytes([a, b]).to_f32()),
-            _ => None,
-        }
+        self.values(bytes.get(at..at + self.size())?).next()
+    }
+
+    /// The elements of `bytes`, widened exactly.
+    pub fn values(self, bytes: &[u8]) -> impl Iterator<Item = f32> {
+        bytes.chunks_exact(self.size()).map(move |element| match (self, element) {
+            (Dtype::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+            (Dtype::F16, &[a, b]) => half::f16::from_le_bytes([a, b]).to_f32(),
+            (Dtype::Bf16, &[a, b]) => half::bf16::from_le_bytes([a, b]).to_f32(),
+            _ => f32::NAN, // no type has elements of another size
+        })
     }
 }
 

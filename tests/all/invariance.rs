@@ -36,6 +36,8 @@ fn reference_checkpoints_score_the_same_however_they_are_packed() {
         "qwen25",
         "glm4_bf16",
         "baichuan2_f16",
+        "gemma3_bf16",
+        "gemma3_vision",
         "gemma4_bf16",
         "gemma4_text",
     ];

@@ -234,7 +234,7 @@ fn check(config: &TinyConfig, seed: u64) {
             let difference: Vec<f64> = got.iter().zip(&want).map(|(g, w)| f64::from(*g) - w).collect();
             let error = dot(&difference, &difference).sqrt() / norm;
             // Scores that are not divided by a root of the head's size round more coarsely.
-            let limit = if config.family.is_gemma() { 1e-4 } else { 2e-5 };
+            let limit = if config.family.is_gemma4() { 1e-4 } else { 2e-5 };
             assert!(error < limit, "{config:?}: {error:e}");
             let exact = want.iter().map(|l| l.exp()).sum::<f64>().ln();
             assert!((sum - exact).abs() < 1e-4, "{config:?}: log-sum-exp {sum}, {exact}");

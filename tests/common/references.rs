@@ -1,4 +1,5 @@
-//! The reference checkpoints, which lie beside the repository in `../shared/reference` and are not part of it.
+//! The reference checkpoints, which lie beside the repository in `../shared/reference` and `../shared/reference-next`
+//! and are not part of it.
 
 #![allow(dead_code)] // every test binary compiles its own copy and uses a part of it
 
@@ -6,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// Those folders that are `wanted`, by name; none, said aloud, in a fresh clone.
 pub fn references(wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference");
-    let Ok(entries) = std::fs::read_dir(root) else {
-        println!("skipped: ../shared/reference is not here");
-        return Vec::new();
-    };
-    let mut dirs: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let mut dirs = Vec::new();
+    for pack in ["reference", "reference-next"] {
+        match std::fs::read_dir(shared.join(pack)) {
+            Ok(entries) => dirs.extend(entries.filter_map(|entry| Some(entry.ok()?.path()))),
+            Err(_) => println!("skipped: ../shared/{pack} is not here"),
+        }
+    }
     dirs.retain(|dir| wanted(dir));
     dirs.sort();
     dirs

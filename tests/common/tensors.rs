@@ -11,12 +11,14 @@ impl TinyConfig {
     /// The tensors that belong to it: matrices of about unit gain, norms around 1, small biases, scalars below 1.
     pub fn tensors(&self, seed: u64) -> Vec<RawTensor> {
         let mut random = Random(seed);
+        // Gemma 3's are stored less 1.
+        let norms = if self.family.is_gemma3() { 0.0 } else { 1.0 };
         let tensor = |(name, shape): Shape| {
             let values: Vec<f32> = (0..shape.iter().product())
                 .map(|_| {
                     let unit = random.unit(); // -1 .. 1
                     match shape[..] {
-                        _ if name.ends_with("norm.weight") => 1.0 + 0.3 * unit,
+                        _ if name.ends_with("norm.weight") => norms + 0.3 * unit,
                         _ if name.ends_with("layer_scalar") => 0.6 + 0.3 * unit,
                         [_, cols] => unit * (3.0 / cols as f32).sqrt(),
                         _ => 0.2 * unit,
@@ -29,7 +31,11 @@ impl TinyConfig {
     }
 
     fn shapes(&self) -> Vec<Shape> {
-        let prefix = if self.family == TinyFamily::Gemma4 { "model.language_model." } else { "model." };
+        let prefix = match self.family {
+            TinyFamily::Gemma3 => "language_model.model.",
+            TinyFamily::Gemma4 => "model.language_model.",
+            _ => "model.",
+        };
         let h = self.hidden;
         let mut shapes = vec![(format!("{prefix}embed_tokens.weight"), vec![self.vocab, h])];
         for layer in 0..self.layers {
@@ -40,11 +46,15 @@ impl TinyConfig {
             self.mlp(&mut add);
         }
         shapes.push((format!("{prefix}norm.weight"), vec![h]));
-        if self.family.is_gemma() {
+        if self.family.is_gemma4() {
             let width = self.side * self.layers;
             shapes.push((format!("{prefix}embed_tokens_per_layer.weight"), vec![self.vocab, width]));
             shapes.push((format!("{prefix}per_layer_model_projection.weight"), vec![width, h]));
             shapes.push((format!("{prefix}per_layer_projection_norm.weight"), vec![self.side]));
+        }
+        if self.family == TinyFamily::Gemma3 {
+            shapes.push(("vision_tower.vision_model.embeddings.patch_embedding.weight".into(), vec![16, 3, 4, 4]));
+            shapes.push(("multi_modal_projector.mm_input_projection_weight".into(), vec![16, h]));
         }
         if self.family == TinyFamily::Gemma4 {
             shapes.push(("model.vision_tower.patch_embedder.input_proj.weight".into(), vec![16, 48]));
@@ -77,7 +87,8 @@ impl TinyConfig {
         add("post_attention_layernorm.weight", &[h]);
         let norms = match self.family {
             TinyFamily::Olmo2 => Some((q, kv)),
-            TinyFamily::Qwen3 | TinyFamily::Gemma4 | TinyFamily::Gemma4Text => Some((d, d)),
+            TinyFamily::Qwen3 => Some((d, d)),
+            _ if self.family.is_gemma3() || self.family.is_gemma4() => Some((d, d)),
             _ => None,
         };
         if let Some((q, k)) = norms {
@@ -95,7 +106,8 @@ impl TinyConfig {
 
     fn mlp(&self, add: &mut dyn FnMut(&str, &[usize])) {
         let h = self.hidden;
-        if self.family.is_gemma() {
+        let gemma = self.family.is_gemma3() || self.family.is_gemma4();
+        if gemma {
             add("pre_feedforward_layernorm.weight", &[h]);
         }
         if self.family == TinyFamily::Glm {
@@ -105,10 +117,10 @@ impl TinyConfig {
             add("mlp.up_proj.weight", &[self.width, h]);
         }
         add("mlp.down_proj.weight", &[h, self.width]);
-        if self.family.is_gemma() || self.family == TinyFamily::Olmo2 {
+        if gemma || self.family == TinyFamily::Olmo2 {
             add("post_feedforward_layernorm.weight", &[h]);
         }
-        if self.family.is_gemma() {
+        if self.family.is_gemma4() {
             add("per_layer_input_gate.weight", &[self.side, h]);
             add("per_layer_projection.weight", &[h, self.side]);
             add("post_per_layer_input_norm.weight", &[h]);

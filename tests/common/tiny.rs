@@ -17,12 +17,15 @@ pub enum TinyFamily {
     Olmo2,
     Glm,
     Baichuan,
-    /// The multimodal form: a decoder inside, other towers beside it, and keys and values that nothing reads.
+    /// The multimodal form: a decoder inside and other towers beside it.
+    Gemma3,
+    Gemma3Text,
+    /// Likewise, and keys and values that nothing reads.
     Gemma4,
     Gemma4Text,
 }
 
-pub const FAMILIES: [TinyFamily; 9] = [
+pub const FAMILIES: [TinyFamily; 11] = [
     TinyFamily::Llama,
     TinyFamily::Mistral,
     TinyFamily::Qwen2,
@@ -30,18 +33,29 @@ pub const FAMILIES: [TinyFamily; 9] = [
     TinyFamily::Olmo2,
     TinyFamily::Glm,
     TinyFamily::Baichuan,
+    TinyFamily::Gemma3,
+    TinyFamily::Gemma3Text,
     TinyFamily::Gemma4,
     TinyFamily::Gemma4Text,
 ];
 
 impl TinyFamily {
-    pub fn is_gemma(self) -> bool {
+    pub fn is_gemma3(self) -> bool {
+        matches!(self, TinyFamily::Gemma3 | TinyFamily::Gemma3Text)
+    }
+
+    pub fn is_gemma4(self) -> bool {
         matches!(self, TinyFamily::Gemma4 | TinyFamily::Gemma4Text)
+    }
+
+    /// Whether the decoder's config stands inside another object.
+    pub fn is_multimodal(self) -> bool {
+        matches!(self, TinyFamily::Gemma3 | TinyFamily::Gemma4)
     }
 
     /// Whether checkpoints with and without an output embedding of their own exist.
     pub fn may_tie(self) -> bool {
-        !self.is_gemma() && self != TinyFamily::Baichuan
+        !self.is_gemma4() && self != TinyFamily::Baichuan
     }
 }
 
@@ -57,13 +71,14 @@ pub struct TinyConfig {
     pub width: usize,
     pub vocab: usize,
     pub context: usize,
-    /// Mistral, and the local layers of Gemma 4.
+    /// Mistral, and the local layers of Gemma 3 and 4.
     pub window: Option<usize>,
     /// Llama only: the llama3 rotary scaling.
     pub llama3_rope: bool,
     pub tied: bool,
-    /// Gemma 4 only: which layers are global, as many of them as there are layers.
+    /// Gemma 3 and 4: which layers are global, as many of them as there are layers.
     pub global: Vec<bool>,
+    /// Gemma 4 only.
     pub global_head_dim: usize,
     /// Gemma 4 only: layers at the end that read the keys and values of earlier ones.
     pub shared: usize,
@@ -102,7 +117,7 @@ impl TinyConfig {
             context: 512,
             window: None,
             llama3_rope: false,
-            tied: family.is_gemma(),
+            tied: family.is_gemma3() || family.is_gemma4(),
             global: Vec::new(),
             global_head_dim: 16,
             shared: 0,
@@ -112,19 +127,21 @@ impl TinyConfig {
         };
         match family {
             TinyFamily::Baichuan => TinyConfig { kv_heads: 4, ..plain },
-            _ if family.is_gemma() => plain.with_layers(&[false, true, false, false, true], 2),
+            _ if family.is_gemma4() => plain.with_layers(&[false, true, false, false, true], 2),
+            _ if family.is_gemma3() => plain.with_layers(&[false, true, false], 0),
             _ => plain,
         }
     }
 
-    /// Gemma 4 with these layers (true: global), the last `shared` of which make no keys and values.
+    /// Gemma with these layers (true: global), the last `shared` of which make no keys and values (Gemma 4).
     pub fn with_layers(self, global: &[bool], shared: usize) -> Self {
         let window = self.window.or(Some(8));
         TinyConfig { layers: global.len(), global: global.to_vec(), shared, window, ..self }
     }
 
     pub fn layer_head_dim(&self, layer: usize) -> usize {
-        if self.global.get(layer) == Some(&true) { self.global_head_dim } else { self.head_dim }
+        let wide = self.family.is_gemma4() && self.global.get(layer) == Some(&true);
+        if wide { self.global_head_dim } else { self.head_dim }
     }
 
     fn dtype_name(&self) -> &'static str {
@@ -159,6 +176,19 @@ impl TinyConfig {
         let (model_type, architecture) = self.own_fields(&mut config);
         config["model_type"] = json!(model_type);
         config["architectures"] = json!([architecture]);
+        if self.family == TinyFamily::Gemma3 {
+            remove(&mut config, &["architectures", "torch_dtype"]);
+            return json!({
+                "architectures": ["Gemma3ForConditionalGeneration"],
+                "boi_token_index": 60,
+                "mm_tokens_per_image": 4,
+                "model_type": "gemma3",
+                "text_config": config,
+                "tie_word_embeddings": self.tied,
+                "torch_dtype": self.dtype_name(),
+                "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 16},
+            });
+        }
         if self.family == TinyFamily::Gemma4 {
             remove(&mut config, &["architectures"]);
             return json!({
@@ -221,17 +251,44 @@ impl TinyConfig {
                 config["z_loss_weight"] = json!(0);
                 ("baichuan", "BaichuanForCausalLM")
             }
+            TinyFamily::Gemma3 | TinyFamily::Gemma3Text => {
+                self.gemma3_fields(config);
+                ("gemma3_text", "Gemma3ForCausalLM")
+            }
             TinyFamily::Gemma4 | TinyFamily::Gemma4Text => {
-                self.gemma_fields(config);
+                self.gemma4_fields(config);
                 ("gemma4_text", "Gemma4ForCausalLM")
             }
         }
     }
 
-    fn gemma_fields(&self, config: &mut Value) {
+    fn gemma3_fields(&self, config: &mut Value) {
+        remove(config, &["hidden_act"]);
+        let own = json!({
+            "_sliding_window_pattern": 6,
+            "attention_bias": false,
+            "attn_logit_softcapping": null,
+            "cache_implementation": "hybrid",
+            "final_logit_softcapping": null,
+            "hidden_activation": "gelu_pytorch_tanh",
+            "layer_types": self.layer_types(),
+            "query_pre_attn_scalar": 12,
+            "rope_local_base_freq": 10000.0,
+            "rope_scaling": {"rope_type": "linear", "factor": 4.0},
+            "rope_theta": 1000000.0,
+            "sliding_window": self.window,
+            "use_bidirectional_attention": false,
+        });
+        let own = own.as_object().expect("an object").clone();
+        config.as_object_mut().expect("an object").extend(own);
+    }
+
+    fn layer_types(&self) -> Vec<&'static str> {
+        self.global.iter().map(|g| if *g { "full_attention" } else { "sliding_attention" }).collect()
+    }
+
+    fn gemma4_fields(&self, config: &mut Value) {
         remove(config, &["hidden_act", "rope_theta", "torch_dtype"]);
-        let types: Vec<&str> =
-            self.global.iter().map(|g| if *g { "full_attention" } else { "sliding_attention" }).collect();
         let own = json!({
             "attention_bias": false,
             "attention_k_eq_v": false,
@@ -241,7 +298,7 @@ impl TinyConfig {
             "global_head_dim": self.global_head_dim,
             "hidden_activation": "gelu_pytorch_tanh",
             "hidden_size_per_layer_input": self.side,
-            "layer_types": types,
+            "layer_types": self.layer_types(),
             "moe_intermediate_size": null,
             "num_experts": null,
             "num_global_key_value_heads": null,

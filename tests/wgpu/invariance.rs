@@ -5,7 +5,7 @@ use crate::device::{checked, open, references};
 use tiltmeter::backend::wgpu::{Precision, Wgpu, WgpuOptions};
 
 /// One of each kind of arithmetic that a pack could touch; the parity test runs all of them.
-const CASES: [&str; 5] = ["llama31_bf16", "mistral_window", "qwen25", "glm4", "gemma4"];
+const CASES: [&str; 6] = ["llama31_bf16", "mistral_window", "qwen25", "glm4", "gemma3", "gemma4"];
 
 fn check(gpu: &Wgpu) {
     for dir in references() {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::layer_types::{self, LayerType};
+use super::multimodal::text_config;
 use super::sizes::{KvHeads, Sizes, check_head_dim};
 use super::{Family, finish};
 use crate::checkpoint::error::Result;
@@ -48,19 +49,8 @@ pub(super) const MULTIMODAL: Family = Family {
 };
 
 fn read_multimodal(fields: &mut Fields) -> Result<DecoderSpec> {
-    let Some(mut text) = fields.object_or_none("text_config")? else {
-        return Err(fields.error("text_config", "is missing; it describes the decoder"));
-    };
-    text.must_be("model_type", TEXT.model_type)?;
-    text.may_only_be("architectures", vec![TEXT.architecture])?;
+    let mut text = text_config(fields, &TEXT)?;
     let spec = read_text(&mut text)?;
-    for key in ["dtype", "torch_dtype"] {
-        if let (Some(outer), Some(inner)) = (fields.word_or_none(key)?, text.word_or_none(key)?)
-            && outer != inner
-        {
-            return Err(text.error(key, format!("is {inner}, but outside it is {outer}")));
-        }
-    }
     finish(text)?;
     fields.may_only_be("tie_word_embeddings", true)?;
     for other in ["vision_config", "audio_config"] {
@@ -180,7 +170,7 @@ fn rotaries(fields: &mut Fields, local_dim: usize, global_dim: usize) -> Result<
     let local = Rope::of_layer_type(&mut object, "sliding_attention")?;
     let global = Rope::of_layer_type(&mut object, "full_attention")?;
     object.finish()?;
-    Ok(vec![local.table(local_dim), global.table(global_dim)])
+    Ok(vec![local.table(local_dim).rotary, global.table(global_dim).rotary])
 }
 
 /// The last `num_kv_shared_layers` layers read the keys and values of the last layer of their type before them.

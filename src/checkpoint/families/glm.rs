@@ -6,7 +6,7 @@ use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
 use crate::checkpoint::plan::{Names, ROTARY_LEFTOVERS};
-use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::rope::{Rope, Rules};
 use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
 
 /// What an absent `partial_rotary_factor` means to the family's class; the makers' files leave it out.
@@ -25,11 +25,11 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     // Of queries, keys and values; the output projection never has one. GLM Edge has none at all.
     let qkv_bias = fields.flag("attention_bias")?;
     let sizes = Sizes::read(fields, KvHeads::Stated)?;
-    let rope =
-        Rope::read(fields, rope::Rules { absent_partial: Some(ABSENT_PARTIAL), ..rope::Rules::PLAIN })?;
-    let rotary = rope.adjacent_table(sizes.head_dim).ok_or_else(|| {
+    let rules = Rules { absent_partial: Some(ABSENT_PARTIAL), ..sizes.rotary_rules() };
+    let rope = Rope::read(fields, rules)?;
+    let table = rope.adjacent_table(sizes.head_dim).ok_or_else(|| {
         let why = format!("does not turn an even number of a head's {} elements", sizes.head_dim);
         fields.error("partial_rotary_factor", why)
     })?;
-    Ok(sizes.spec(rotary, LayerSpec { qkv_bias, ..sizes.layer() }))
+    Ok(sizes.spec(table, LayerSpec { qkv_bias, ..sizes.layer() }))
 }

@@ -5,7 +5,7 @@ use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
 use crate::checkpoint::plan::{Names, ROTARY_LEFTOVERS};
-use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::rope::Rope;
 use crate::checkpoint::spec::{DecoderSpec, LayerSpec, Mlp};
 
 pub(super) const FAMILY: Family = Family {
@@ -25,7 +25,7 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     let mlp_bias = fields.flag_or_none("mlp_bias")?.unwrap_or(false);
     fields.must_be("hidden_act", "silu")?;
     let sizes = Sizes::read(fields, KvHeads::StatedOrHeads)?;
-    let rope = Rope::read(fields, rope::Rules { llama3: true, ..rope::Rules::PLAIN })?;
+    let rope = Rope::read(fields, sizes.rotary_rules())?;
     let plain = sizes.layer();
     let mlp = Mlp { bias: mlp_bias, ..plain.mlp.clone() };
     let layer = LayerSpec { qkv_bias: attention_bias, out_bias: attention_bias, mlp, ..plain };

@@ -7,7 +7,7 @@ use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
 use crate::checkpoint::plan::{Names, ROTARY_LEFTOVERS};
-use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::rope::Rope;
 use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
 
 /// What an absent `sliding_window` means to the family's class; `null` means no window.
@@ -29,6 +29,6 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     };
     fields.must_be("hidden_act", "silu")?;
     let sizes = Sizes::read(fields, KvHeads::Stated)?;
-    let rope = Rope::read(fields, rope::Rules::PLAIN)?;
+    let rope = Rope::read(fields, sizes.rotary_rules())?;
     Ok(sizes.spec(rope.table(sizes.head_dim), LayerSpec { window, ..sizes.layer() }))
 }

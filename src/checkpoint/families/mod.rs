@@ -4,12 +4,14 @@
 //! A field on none of them is refused, because it may change the arithmetic.
 
 mod baichuan;
+mod gemma3;
 mod gemma4;
 mod glm;
 mod inert;
 mod layer_types;
 mod llama;
 mod mistral;
+mod multimodal;
 mod olmo2;
 mod qwen2;
 mod qwen3;
@@ -25,7 +27,7 @@ use super::spec::{DecoderSpec, SpecError};
 pub(super) struct Family {
     /// `model_type` in config.json.
     pub model_type: &'static str,
-    /// The one entry that `architectures` must hold.
+    /// The one entry that `architectures` may hold.
     pub architecture: &'static str,
     /// The family's own fields; what all share is read around it.
     pub read: fn(&mut Fields) -> Result<DecoderSpec>,
@@ -35,6 +37,8 @@ pub(super) struct Family {
 
 static FAMILIES: &[Family] = &[
     baichuan::FAMILY,
+    gemma3::MULTIMODAL,
+    gemma3::TEXT,
     gemma4::MULTIMODAL,
     gemma4::TEXT,
     glm::FAMILY,
@@ -62,7 +66,8 @@ impl Family {
     /// The decoder that a config describes; every field of it is accounted for.
     pub fn spec(&self, mut fields: Fields) -> Result<DecoderSpec> {
         fields.must_be("model_type", self.model_type)?;
-        fields.must_be("architectures", vec![self.architecture])?;
+        // `model_type` alone chooses the class; files written by tools leave this out.
+        fields.may_only_be("architectures", vec![self.architecture])?;
         let spec = (self.read)(&mut fields)?;
         let refused =
             |error: SpecError| fields.error("model_type", format!("describes no sound decoder: {error}"));
@@ -76,7 +81,8 @@ impl Family {
 fn finish(mut fields: Fields) -> Result<()> {
     read_dtype(&mut fields)?;
     fields.must_be_absent("quantization_config", "quantised weights are not supported")?;
-    fields.may_only_be("pretraining_tp", 1)?;
+    // In how many parts the reference once computed its products, for the same sums.
+    fields.size_or_none("pretraining_tp")?;
     for key in ["add_cross_attention", "is_encoder_decoder", "tie_encoder_decoder"] {
         fields.may_only_be(key, false)?;
     }
@@ -85,25 +91,26 @@ fn finish(mut fields: Fields) -> Result<()> {
     fields.finish()
 }
 
-/// `torch_dtype` (older) or `dtype`: the files say themselves how they are stored, so this is only held against
-/// what can be read.
+/// `torch_dtype` (older) or `dtype`: the files say themselves how they are stored, so this is only held against the
+/// names that there are.
 fn read_dtype(fields: &mut Fields) -> Result<()> {
-    let older = fields.word_or_none("torch_dtype")?;
-    let newer = fields.word_or_none("dtype")?;
-    for (key, word) in [("torch_dtype", older), ("dtype", newer)] {
-        if let Some(word) = word
-            && !["float32", "float16", "bfloat16"].contains(&word)
-        {
-            return Err(fields.error(
-                key,
-                format!("is {}, expected float32, float16 or bfloat16", shown_value(&word.into())),
-            ));
+    const KNOWN: [&str; 5] = ["float32", "float16", "bfloat16", "float64", "auto"];
+    let mut stated = None;
+    for key in ["torch_dtype", "dtype"] {
+        let Some(word) = fields.word_or_none(key)? else {
+            continue;
+        };
+        if !KNOWN.contains(&word) {
+            let why = format!("is {}, expected one of {}", shown_value(&word.into()), KNOWN.join(", "));
+            return Err(fields.error(key, why));
         }
-    }
-    if let (Some(older), Some(newer)) = (older, newer)
-        && older != newer
-    {
-        return Err(fields.error("dtype", format!("is {newer}, which contradicts `torch_dtype` {older}")));
+        if word == "auto" {
+            continue; // whatever the files hold
+        }
+        if let Some(older) = stated.filter(|older| *older != word) {
+            return Err(fields.error(key, format!("is {word}, which contradicts `torch_dtype` {older}")));
+        }
+        stated = Some(word);
     }
     Ok(())
 }

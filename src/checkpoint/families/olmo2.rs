@@ -5,7 +5,7 @@ use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
 use crate::checkpoint::plan::Names;
-use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::rope::Rope;
 use crate::checkpoint::spec::{Around, DecoderSpec, HeadNorm, LayerSpec};
 
 pub(super) const FAMILY: Family =
@@ -15,7 +15,7 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     fields.must_be("hidden_act", "silu")?;
     fields.may_only_be("attention_bias", false)?;
     let sizes = Sizes::read(fields, KvHeads::StatedOrHeads)?;
-    let rope = Rope::read(fields, rope::Rules::PLAIN)?;
+    let rope = Rope::read(fields, sizes.rotary_rules())?;
     let layer = LayerSpec { norms: Around::AFTER, head_norm: HeadNorm::WholeRow, ..sizes.layer() };
     Ok(sizes.spec(rope.table(sizes.head_dim), layer))
 }

@@ -8,7 +8,7 @@ use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
 use crate::checkpoint::plan::{Names, ROTARY_LEFTOVERS};
-use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::rope::Rope;
 use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
 
 pub(super) const FAMILY: Family = Family {
@@ -20,7 +20,8 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn read(fields: &mut Fields) -> Result<DecoderSpec> {
-    fields.must_be("use_sliding_window", false)?;
+    // Absent means the same to the family's class.
+    fields.may_only_be("use_sliding_window", false)?;
     fields.may_only_be("use_mrope", false)?;
     // Stated by the makers' files but switched off by the field above.
     fields.size_or_none("sliding_window")?;
@@ -28,6 +29,6 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     fields.must_be("hidden_act", "silu")?;
     let sizes = Sizes::read(fields, KvHeads::Stated)?;
     all_full(fields, sizes.layers)?;
-    let rope = Rope::read(fields, rope::Rules::PLAIN)?;
+    let rope = Rope::read(fields, sizes.rotary_rules())?;
     Ok(sizes.spec(rope.table(sizes.head_dim), LayerSpec { qkv_bias: true, ..sizes.layer() }))
 }

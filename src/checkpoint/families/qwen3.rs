@@ -6,7 +6,7 @@ use super::sizes::{KvHeads, Sizes};
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
 use crate::checkpoint::plan::Names;
-use crate::checkpoint::rope::{self, Rope};
+use crate::checkpoint::rope::Rope;
 use crate::checkpoint::spec::{DecoderSpec, HeadNorm, LayerSpec};
 
 pub(super) const FAMILY: Family =
@@ -14,7 +14,8 @@ pub(super) const FAMILY: Family =
 
 fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     fields.must_be("hidden_act", "silu")?;
-    fields.must_be("use_sliding_window", false)?;
+    // Absent means the same to the family's class.
+    fields.may_only_be("use_sliding_window", false)?;
     // Stated by the makers' files but switched off by the field above.
     fields.size_or_none("sliding_window")?;
     fields.count_or_none("max_window_layers")?;
@@ -23,7 +24,7 @@ fn read(fields: &mut Fields) -> Result<DecoderSpec> {
     fields.size("head_dim")?;
     let sizes = Sizes::read(fields, KvHeads::Stated)?;
     all_full(fields, sizes.layers)?;
-    let rope = Rope::read(fields, rope::Rules::PLAIN)?;
+    let rope = Rope::read(fields, sizes.rotary_rules())?;
     let layer = LayerSpec { head_norm: HeadNorm::EachHead, ..sizes.layer() };
     Ok(sizes.spec(rope.table(sizes.head_dim), layer))
 }

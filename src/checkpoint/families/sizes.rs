@@ -2,7 +2,8 @@
 
 use crate::checkpoint::error::Result;
 use crate::checkpoint::fields::Fields;
-use crate::checkpoint::spec::{DecoderSpec, Head, LayerSpec, Rotary};
+use crate::checkpoint::rope::{Rules, Table};
+use crate::checkpoint::spec::{DecoderSpec, Head, LayerSpec};
 
 /// Far above any real head; keeps a rotary table small whatever the file says.
 const LARGEST_HEAD: usize = 8192;
@@ -33,12 +34,42 @@ pub(super) struct Sizes {
     pub tied: bool,
 }
 
+/// What an absent field means to a family's class, where its makers' files leave it out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Defaults {
+    pub heads: Option<usize>,
+    pub kv_heads: Option<usize>,
+    pub head_dim: Option<usize>,
+    pub vocab: Option<usize>,
+    pub context: Option<usize>,
+    pub eps: Option<f64>,
+    pub tied: bool,
+}
+
+impl Defaults {
+    /// Of families whose files state their sizes. An absent `tie_word_embeddings` means false in every version of their
+    /// classes, and the bijection check then demands the tensor.
+    const NONE: Defaults = Defaults {
+        heads: None,
+        kv_heads: None,
+        head_dim: None,
+        vocab: None,
+        context: None,
+        eps: None,
+        tied: false,
+    };
+}
+
 impl Sizes {
     pub fn read(fields: &mut Fields, kv_heads: KvHeads) -> Result<Sizes> {
+        Sizes::read_with(fields, kv_heads, &Defaults::NONE)
+    }
+
+    pub fn read_with(fields: &mut Fields, kv_heads: KvHeads, absent: &Defaults) -> Result<Sizes> {
         let hidden = fields.size("hidden_size")?;
-        let heads = fields.size("num_attention_heads")?;
+        let heads = fields.size_or("num_attention_heads", absent.heads)?;
         let kv_heads = match kv_heads {
-            KvHeads::Stated => fields.size("num_key_value_heads")?,
+            KvHeads::Stated => fields.size_or("num_key_value_heads", absent.kv_heads)?,
             KvHeads::StatedOrHeads => fields.size_or_none("num_key_value_heads")?.unwrap_or(heads),
             KvHeads::Heads => heads,
         };
@@ -48,7 +79,10 @@ impl Sizes {
                 format!("is {kv_heads}, which does not divide the {heads} of `num_attention_heads`"),
             ));
         }
-        let eps = fields.positive("rms_norm_eps")?;
+        let eps = match (fields.positive_or_none("rms_norm_eps")?, absent.eps) {
+            (Some(eps), _) | (None, Some(eps)) => eps,
+            (None, None) => fields.positive("rms_norm_eps")?,
+        };
         if eps >= 1.0 {
             return Err(fields.error("rms_norm_eps", format!("is {eps}, expected less than 1")));
         }
@@ -57,14 +91,12 @@ impl Sizes {
             layers: fields.layers("num_hidden_layers")?,
             heads,
             kv_heads,
-            head_dim: head_dim(fields, hidden, heads)?,
+            head_dim: head_dim(fields, hidden, heads, absent.head_dim)?,
             width: fields.size("intermediate_size")?,
-            vocab: fields.size("vocab_size")?,
-            context: fields.size("max_position_embeddings")?,
+            vocab: fields.size_or("vocab_size", absent.vocab)?,
+            context: context(fields, absent.context)?,
             eps: eps as f32,
-            // Absent means false in every version of the untied families' classes, and the bijection check then demands
-            // the tensor.
-            tied: fields.flag_or_none("tie_word_embeddings")?.unwrap_or(false),
+            tied: fields.flag_or_none("tie_word_embeddings")?.unwrap_or(absent.tied),
         })
     }
 
@@ -73,20 +105,31 @@ impl Sizes {
         LayerSpec::plain(self.heads, self.kv_heads, self.head_dim, self.width)
     }
 
+    /// What the rotary fields of a family may leave out.
+    pub fn rotary_rules(&self) -> Rules {
+        Rules::plain(self.context)
+    }
+
     /// A decoder of equal layers with one rotary table and nothing special around them.
-    pub fn spec(&self, rotary: Rotary, layer: LayerSpec) -> DecoderSpec {
-        let layers = vec![layer; self.layers];
+    pub fn spec(&self, table: Table, layer: LayerSpec) -> DecoderSpec {
+        let layers = vec![layer.with_score_factor(table.score_factor); self.layers];
         DecoderSpec {
-            rotaries: vec![rotary],
+            rotaries: vec![table.rotary],
             head: Head::plain(self.tied),
             ..DecoderSpec::plain(self.hidden, self.vocab, self.context, self.eps, layers)
         }
     }
 }
 
+/// `max_position_embeddings`; the first Llama files wrote `max_sequence_length`, which means nothing beside it.
+fn context(fields: &mut Fields, absent: Option<usize>) -> Result<usize> {
+    let older = fields.size_or_none("max_sequence_length")?;
+    fields.size_or("max_position_embeddings", older.or(absent))
+}
+
 /// `head_dim`, or hidden / heads where the makers leave it out; the query projection's shape proves it.
-fn head_dim(fields: &mut Fields, hidden: usize, heads: usize) -> Result<usize> {
-    let (key, head_dim) = match fields.size_or_none("head_dim")? {
+fn head_dim(fields: &mut Fields, hidden: usize, heads: usize, absent: Option<usize>) -> Result<usize> {
+    let (key, head_dim) = match fields.size_or_none("head_dim")?.or(absent) {
         Some(head_dim) => ("head_dim", head_dim),
         None if hidden.is_multiple_of(heads) => ("num_attention_heads", hidden / heads),
         None => {

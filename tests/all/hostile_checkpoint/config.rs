@@ -18,8 +18,8 @@ const EVERY_FAMILY: &[Mutation] = &[
     ("model_type", |p| p.remove_field("model_type")),
     ("model_type", |p| p.config["model_type"] = json!(["llama"])),
     ("\"glm4\"", |p| p.config["model_type"] = json!("glm4")),
-    ("known are baichuan, gemma4, gemma4_text, glm, llama", |p| p.config["model_type"] = json!("gemma3")),
-    ("architectures", |p| p.remove_field("architectures")),
+    ("known are baichuan, gemma3, gemma3_text, gemma4, gemma4_text, glm, llama",
+        |p| p.config["model_type"] = json!("gemma2")),
     ("architectures", |p| p.config["architectures"] = json!(["LlamaForSequenceClassification"])),
     ("architectures", |p| p.config["architectures"] = json!([])),
     // sizes
@@ -30,24 +30,23 @@ const EVERY_FAMILY: &[Mutation] = &[
     ("embed_tokens.weight", |p| p.text()["hidden_size"] = json!(64)),
     ("num_hidden_layers", |p| p.text()["num_hidden_layers"] = json!(1_000_000_000)),
     ("num_hidden_layers", |p| p.text()["num_hidden_layers"] = json!(0)),
-    ("num_attention_heads", |p| p.remove_text("num_attention_heads")),
     ("head_dim", |p| p.text()["head_dim"] = json!(7)),
     ("head_dim", |p| p.text()["head_dim"] = json!(200_000_000)),
     ("mlp.gate", |p| p.text()["intermediate_size"] = json!(50)),
     ("intermediate_size", |p| p.text()["intermediate_size"] = Value::Null),
     ("vocab_size", |p| p.text()["vocab_size"] = json!(u64::MAX)),
-    ("max_position_embeddings", |p| p.remove_text("max_position_embeddings")),
+    ("max_position_embeddings", |p| p.text()["max_position_embeddings"] = json!(0)),
+    ("max_sequence_length", |p| p.text()["max_sequence_length"] = json!("long")),
     // arithmetic
-    ("rms_norm_eps", |p| p.remove_text("rms_norm_eps")),
     ("rms_norm_eps", |p| p.text()["rms_norm_eps"] = json!(0)),
     ("rms_norm_eps", |p| p.text()["rms_norm_eps"] = json!(1e-60)),
     ("rms_norm_eps", |p| p.text()["rms_norm_eps"] = json!(2.0)),
-    ("pretraining_tp", |p| p.text()["pretraining_tp"] = json!(2)),
+    ("pretraining_tp", |p| p.text()["pretraining_tp"] = json!(0)),
     ("quantization_config", |p| p.text()["quantization_config"] = json!({"quant_method": "awq"})),
     ("residual_multiplier", |p| p.text()["residual_multiplier"] = json!(0.22)),
     ("is_encoder_decoder", |p| p.text()["is_encoder_decoder"] = json!(true)),
     ("dtype", |p| p.text()["dtype"] = json!("float8_e4m3fn")),
-    ("torch_dtype", |p| p.text()["torch_dtype"] = json!("float64")),
+    ("torch_dtype", |p| p.text()["torch_dtype"] = json!("int8")),
     ("dtype", |p| { p.text()["torch_dtype"] = json!("bfloat16"); p.text()["dtype"] = json!("float32") }),
     // tensors
     (DOWN, |p| p.remove_tensor(DOWN)),
@@ -67,7 +66,15 @@ const EVERY_FAMILY: &[Mutation] = &[
     }),
 ];
 
-/// Families whose config is one flat object that states its rotary base, and whose layers are all alike.
+/// Families whose classes have no default that stands for a published model.
+#[rustfmt::skip]
+const STATED: &[Mutation] = &[
+    ("num_attention_heads", |p| p.remove_text("num_attention_heads")),
+    ("max_position_embeddings", |p| p.remove_text("max_position_embeddings")),
+    ("rms_norm_eps", |p| p.remove_text("rms_norm_eps")),
+];
+
+/// Families whose config is one flat object with rotary fields, and whose layers are all alike.
 #[rustfmt::skip]
 const FLAT: &[Mutation] = &[
     ("layers.2.", |p| p.config["num_hidden_layers"] = json!(3)),
@@ -83,13 +90,26 @@ const FLAT: &[Mutation] = &[
     ("tie_word_embeddings", |p| p.config["tie_word_embeddings"] = json!("yes")),
     ("lm_head.weight", |p| p.config["tie_word_embeddings"] = json!(true)),
     ("lm_head.weight", |p| p.remove_tensor("lm_head.weight")),
-    ("rope_theta", |p| p.remove_field("rope_theta")),
     ("rope_theta", |p| p.config["rope_theta"] = json!(0.5)),
     ("rope_theta", |p| p.config["rope_theta"] = json!("10000")),
-    ("\"yarn\"", |p| p.config["rope_scaling"] = json!({"rope_type": "yarn", "factor": 4.0})),
-    ("\"linear\"", |p| p.config["rope_scaling"] = json!({"type": "linear", "factor": 2.0})),
-    ("\"dynamic\"", |p| p.config["rope_scaling"] = json!({"rope_type": "dynamic", "factor": 2.0})),
+    ("rope_scaling.factor", |p| p.config["rope_scaling"] = json!({"rope_type": "yarn"})),
+    ("rope_scaling.factor", |p| p.config["rope_scaling"] = json!({"type": "linear"})),
+    ("rope_scaling.factor", |p| p.config["rope_scaling"] = json!({"type": "linear", "factor": 0.5})),
+    ("rope_scaling.factor", |p| p.config["rope_scaling"] = json!({"type": "dynamic", "factor": "2"})),
+    ("rope_scaling.alpha", |p| p.config["rope_scaling"] = json!({"type": "dynamic", "factor": 2, "alpha": 1000})),
+    ("rope_scaling.beta_fast", |p| p.config["rope_scaling"] = json!({"type": "yarn", "factor": 4, "beta_fast": 0.5})),
+    ("rope_scaling.mscale", |p| p.config["rope_scaling"] = json!(
+        {"type": "yarn", "factor": 4, "mscale": -99, "mscale_all_dim": 1})),
+    ("rope_scaling.attention_factor",
+        |p| p.config["rope_scaling"] = json!({"type": "yarn", "factor": 4, "attention_factor": 0})),
+    ("rope_scaling.low_freq_factor", |p| p.config["rope_scaling"] = json!(
+        {"type": "yarn", "factor": 4, "low_freq_factor": 1})),
+    ("rope_parameters", |p| {
+        p.config["rope_scaling"] = json!({"type": "linear", "factor": 2.0});
+        p.config["rope_parameters"] = json!({"rope_type": "linear", "factor": 4.0});
+    }),
     ("\"longrope\"", |p| p.config["rope_parameters"] = json!({"rope_type": "longrope", "rope_theta": 1e4})),
+    ("\"ntk\"", |p| p.config["rope_scaling"] = json!({"type": "ntk", "factor": 2.0})),
     ("rope_scaling.type", |p| p.config["rope_scaling"] = json!({"type": "linear", "rope_type": "default"})),
     ("rope_scaling", |p| p.config["rope_scaling"] = json!([8.0])),
     ("rope_scaling.rope_type", |p| p.config["rope_scaling"] = json!({})),
@@ -105,7 +125,9 @@ const FLAT: &[Mutation] = &[
 #[test]
 fn every_mutation_is_refused_by_name() {
     for family in FAMILIES {
-        let flat = if family.is_gemma() || family == TinyFamily::Baichuan { &[] } else { FLAT };
+        let gemma = family.is_gemma3() || family.is_gemma4();
+        let flat = if gemma || family == TinyFamily::Baichuan { &[] } else { FLAT };
+        let stated = if family.is_gemma3() { &[] } else { STATED };
         let own: &[&[Mutation]] = match family {
             TinyFamily::Llama => &[families::WHOLE_HEADS, families::LLAMA],
             TinyFamily::Mistral => &[families::WHOLE_HEADS, families::MISTRAL],
@@ -114,10 +136,12 @@ fn every_mutation_is_refused_by_name() {
             TinyFamily::Olmo2 => &[families::WHOLE_HEADS, families::OLMO2],
             TinyFamily::Glm => &[families::GLM],
             TinyFamily::Baichuan => &[families::BAICHUAN],
-            TinyFamily::Gemma4 => &[families::GEMMA, families::MULTIMODAL],
-            TinyFamily::Gemma4Text => &[families::GEMMA],
+            TinyFamily::Gemma3 => &[families::GEMMA3, families::GEMMA3_MULTIMODAL],
+            TinyFamily::Gemma3Text => &[families::GEMMA3],
+            TinyFamily::Gemma4 => &[families::GEMMA4, families::GEMMA4_MULTIMODAL],
+            TinyFamily::Gemma4Text => &[families::GEMMA4],
         };
-        let lists = [&[EVERY_FAMILY, flat], own].concat();
+        let lists = [&[EVERY_FAMILY, stated, flat], own].concat();
         for (number, (name, spoil)) in lists.concat().into_iter().enumerate() {
             let mut parts = Parts::of(&TinyConfig::new(family));
             spoil(&mut parts);

@@ -68,14 +68,13 @@ pub const MISTRAL: &[Mutation] = &[
     ("attention_bias", |p| p.config["attention_bias"] = json!(true)),
     ("layer_types", |p| p.config["layer_types"] = json!(["full_attention", "full_attention"])),
     ("num_key_value_heads", |p| p.remove_field("num_key_value_heads")),
-    ("\"llama3\"", |p| p.config["rope_scaling"] = llama3()),
     ("q_proj.bias", |p| p.add_tensor("model.layers.0.self_attn.q_proj.bias", &[32])),
 ];
 
 #[rustfmt::skip]
 pub const QWEN2: &[Mutation] = &[
     ("use_sliding_window", |p| p.config["use_sliding_window"] = json!(true)),
-    ("use_sliding_window", |p| p.remove_field("use_sliding_window")),
+    ("use_sliding_window", |p| p.config["use_sliding_window"] = json!(1)),
     ("sliding_window", |p| p.config["sliding_window"] = json!("wide")),
     ("use_mrope", |p| p.config["use_mrope"] = json!(true)),
     ("attention_bias", |p| p.config["attention_bias"] = json!(false)),
@@ -84,7 +83,6 @@ pub const QWEN2: &[Mutation] = &[
     ("layer_types", |p| p.config["layer_types"] = json!(["full_attention", "linear"])),
     ("layer_types", |p| p.config["layer_types"] = json!(["full_attention", 1])),
     ("num_key_value_heads", |p| p.remove_field("num_key_value_heads")),
-    ("\"llama3\"", |p| p.config["rope_scaling"] = llama3()),
     ("q_proj.bias", |p| p.remove_tensor("model.layers.0.self_attn.q_proj.bias")),
     ("v_proj.bias", |p| p.remove_tensor("model.layers.1.self_attn.v_proj.bias")),
     ("k_proj.bias", |p| { let k = p.tensor("model.layers.1.self_attn.k_proj.bias"); k.shape = vec![4, 4] }),
@@ -94,7 +92,7 @@ pub const QWEN2: &[Mutation] = &[
 pub const QWEN3: &[Mutation] = &[
     ("head_dim", |p| p.remove_field("head_dim")),
     ("use_sliding_window", |p| p.config["use_sliding_window"] = json!(true)),
-    ("use_sliding_window", |p| p.remove_field("use_sliding_window")),
+    ("use_sliding_window", |p| p.config["use_sliding_window"] = json!(1)),
     ("attention_bias", |p| p.config["attention_bias"] = json!(true)),
     ("attention_bias", |p| p.remove_field("attention_bias")),
     ("max_window_layers", |p| p.config["max_window_layers"] = json!([2])),
@@ -102,7 +100,6 @@ pub const QWEN3: &[Mutation] = &[
     ("layer_types", |p| p.config["layer_types"] = json!("full_attention")),
     ("num_key_value_heads", |p| p.remove_field("num_key_value_heads")),
     ("num_experts", |p| p.config["num_experts"] = json!(128)),
-    ("\"llama3\"", |p| p.config["rope_scaling"] = llama3()),
     ("layers.0.self_attn.q_norm.weight", |p| p.remove_tensor("layers.0.self_attn.q_norm.weight")),
     ("layers.1.self_attn.k_norm.weight", |p| p.remove_tensor("layers.1.self_attn.k_norm.weight")),
     ("layers.1.self_attn.k_norm.weight", |p| p.reshape("layers.1.self_attn.k_norm.weight", &[16])),
@@ -115,7 +112,6 @@ pub const OLMO2: &[Mutation] = &[
     ("clip_qkv", |p| p.config["clip_qkv"] = json!(8.0)),
     ("layer_types", |p| p.config["layer_types"] = json!(["full_attention", "sliding_attention"])),
     ("sliding_window", |p| p.config["sliding_window"] = json!(4096)),
-    ("\"llama3\"", |p| p.config["rope_scaling"] = llama3()),
     ("layers.0.self_attn.q_norm.weight", |p| p.remove_tensor("layers.0.self_attn.q_norm.weight")),
     ("layers.0.self_attn.q_norm.weight", |p| p.reshape("layers.0.self_attn.q_norm.weight", &[8])),
     ("layers.1.self_attn.k_norm.weight", |p| p.reshape("layers.1.self_attn.k_norm.weight", &[32])),
@@ -137,7 +133,7 @@ pub const GLM: &[Mutation] = &[
     ("partial_rotary_factor", |p| p.config["partial_rotary_factor"] = json!(0.1)),
     ("rope_parameters", |p| p.config["rope_parameters"] = json!(
         {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.25})),
-    ("\"llama3\"", |p| p.config["rope_scaling"] = llama3()),
+    ("partial_rotary_factor", |p| p.config["rope_scaling"] = json!({"rope_type": "yarn", "factor": 4.0})),
     ("rope_ratio", |p| p.config["rope_ratio"] = json!(500)),
     (GATE_UP, |p| p.remove_tensor(GATE_UP)),
     (GATE_UP, |p| p.reshape(GATE_UP, &[95, 32])),
@@ -182,13 +178,93 @@ pub const BAICHUAN: &[Mutation] = &[
     ("q_proj.weight", |p| p.add_tensor("model.layers.0.self_attn.q_proj.weight", &[32, 32])),
 ];
 
+/// The shape of a nested `rope_parameters` that says the same as the tiny config.
+fn nested() -> Value {
+    json!({"sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+           "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6}})
+}
+
+/// Both forms of Gemma 3. The layers are local, global, local.
+#[rustfmt::skip]
+pub const GEMMA3: &[Mutation] = &[
+    ("hidden_activation", |p| p.text()["hidden_activation"] = json!("gelu")),
+    ("hidden_act", |p| p.text()["hidden_act"] = json!("silu")),
+    ("attention_bias", |p| p.text()["attention_bias"] = json!(true)),
+    ("use_bidirectional_attention", |p| p.text()["use_bidirectional_attention"] = json!(true)),
+    ("attn_logit_softcapping", |p| p.text()["attn_logit_softcapping"] = json!(50.0)),
+    ("final_logit_softcapping", |p| p.text()["final_logit_softcapping"] = json!("30")),
+    ("query_pre_attn_scalar", |p| p.text()["query_pre_attn_scalar"] = json!(0)),
+    ("query_pre_attn_scalar", |p| p.text()["query_pre_attn_scalar"] = json!([256])),
+    ("hidden_size", |p| p.remove_text("hidden_size")),
+    ("intermediate_size", |p| p.remove_text("intermediate_size")),
+    ("num_hidden_layers", |p| p.remove_text("num_hidden_layers")),
+    ("self_attn.q_proj.weight", |p| p.remove_text("head_dim")),
+    ("embed_tokens.weight", |p| p.remove_text("vocab_size")),
+    // layers
+    ("layer_types", |p| p.text()["num_hidden_layers"] = json!(2)),
+    ("layer_types", |p| p.text()["layer_types"][0] = json!("chunked_attention")),
+    ("sliding_window_pattern", |p| p.text()["sliding_window_pattern"] = json!(0)),
+    ("sliding_window_pattern", |p| p.text()["sliding_window_pattern"] = json!("LLLG")),
+    ("sliding_window", |p| p.remove_text("sliding_window")),
+    ("sliding_window", |p| p.text()["sliding_window"] = json!(0)),
+    // rotary
+    ("rope_theta", |p| p.text()["rope_theta"] = json!(0.5)),
+    ("rope_local_base_freq", |p| p.text()["rope_local_base_freq"] = json!(1)),
+    ("partial_rotary_factor", |p| p.text()["partial_rotary_factor"] = json!(0.5)),
+    ("\"longrope\"", |p| p.text()["rope_scaling"] = json!({"rope_type": "longrope", "factor": 8.0})),
+    ("truncate", |p| p.text()["rope_scaling"] = json!({"rope_type": "yarn", "factor": 8.0, "truncate": false})),
+    ("full_attention", |p| { p.text()["rope_scaling"] = Value::Null; p.text()["rope_parameters"] = nested() }),
+    ("full_attention", |p| {
+        p.text()["rope_parameters"] = nested();
+        p.text()["rope_parameters"]["full_attention"]["factor"] = json!(8.0);
+    }),
+    ("sliding_attention", |p| {
+        p.text()["rope_parameters"] = nested();
+        p.text()["rope_parameters"]["sliding_attention"]["rope_theta"] = json!(1e6);
+    }),
+    ("rope_parameters.chunked_attention", |p| {
+        p.text()["rope_parameters"] = nested();
+        p.text()["rope_parameters"]["chunked_attention"] = json!({"rope_type": "default"});
+    }),
+    ("rope_parameters.rope_type", |p| p.text()["rope_parameters"] = json!({"rope_type": "default"})),
+    ("sliding_attention.factor", |p| {
+        p.text()["rope_parameters"] = nested();
+        p.text()["rope_parameters"]["sliding_attention"]["factor"] = json!(8.0);
+    }),
+    // tensors
+    ("lm_head.weight", |p| p.add_tensor("lm_head.weight", &[64, 32])),
+    ("lm_head.weight", |p| { p.text()["tie_word_embeddings"] = json!(false);
+                             p.config["tie_word_embeddings"] = json!(false) }),
+    ("layers.0.self_attn.q_norm.weight", |p| p.remove_tensor("layers.0.self_attn.q_norm.weight")),
+    ("layers.1.self_attn.k_norm.weight", |p| p.reshape("layers.1.self_attn.k_norm.weight", &[16])),
+    ("pre_feedforward_layernorm", |p| p.remove_tensor("layers.2.pre_feedforward_layernorm.weight")),
+    ("post_feedforward_layernorm", |p| p.remove_tensor("layers.2.post_feedforward_layernorm.weight")),
+    ("q_proj.bias", |p| p.add_tensor("model.layers.0.self_attn.q_proj.bias", &[32])),
+];
+
+/// What stands around Gemma 3's decoder in the multimodal form.
+#[rustfmt::skip]
+pub const GEMMA3_MULTIMODAL: &[Mutation] = &[
+    ("text_config", |p| p.remove_field("text_config")),
+    ("text_config.model_type", |p| p.text()["model_type"] = json!("gemma4_text")),
+    ("text_config.residual_multiplier", |p| p.text()["residual_multiplier"] = json!(1)),
+    ("text_config.final_logit_softcapping", |p| p.text()["final_logit_softcapping"] = json!(30.0)),
+    ("`fusion`", |p| p.config["fusion"] = json!("early")),
+    ("tie_word_embeddings", |p| p.config["tie_word_embeddings"] = json!(false)),
+    ("tie_word_embeddings", |p| p.text()["tie_word_embeddings"] = json!(false)),
+    ("text_config.torch_dtype", |p| p.text()["torch_dtype"] = json!("bfloat16")),
+    ("quantization_config", |p| p.config["quantization_config"] = json!({"quant_method": "gptq"})),
+    ("audio_tower.weight", |p| p.add_tensor("audio_tower.weight", &[2])),
+    ("multi_modal.weight", |p| p.add_tensor("model.multi_modal.weight", &[2])),
+];
+
 const SCALAR: &str = "layers.3.layer_scalar";
 const SIDE_TABLE: &str = "embed_tokens_per_layer.weight";
 const SIDE_CONTEXT: &str = "per_layer_model_projection.weight";
 
 /// Both forms of Gemma 4. The layers are local, global, local, and a local and a global one that share.
 #[rustfmt::skip]
-pub const GEMMA: &[Mutation] = &[
+pub const GEMMA4: &[Mutation] = &[
     ("hidden_activation", |p| p.text()["hidden_activation"] = json!("gelu")),
     ("hidden_activation", |p| p.text()["hidden_activation"] = json!("silu")),
     ("hidden_activation", |p| p.remove_text("hidden_activation")),
@@ -265,9 +341,9 @@ pub const GEMMA: &[Mutation] = &[
     ("lm_head.weight", |p| p.add_tensor("lm_head.weight", &[64, 32])),
 ];
 
-/// What stands around the decoder in the multimodal form.
+/// What stands around Gemma 4's decoder in the multimodal form.
 #[rustfmt::skip]
-pub const MULTIMODAL: &[Mutation] = &[
+pub const GEMMA4_MULTIMODAL: &[Mutation] = &[
     ("text_config", |p| p.remove_field("text_config")),
     ("text_config", |p| p.config["text_config"] = json!([])),
     ("text_config.model_type", |p| p.text()["model_type"] = json!("gemma3_text")),
