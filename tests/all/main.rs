@@ -7,6 +7,7 @@ mod common;
 mod backend_cli;
 mod bench;
 mod confirmatory;
+mod configs;
 mod continuations;
 mod demo;
 mod docs;

@@ -259,13 +259,16 @@ fn stored_types_windows_scaled_rotary_and_tied_embeddings_agree_too() {
     check(&TinyConfig { tied: true, kv_heads: 1, layers: 3, ..TinyConfig::new(TinyFamily::Llama) }, 8);
 }
 
-/// What only Gemma 4's form has: other patterns of layers and donors, windows of one token and of many, layers that all
+/// What only the Gemmas have: other patterns of layers and donors, windows of one token and of many, layers that all
 /// make their own keys and values, and a first layer that is the only one to make them.
 #[test]
 fn layer_patterns_donors_and_windows_agree_too() {
     let gemma = |global: &[bool], shared| TinyConfig::new(TinyFamily::Gemma4).with_layers(global, shared);
     check(&gemma(&[false, true, false, true], 0), 9);
     check(&gemma(&[true, true, true], 2), 10);
+    let gemma3 = |global: &[bool]| TinyConfig::new(TinyFamily::Gemma3Text).with_layers(global, 0);
+    check(&TinyConfig { tied: false, dtype: Dtype::F16, ..gemma3(&[true, false, false, true]) }, 16);
+    check(&TinyConfig { window: Some(1), kv_heads: 1, dtype: Dtype::Bf16, ..gemma3(&[false, false]) }, 17);
     check(&TinyConfig { window: Some(1), ..gemma(&[true, false, false, true, false, true], 3) }, 11);
     check(
         &TinyConfig { window: Some(33), kv_heads: 1, ..gemma(&[false, false, true, true, false, true], 2) },

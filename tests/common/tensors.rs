@@ -53,7 +53,10 @@ impl TinyConfig {
             shapes.push((format!("{prefix}per_layer_projection_norm.weight"), vec![self.side]));
         }
         if self.family == TinyFamily::Gemma3 {
-            shapes.push(("vision_tower.vision_model.embeddings.patch_embedding.weight".into(), vec![16, 3, 4, 4]));
+            shapes.push((
+                "vision_tower.vision_model.embeddings.patch_embedding.weight".into(),
+                vec![16, 3, 4, 4],
+            ));
             shapes.push(("multi_modal_projector.mm_input_projection_weight".into(), vec![16, h]));
         }
         if self.family == TinyFamily::Gemma4 {

@@ -31,7 +31,9 @@ fn final_logits_agree_with_transformers() {
 fn they_do_on_a_device_with_no_more_than_every_device_has() {
     let Some(gpu) = open(downlevel()) else { return };
     let mut dirs = references();
-    dirs.retain(|dir| ["glm4_bf16", "baichuan2", "gemma3_bf16", "gemma4"].iter().any(|case| dir.ends_with(case)));
+    dirs.retain(|dir| {
+        ["glm4_bf16", "baichuan2", "gemma3_bf16", "gemma4"].iter().any(|case| dir.ends_with(case))
+    });
     check(&gpu, &dirs, 1e-4, 1e-3);
 }
 
