@@ -135,11 +135,16 @@ fn cut(text: &str, longest: usize) -> String {
 /// What stands there instead of the file, if its first bytes tell.
 pub(crate) fn stand_in(bytes: &[u8]) -> Option<&'static str> {
     let start = &bytes[..bytes.len().min(64)];
-    let text = start.trim_ascii_start().to_ascii_lowercase();
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start().to_ascii_lowercase();
+    let begins = |with: &[&str]| with.iter().any(|with| text.starts_with(with.as_bytes()));
     if start.starts_with(b"version https://git-lfs") {
         Some("is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`")
-    } else if text.starts_with(b"<!doctype") || text.starts_with(b"<html") {
+    } else if begins(&["<!doctype", "<html", "<head", "<!--", "<?xml"]) {
         Some("is a web page, not the file itself: download it again")
+    } else if begins(&["entry not found", "repository not found", "access to model", "invalid username"]) {
+        Some(
+            "is an error message of the hub, not the file itself: download it again, with a token if it is gated",
+        )
     } else {
         None
     }
@@ -148,7 +153,9 @@ pub(crate) fn stand_in(bytes: &[u8]) -> Option<&'static str> {
 /// Why `bytes` cannot be JSON, if their first ones tell: another file, or another encoding than UTF-8 without a mark.
 pub(crate) fn not_json(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        [0xef, 0xbb, 0xbf, ..] => Some("begins with a byte-order mark: save it as UTF-8 without one"),
+        [0xef, 0xbb, 0xbf, ..] => {
+            stand_in(bytes).or(Some("begins with a byte-order mark: save it as UTF-8 without one"))
+        }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16: save it as UTF-8"),
         _ => stand_in(bytes),
     }

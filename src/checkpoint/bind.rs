@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::error::{CheckpointError, Result};
 use super::files::WeightFiles;
 use super::plan::{NamePattern, TensorPlan, TensorUse};
+use super::quantised;
 use super::safetensors::Entry;
 use super::tied;
 use super::weights::{Dtype, Role, Tensor};
@@ -42,11 +43,7 @@ pub(super) struct Binding {
     pub ignored: Vec<String>,
 }
 
-pub(super) fn bind(
-    files: &WeightFiles,
-    plan: TensorPlan,
-    ignored: &[NamePattern],
-) -> Result<Binding> {
+pub(super) fn bind(files: &WeightFiles, plan: TensorPlan, ignored: &[NamePattern]) -> Result<Binding> {
     let is_copy = |name: &str| plan.copies.contains(&name);
     // An index may go on listing a copy of a tied embedding that is not written any more.
     files.check_index(is_copy)?;
@@ -90,29 +87,30 @@ fn missing(files: &WeightFiles, wanted: &TensorUse) -> CheckpointError {
         [first, ..] => first.path.parent().unwrap_or(&first.path).to_owned(),
         [] => PathBuf::new(),
     };
-    CheckpointError::tensor(
-        &place,
-        &wanted.name,
-        format!("is missing; config.json asks for it in the shape {}", wanted.shape),
-    )
+    let why = match quantised::told_by(files.tensors.keys()) {
+        Some(told) => format!("is missing; {told}"),
+        None => format!("is missing; config.json asks for it in the shape {}", wanted.shape),
+    };
+    CheckpointError::tensor(&place, &wanted.name, why)
 }
 
 fn fit(files: &WeightFiles, file: usize, entry: &Entry, wanted: &TensorUse) -> Result<Bound> {
     let fail = |why| CheckpointError::tensor(files.path(file), &entry.name, why);
+    // Types first: packed bits have another shape too.
+    let dtype = match Dtype::of(entry.dtype) {
+        Some(dtype) => dtype,
+        None => {
+            let told = quantised::told_by_type(entry.dtype).map(|told| format!(": {told}"));
+            let why = format!("is stored as {:?}, expected F32, F16 or BF16", entry.dtype);
+            return Err(fail(why + &told.unwrap_or_default()));
+        }
+    };
     if !wanted.shape.is(&entry.shape) {
         return Err(fail(format!(
             "has the shape {:?}, but config.json asks for {}",
             entry.shape, wanted.shape
         )));
     }
-    let dtype = match entry.dtype {
-        ::safetensors::Dtype::F32 => Dtype::F32,
-        ::safetensors::Dtype::F16 => Dtype::F16,
-        ::safetensors::Dtype::BF16 => Dtype::Bf16,
-        other => {
-            return Err(fail(format!("is stored as {other:?}, expected F32, F16 or BF16")));
-        }
-    };
     let (all, cols) = wanted.shape.rows_cols();
     let rows = wanted.rows.clone().unwrap_or(0..all);
     let place = |row: usize| entry.begin + row * cols * dtype.size();

@@ -8,6 +8,7 @@ use memmap2::Mmap;
 
 use super::error::{CheckpointError, Result, shown};
 use super::index::Index;
+use super::instead;
 use super::safetensors::{self, Entry};
 use super::torch;
 use crate::plain::{is_there, stand_in};
@@ -87,6 +88,11 @@ pub(super) struct WeightFiles {
 }
 
 impl WeightFiles {
+    /// Whether the folder holds whole weights under a name that is looked for.
+    pub fn are_in(dir: &Path) -> bool {
+        FORMATS.into_iter().any(|format| format.is_in(dir))
+    }
+
     /// Maps the one weight file, or the shards that the index names; never any other file of the folder.
     pub fn open(dir: &Path) -> Result<WeightFiles> {
         let Some(format) = FORMATS.into_iter().find(|format| format.is_in(dir)) else {
@@ -186,17 +192,20 @@ fn map(path: &Path) -> Result<Mmap> {
 fn no_weights(dir: &Path) -> CheckpointError {
     let [first, second] = FORMATS;
     let stray = FORMATS.iter().find(|format| file_names(dir).any(|name| format.is_shard(&name)));
+    let other = || instead::other_format(dir).or_else(|| instead::other_names(dir));
     let why = match stray {
         Some(format) => format!(
             "holds shards of the weights, but {}, which says what belongs to them, is missing",
             format.index()
         ),
-        None => format!(
-            "holds neither {} nor {}, nor the same as {}",
-            first.single(),
-            first.index(),
-            second.single()
-        ),
+        None => other().unwrap_or_else(|| {
+            format!(
+                "holds neither {} nor {}, nor the same as {}",
+                first.single(),
+                first.index(),
+                second.single()
+            )
+        }),
     };
     CheckpointError::Folder { dir: dir.to_owned(), why }
 }

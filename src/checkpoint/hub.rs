@@ -21,6 +21,8 @@ pub enum HubError {
     Empty,
     #[error("{name}: neither a folder nor a hub id of the form org/name")]
     Neither { name: String },
+    #[error("{}: is a file; name the folder of the checkpoint{}", file.display(), gguf(file))]
+    File { file: PathBuf },
     #[error("{}: a folder has no revision {revision}; only hub ids have revisions", dir.display())]
     FolderRevision { dir: PathBuf, revision: String },
     #[error("{revision:?} is not the name of a revision")]
@@ -73,6 +75,9 @@ pub fn resolve_in(
     let dir = Path::new(name_or_path);
     if dir.is_dir() {
         return folder(dir, revision);
+    }
+    if dir.is_file() {
+        return Err(HubError::File { file: dir.to_owned() });
     }
     if !is_hub_id(name_or_path) || dir.exists() {
         return Err(HubError::Neither { name: name_or_path.to_owned() });
@@ -204,6 +209,14 @@ fn is_plain(part: &str) -> bool {
 
 fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// What to say more of a file in the format of llama.cpp.
+fn gguf(file: &Path) -> &'static str {
+    match file.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) {
+        true => " that it was made from, with config.json and safetensors: GGUF is not read",
+        false => "",
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -10,6 +10,7 @@ use super::error::{CheckpointError, Result};
 use super::families::Family;
 use super::fields::Fields;
 use super::files::WeightFiles;
+use super::instead;
 use super::json::{self, Strict};
 use super::plan::TensorPlan;
 use super::spec::DecoderSpec;
@@ -63,9 +64,10 @@ impl Checkpoint {
         }
         // Before anything is read.
         let stamps = Stamps::take(dir);
+        instead::refuse_adapter(dir, WeightFiles::are_in(dir))?;
         let config_file = dir.join(CONFIG);
         if !crate::plain::is_there(&config_file) {
-            return Err(folder("holds no config.json"));
+            return Err(folder(&instead::other_format(dir).unwrap_or_else(|| format!("holds no {CONFIG}"))));
         }
         let bytes = json::read_bounded(&config_file, LARGEST_CONFIG)?;
         let Strict(config) = json::parse_file(&config_file, &bytes)?;

@@ -2,7 +2,6 @@
 
 use half::{bf16, f16};
 use rayon::prelude::*;
-use safetensors::Dtype as Stored;
 
 use super::bind::Bound;
 use super::error::{CheckpointError, Result};
@@ -23,11 +22,8 @@ pub(super) fn check_copy(files: &WeightFiles, file: usize, copy: &Entry, table: 
             copy.shape, table.rows, table.cols
         ));
     }
-    let dtype = match copy.dtype {
-        Stored::F32 => Dtype::F32,
-        Stored::F16 => Dtype::F16,
-        Stored::BF16 => Dtype::Bf16,
-        other => return fail(format!("is stored as {other:?}, expected F32, F16 or BF16")),
+    let Some(dtype) = Dtype::of(copy.dtype) else {
+        return fail(format!("is stored as {:?}, expected F32, F16 or BF16", copy.dtype));
     };
     let pair = Pair {
         a: (dtype, files.bytes(file, copy.begin, copy.end)),

@@ -19,6 +19,16 @@ impl Dtype {
         }
     }
 
+    /// The one that a file names, if weights are read from it.
+    pub(super) fn of(stored: safetensors::Dtype) -> Option<Dtype> {
+        match stored {
+            safetensors::Dtype::F32 => Some(Dtype::F32),
+            safetensors::Dtype::F16 => Some(Dtype::F16),
+            safetensors::Dtype::BF16 => Some(Dtype::Bf16),
+            _ => None,
+        }
+    }
+
     /// As files of tensors write it.
     pub fn name(self) -> &'static str {
         match self {

@@ -22,6 +22,7 @@ use serde_json::Value;
 use super::error::{CheckpointError, Result, shown_value};
 use super::fields::Fields;
 use super::plan::{NamePattern, Names};
+use super::quantised;
 use super::spec::{DecoderSpec, SpecError};
 
 pub(super) struct Family {
@@ -80,7 +81,7 @@ impl Family {
 /// What every family's object holds beside its own fields; then refuses what nobody asked for.
 fn finish(mut fields: Fields) -> Result<()> {
     read_dtype(&mut fields)?;
-    fields.must_be_absent("quantization_config", "quantised weights are not supported")?;
+    quantised::refuse_config(&mut fields)?;
     // In how many parts the reference once computed its products, for the same sums.
     fields.size_or_none("pretraining_tp")?;
     for key in ["add_cross_attention", "is_encoder_decoder", "tie_encoder_decoder"] {

@@ -33,7 +33,8 @@ impl Rope {
             stated.join(parameters, layer_type, read_object(object, &rules)?)?;
         }
         if stated.scaling.is_some_and(|scaling| !scaling.truncates()) {
-            let why = "is false, which versions of transformers read differently where types of layers differ";
+            let why =
+                "is false, which versions of transformers read differently where types of layers differ";
             return Err(fields.error("truncate", why));
         }
         stated.rope(fields, &rules)
@@ -120,7 +121,8 @@ impl Stated {
         let scaling = self.scaling.unwrap_or(Scaling::None);
         let partial = self.partial.or(rules.absent_partial).unwrap_or(1.0);
         if partial < 1.0 && scaling.attention_factor() != 1.0 {
-            let why = "is below 1 beside yarn, whose attention factor is only supported where whole heads turn";
+            let why =
+                "is below 1 beside yarn, whose attention factor is only supported where whole heads turn";
             return Err(fields.error("partial_rotary_factor", why));
         }
         Ok(Rope { theta, scaling, partial })

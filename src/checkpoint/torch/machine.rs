@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::error::shown;
+use super::super::quantised::told_by_global;
 use super::container::Archive;
 use super::objects::{Global, Objects, Value};
 use super::opcode::{Opcode, refused_name};
@@ -247,11 +248,10 @@ impl<'a> Machine<'a, '_> {
     fn global(&mut self) -> Result<Value<'a>, String> {
         let (module, name) = (self.input.line()?, self.input.line()?);
         Global::find(module, name).map(Value::Global).ok_or_else(|| {
-            format!(
-                "the global `{} {}` is refused: a file of tensors has no need of it, and nothing is executed",
-                shown(module),
-                shown(name)
-            )
+            let why = told_by_global(module, name, self.input.bytes);
+            let why =
+                why.as_deref().unwrap_or("a file of tensors has no need of it, and nothing is executed");
+            format!("the global `{} {}` is refused: {why}", shown(module), shown(name))
         })
     }
 

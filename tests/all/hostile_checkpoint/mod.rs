@@ -5,6 +5,7 @@ mod cache;
 mod config;
 mod families;
 mod files;
+mod instead;
 mod json;
 mod sound;
 

@@ -135,6 +135,68 @@ fn what_older_llama_files_leave_out_is_proved_by_the_tensors() {
     }
 }
 
+/// What the reference's classes read so, whatever tools wrote.
+#[test]
+fn fields_that_tools_leave_out_or_add_mean_what_they_mean_to_the_reference() {
+    let changes: &[(&str, fn(&mut Parts))] = &[
+        ("architectures", |p| p.remove_field("architectures")),
+        ("rope_theta", |p| p.remove_field("rope_theta")),
+        ("pretraining_tp", |p| p.config["pretraining_tp"] = json!(4)),
+        ("max_sequence_length", |p| p.config["max_sequence_length"] = json!(64)),
+        ("older context", |p| {
+            p.remove_field("max_position_embeddings");
+            p.config["max_sequence_length"] = json!(512);
+        }),
+        ("auto", |p| p.config["torch_dtype"] = json!("auto")),
+        ("auto and a type", |p| p.config["dtype"] = json!("auto")),
+        ("float64", |p| p.config["torch_dtype"] = json!("float64")),
+    ];
+    for family in [TinyFamily::Llama, TinyFamily::Mistral, TinyFamily::Qwen2, TinyFamily::Qwen3] {
+        let plain = opened(&Parts::of(&TinyConfig::new(family)), 1).spec;
+        let mut changes = changes.to_vec();
+        if matches!(family, TinyFamily::Qwen2 | TinyFamily::Qwen3) {
+            changes.push(("use_sliding_window", |p| p.remove_field("use_sliding_window")));
+        }
+        for (name, change) in changes {
+            let mut parts = Parts::of(&TinyConfig::new(family));
+            change(&mut parts);
+            assert_eq!(opened(&parts, 1).spec, plain, "{family:?}: {name}");
+        }
+    }
+}
+
+/// As the makers write Gemma 3 4B: six fields.
+#[test]
+fn gemma_3_fills_in_what_its_makers_leave_out() {
+    let mut parts = Parts::of(&TinyConfig {
+        heads: 8,
+        kv_heads: 4,
+        head_dim: 256,
+        ..TinyConfig::new(TinyFamily::Gemma3)
+            .with_layers(&[false, false, false, false, false, true, false], 0)
+    });
+    let kept = [
+        "hidden_size",
+        "intermediate_size",
+        "model_type",
+        "num_hidden_layers",
+        "sliding_window",
+        "vocab_size",
+    ];
+    parts.text().as_object_mut().expect("an object").retain(|field, _| kept.contains(&&**field));
+    parts.remove_field("tie_word_embeddings");
+    parts.remove_field("architectures");
+    let spec = opened(&parts, 1).spec;
+    assert!(spec.head.tied && spec.head.cap.is_none());
+    assert_eq!((spec.context, spec.eps, spec.embed_scale), (131_072, 1e-6, 32f32.sqrt()));
+    let full: Vec<usize> = (0..7).filter(|&i| spec.layers[i].window.is_none()).collect();
+    assert_eq!(full, [5]);
+    assert!(spec.layers.iter().all(|layer| layer.score_scale == 1.0 / 16.0));
+    let slowest = |table: usize| *spec.rotaries[table].freq.last().expect("a pair");
+    assert!((f64::from(slowest(0)) * 1e4f64.powf(254.0 / 256.0) - 1.0).abs() < 1e-6);
+    assert!((f64::from(slowest(1)) * 1e6f64.powf(254.0 / 256.0) - 1.0).abs() < 1e-6);
+}
+
 #[test]
 fn llama_biases_are_read_where_the_config_announces_them() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Llama));

@@ -101,6 +101,32 @@ fn every_other_global_is_refused_by_its_name() {
     refused_code("endless", [&b"c"[..], &[b'a'; 100_000]].concat(), &["GLOBAL"]);
 }
 
+/// The type stands behind the function that torch calls for it.
+#[test]
+fn weights_in_eight_bits_are_named_by_their_type() {
+    let v3 = |dtype: &str| {
+        Pickle::new()
+            .raw(b"}")
+            .text("model.layers.0.self_attn.q_proj.weight")
+            .global("torch._utils", "_rebuild_tensor_v3")
+            .raw(b"((")
+            .text("storage")
+            .global("torch.storage", "UntypedStorage")
+            .raw(b"t")
+            .global("torch", dtype)
+            .raw(b"ts")
+            .stop()
+    };
+    for (name, pickle, kind) in [
+        ("fp8", v3("float8_e4m3fn"), "8-bit floats (float8_e4m3fn)"),
+        ("the other", v3("float8_e5m2"), "8-bit floats (float8_e5m2)"),
+        ("not fp8", v3("uint16"), "no need of it"),
+        ("quantised", Pickle::new().global("torch._utils", "_rebuild_qtensor").stop(), "quantised tensors"),
+    ] {
+        refused_pickle(name, pickle, &["torch._utils _rebuild", kind]);
+    }
+}
+
 /// Python's own reader would make the file; this one names the global and does nothing.
 #[test]
 fn a_pickle_that_would_run_code_runs_none() {
