@@ -6,8 +6,8 @@ mod common;
 
 mod backend_cli;
 mod bench;
-mod confirmatory;
 mod configs;
+mod confirmatory;
 mod continuations;
 mod demo;
 mod docs;
