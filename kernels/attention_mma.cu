@@ -67,6 +67,7 @@ template <int D, int V> DEV void attention(const Attention& p) {
   for (int n = 0; n < VS * 8; n++)
 #pragma unroll
     for (int i = 0; i < 4; i++) o[n][i] = 0.f;
+  const Cap cap = cap_of(p.cap);
   int depth[2];  // of this lane's two rows
 #pragma unroll
   for (int h = 0; h < 2; h++) {
@@ -117,7 +118,7 @@ template <int D, int V> DEV void attention(const Attention& p) {
           const int behind = depth[h] - (k0 + 8 * j + 2 * (lane & 3) + i);
           const bool sees = behind >= 0 && behind < p.window;
           float& x = s[j][2 * h + i];
-          x = sees ? capped(x * p.score_scale, p.cap) * LOG2E : UNSEEN;
+          x = sees ? capped(x * p.score_scale, cap) * LOG2E : UNSEEN;
           seen |= (u32)sees << (2 * j + i);
           now = fmaxf(now, x);
         }

@@ -10,56 +10,83 @@
 
 struct Place { int row, first_column; };
 
-// Sums to values, in place; columns beyond n become 0.
+struct RowScales { float of[2]; };
+DEV RowScales row_scales(Place at, const Product& p) {
+  RowScales r;
+#pragma unroll
+  for (int h = 0; h < 2; h++) r.of[h] = (p.a_inv ? p.a_inv[min(at.row + 8 * h, p.m - 1)] : 1.f) * p.scale;
+  return r;
+}
+// The values of this lane's columns c and c + 1, both rows, in place; `beyond` where there is no such column.
+DEV void finish_values(float* d, int c, const RowScales& r, const Product& p, float beyond) {
+#pragma unroll
+  for (int e = 0; e < 2; e++) {
+    const bool there = c + e < p.n;
+    const float column_scale = there ? p.b_inv[c + e] : 0.f, bias = p.bias && there ? p.bias[c + e] : 0.f;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      const float v = d[2 * h + e] * r.of[h] * column_scale;
+      d[2 * h + e] = there ? p.bias ? v + bias : v : beyond;
+    }
+  }
+}
+// All of a tile, where n is a multiple of 64: groups of columns are there or not.
 DEV void finish_values(float (&d)[128], Place at, const Product& p) {
-  const int quad = threadIdx.x & 3;
-  float row_scale[2];
+  const RowScales r = row_scales(at, p);
 #pragma unroll
-  for (int h = 0; h < 2; h++) row_scale[h] = (p.a_inv ? p.a_inv[min(at.row + 8 * h, p.m - 1)] : 1.f) * p.scale;
+  for (int g = 0; g < 4; g++) {
+    if (at.first_column + 64 * g >= p.n) continue;
 #pragma unroll
-  for (int j = 0; j < 32; j++)
-#pragma unroll
-    for (int e = 0; e < 2; e++) {
-      const int c = at.first_column + 8 * j + 2 * quad + e;
-      const float column_scale = c < p.n ? p.b_inv[c] : 0.f, bias = p.bias && c < p.n ? p.bias[c] : 0.f;
+    for (int j = 8 * g; j < 8 * g + 8; j++) {
+      const int c = at.first_column + 8 * j + 2 * (threadIdx.x & 3);
+      const float2 column_scale = *(const float2*)(p.b_inv + c);
+      const float2 bias = p.bias ? *(const float2*)(p.bias + c) : make_float2(0.f, 0.f);
 #pragma unroll
       for (int h = 0; h < 2; h++) {
-        float& v = d[4 * j + 2 * h + e];
-        v = v * row_scale[h] * column_scale;
-        if (p.bias) v += bias;
+        const float x = d[4 * j + 2 * h] * r.of[h] * column_scale.x, y = d[4 * j + 2 * h + 1] * r.of[h] * column_scale.y;
+        d[4 * j + 2 * h] = p.bias ? x + bias.x : x;
+        d[4 * j + 2 * h + 1] = p.bias ? y + bias.y : y;
       }
     }
+  }
 }
 
 // f32 rows: store, add, or act(value) * side.
 template <int PA> DEV void finish(float (&d)[128], Place at, const Product& p, const ToRows& e) {
-  finish_values(d, at, p);
-  const int quad = threadIdx.x & 3;
+  const RowScales r = row_scales(at, p);
+  const int first = at.first_column + 2 * (threadIdx.x & 3);
+  float* out[2];
+  const float* side[2];
 #pragma unroll
   for (int h = 0; h < 2; h++) {
-    const int row = at.row + 8 * h;
-    if (row >= p.m) continue;
+    const size_t row = min(at.row + 8 * h, p.m - 1);
+    out[h] = e.out + row * e.ld + first;
+    side[h] = e.side + row * e.side_ld + first;
+  }
 #pragma unroll
-    for (int j = 0; j < 32; j++) {
-      const int c = at.first_column + 8 * j + 2 * quad;
-      if (c >= p.n) continue;
+  for (int j = 0; j < 32; j++) {
+    const int c = first + 8 * j;
+    if (c >= p.n) continue;
+    finish_values(d + 4 * j, c, r, p, 0.f);
+    const bool both = c + 1 < p.n;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      if (at.row + 8 * h >= p.m) continue;
       float x = d[4 * j + 2 * h], y = d[4 * j + 2 * h + 1];
-      float* out = e.out + (size_t)row * e.ld + c;
-      const bool both = c + 1 < p.n;
+      float* to = out[h] + 8 * j;
       if (e.mode == ROWS_SIDE) {
-        const float* side = e.side + (size_t)row * e.side_ld + c;
-        x = activate(x, e.act) * side[0];
-        if (both) y = activate(y, e.act) * side[1];
+        x = activate(x, e.act) * side[h][8 * j];
+        if (both) y = activate(y, e.act) * side[h][8 * j + 1];
       }
       if (both) {
         float2 v = make_float2(x, y);
         if (e.mode == ROWS_ADD) {
-          const float2 old = *(const float2*)out;
+          const float2 old = *(const float2*)to;
           v = make_float2(x + old.x, y + old.y);
         }
-        *(float2*)out = v;
+        *(float2*)to = v;
       } else {
-        *out = e.mode == ROWS_ADD ? x + *out : x;
+        *to = e.mode == ROWS_ADD ? x + *to : x;
       }
     }
   }
@@ -155,32 +182,30 @@ template <int PA> DEV void finish(float (&d)[128], Place at, const Product& p, c
   }
 }
 
-// (largest logit, sum of exp(logit - largest)) of the 256 columns: a lane's own, then the quad.
+// (largest logit, sum of exp(logit - largest)) of the 256 columns: a lane's own, then the quad. Columns beyond n are -infinity.
 template <int PA> DEV void finish(float (&d)[128], Place at, const Product& p, const ToSums& e) {
-  finish_values(d, at, p);
-  const int quad = threadIdx.x & 3;
+  const RowScales r = row_scales(at, p);
+  const Cap cap = cap_of(e.cap);
+#pragma unroll
+  for (int j = 0; j < 32; j++) {
+    finish_values(d + 4 * j, at.first_column + 8 * j + 2 * (threadIdx.x & 3), r, p, -bits_f32(INFINITE));
+    if (cap.at > 0.f)
+#pragma unroll
+      for (int i = 4 * j; i < 4 * j + 4; i++) d[i] = d[i] == -bits_f32(INFINITE) ? d[i] : capped(d[i], cap);
+  }
 #pragma unroll
   for (int h = 0; h < 2; h++) {
     float top = -bits_f32(INFINITE), sum = 0.f;
 #pragma unroll
-    for (int j = 0; j < 32; j++)
-#pragma unroll
-      for (int i = 0; i < 2; i++) {
-        float& v = d[4 * j + 2 * h + i];
-        if (e.cap > 0.f) v = capped(v, e.cap);
-        if (at.first_column + 8 * j + 2 * quad + i < p.n) top = fmaxf(top, v);
-      }
+    for (int j = 0; j < 32; j++) top = fmaxf(top, fmaxf(d[4 * j + 2 * h], d[4 * j + 2 * h + 1]));
     top = fmaxf(top, shuffle_xor(top, 1));
     top = fmaxf(top, shuffle_xor(top, 2));
 #pragma unroll
-    for (int j = 0; j < 32; j++)
-#pragma unroll
-      for (int i = 0; i < 2; i++)
-        if (at.first_column + 8 * j + 2 * quad + i < p.n) sum += exp_approx(d[4 * j + 2 * h + i] - top);
+    for (int j = 0; j < 32; j++) sum += exp_approx(d[4 * j + 2 * h] - top) + exp_approx(d[4 * j + 2 * h + 1] - top);
     sum += shuffle_xor(sum, 1);
     sum += shuffle_xor(sum, 2);
     const int row = at.row + 8 * h;
-    if (quad == 0 && row < p.m) *(float2*)(e.out + ((size_t)row * e.tiles + at.first_column / 256) * 2) = make_float2(top, sum);
+    if ((threadIdx.x & 3) == 0 && row < p.m) *(float2*)(e.out + ((size_t)row * e.tiles + at.first_column / 256) * 2) = make_float2(top, sum);
   }
 }
 

@@ -57,9 +57,10 @@ KERNEL(product_naive_sums, 256, 1, PARAM(Product) p, PARAM(ToSums) e) {
   SHARED(shared);
   const Tile t = naive_tile(p, shared);
   const bool there = t.column < p.n;
-  const float logit = capped(t.value[threadIdx.x], e.cap);
-  float top = capped(t.value[0], e.cap);
-  for (int c = 1; c < 256 && t.first + c < p.n; c++) top = fmaxf(top, capped(t.value[c], e.cap));
+  const Cap cap = cap_of(e.cap);
+  const float logit = capped(t.value[threadIdx.x], cap);
+  float top = capped(t.value[0], cap);
+  for (int c = 1; c < 256 && t.first + c < p.n; c++) top = fmaxf(top, capped(t.value[c], cap));
   const float sum = block_sum(there ? exp_approx(logit - top) : 0.f, t.parts);
   if (threadIdx.x == 0) {
     float* out = e.out + ((size_t)t.row * e.tiles + blockIdx.y) * 2;
@@ -76,6 +77,7 @@ KERNEL(attention_naive, 128, 1, PARAM(Attention) p) {
   const AttentionItem item = p.items[blockIdx.x];
   const int kv_head = blockIdx.y, tid = threadIdx.x, kv_width = p.kv_heads * p.dim, width = kv_width * p.group;
   const size_t q_plane = (size_t)p.q_rows * width, path_plane = (size_t)p.path_cap * kv_width, pass_plane = (size_t)p.pass_cap * kv_width;
+  const Cap cap = cap_of(p.cap);
   for (int r = 0; r < item.tokens * p.group; r++) {
     const int depth = item.depth + r / p.group;
     const size_t q = (size_t)(item.q_row + r / p.group) * width + (size_t)(kv_head * p.group + r % p.group) * p.dim;
@@ -93,7 +95,7 @@ KERNEL(attention_naive, 128, 1, PARAM(Attention) p) {
         score = 0.f;
         for (int c = 0; c < p.dim; c++)
           score = fmaf(joined(p.q, q + c, q_plane, 2), joined(k, at + c, on_path ? path_plane : pass_plane, 2), score);
-        score = capped(score * p.score_scale, p.cap) * LOG2E;
+        score = capped(score * p.score_scale, cap) * LOG2E;
       }
       __syncthreads();
       if (tid < 64) weight[tid] = score;

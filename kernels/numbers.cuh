@@ -26,7 +26,10 @@ DEV float tanh_f32(float x) {
   const float a = fabsf(x), large = 1.f - 2.f * rcp_approx(1.f + exp_approx(2.f * a));
   return a < 0.625f ? small : x < 0.f ? -large : large;
 }
-DEV float capped(float x, float cap) { return cap > 0.f ? cap * tanh_f32(x / cap) : x; }
+// cap * tanh(x / cap), or x where there is no cap (0).
+struct Cap { float at, inverse; };
+DEV Cap cap_of(float at) { return {at, at > 0.f ? div_rn(1.f, at) : 0.f}; }
+DEV float capped(float x, const Cap& cap) { return cap.at > 0.f ? cap.at * tanh_f32(x * cap.inverse) : x; }
 
 // The power of two that brings `largest` (bits of a value that is not negative) into [2^14, 2^15), where f16 ends just above,
 // and its inverse. Values below 2^-112 are taken for that.

@@ -181,7 +181,7 @@ KERNEL(choice_logits, 128, 1, PARAM(ChoiceLogits) p) {
   float sum = 0.f;
   for (int c = lane; c < p.width; c += 32) sum = fmaf(x[c], joined(p.table, row + c, plane, p.planes), sum);
   sum = warp_sum(sum);
-  if (lane == 0) p.out[i] = capped(sum * p.b_inv[token], p.cap);
+  if (lane == 0) p.out[i] = capped(sum * p.b_inv[token], cap_of(p.cap));
 }
 
 // (largest, sum) of 256 columns each -> those of the whole vocabulary, tile by tile in f64. A thread per row.
@@ -203,13 +203,14 @@ KERNEL(top_tokens, 256, 1, PARAM(TopTokens) p) {
   float* values = (float*)shared;
   int* ids = (int*)shared + 32;
   const float* logits = p.logits + (size_t)blockIdx.x * p.ld;
+  const Cap cap = cap_of(p.cap);
   float last = bits_f32(INFINITE);
   int last_id = -1;
   for (int round = 0; round < p.count; round++) {
     float best = -bits_f32(INFINITE);
     int id = p.vocab;
     for (int c = threadIdx.x; c < p.vocab; c += 256) {
-      const float v = capped(logits[c], p.cap);
+      const float v = capped(logits[c], cap);
       const bool behind = v < last || (v == last && c > last_id);
       if (behind && (v > best || (v == best && c < id))) best = v, id = c;
     }

@@ -2,10 +2,11 @@
 // and the first place to look when a test of the program fails. Prints a line per check; exit code 1 if one is wrong.
 //   check [naive] [mma] [wgmma] [rows] [attention] [small]     small: the least sizes that still have tails
 #include "machine.h"
-#include "../../kernels/params.cuh"
+#include "params.cuh"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 #include <numeric>
 
 namespace {

@@ -116,7 +116,7 @@ Result allocate(Pointer* p, size_t bytes) {
   *p = (Pointer)(page + pages * PAGE - (bytes + 255) / 256 * 256);  // the guard page begins at most 255 bytes behind the end
   allocations[*p] = {page, pages, bytes, device()};
   used[device()] += bytes;
-  note("alloc %zu", bytes);
+  note("alloc device %zu", bytes);
   return SUCCESS;
 }
 void canaries(Pointer p, const Allocation& a) {
@@ -275,7 +275,7 @@ API cuMemHostAlloc(void** p, size_t n, unsigned) {
   if (!*p) return OUT_OF_MEMORY;
   memset(*p, BLANK, n);
   pinned[(unsigned char*)*p] = n;
-  note("pin %zu", n);
+  note("alloc host %zu", n);
   return SUCCESS;
 }
 // The memory stays, as NaN, for a copy that is still to come.

@@ -1,6 +1,6 @@
 // The emulated machine's state, shared by the emulator's own files. One launch runs at a time, on the thread that waits for it.
 #pragma once
-#include "../../kernels/ptx.cuh"
+#include "ptx.cuh"
 #include <deque>
 #include <memory>
 #include <random>
