@@ -17,19 +17,21 @@ kernels=${KERNELS:-../../kernels}
 march=x86-64
 grep -q avx2 /proc/cpuinfo && grep -q f16c /proc/cpuinfo && march=x86-64-v3
 # No contraction: the emulated sums are those of --fmad=false.
-flags="-std=c++20 -DEMU -I. -I$kernels -march=$march -ffp-contract=off -fno-math-errno -fPIC -fvisibility=hidden -Wall -Wno-unknown-pragmas -Wno-maybe-uninitialized -Wno-psabi"
+flags="-std=c++20 -DEMU -march=$march -ffp-contract=off -fno-math-errno -fPIC -fvisibility=hidden -Wall -Wno-unknown-pragmas -Wno-maybe-uninitialized -Wno-psabi"
 kernel_flags=-O2
 [ $what = race ] && flags="$flags -DEMU_RACE -g" kernel_flags="-O1 -fsanitize=thread"
-headers=$(cat ./*.h "$kernels"/*.cuh | sha256sum)
+include="-I. -I$kernels"
 compiler=$(g++ -dumpfullversion)
 
 objects=() commands=()
 add() { # file, options
     local hash object
-    hash=$(echo "$headers $(sha256sum <"$1") $flags $2 $compiler" | sha256sum | cut -c1-16)
+    # What it is made of: itself and the headers that it reads, wherever they lie.
+    # shellcheck disable=SC2046,SC2086
+    hash=$({ cat $(g++ $flags $include -MM -MT : -x c++ "$1" | tr -d ':\\'); echo "$flags $2 $compiler"; } | sha256sum | cut -c1-16)
     object="$dir/objects/$(basename "$1")-$hash.o"
     objects+=("$object")
-    [ -f "$object" ] || commands+=("g++ $flags $2 -c -x c++ $1 -o $object.part && mv $object.part $object")
+    [ -f "$object" ] || commands+=("g++ $flags $include $2 -c -x c++ $1 -o $object.part$$ && mv $object.part$$ $object")
 }
 for f in "$kernels"/product_*.cu "$kernels"/attention_*.cu "$kernels"/naive.cu "$kernels"/rows.cu; do add "$f" "$kernel_flags"; done # the longest first
 for f in fibers warp hopper; do add $f.cpp -O2; done
