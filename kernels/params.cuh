@@ -122,11 +122,6 @@ struct RopeRows {       // turns heads of f32 rows in place; pair i is (i, i + a
   int n, ld, heads, dim, pairs, apart;
 };
 struct Watch { const float* x; int* flag; int n, width, ld, place; };
-struct SideJoin {       // x = join_scale * (norm(x, each width) * weight + token_scale * table[index])
-  float* x; const float* weight; const void* table; const int* index;
-  int n, layers, width, ld, table_ld, dtype;  // x [n][ld], ld >= layers * width
-  float token_scale, join_scale, eps;
-};
 
 // ---- what is read off
 struct ChoiceLogits {   // out[i] = logit of token asks[i][1] at row asks[i][0]
@@ -141,19 +136,6 @@ struct TopTokens {      // the `count` largest logits of each row, largest first
   float cap;
 };
 
-// ---- loading
-struct ToPlanes {       // a weight [rows][cols] as stored -> f16 planes, each row times its own power of two
-  const void* src;      // [rows][cols], dense
-  const int* row_map;   // [rows]: row of dst; null: first_row + row
-  const float* weight;  // [cols], for `norms`; null: ones
-  u16* dst;             // [planes][dst_rows][k]
-  float* inv;           // by row of dst: undoes its power of two (times 1 / max(length, 1e-12) with unit_rows)
-  float* norms;         // by row of dst: length of row * weight; null: not wanted
-  u32* lost;            // counts elements that are not exact in the planes; null: not wanted
-  int rows, cols, dtype, first_row;
-  int src_group, dst_group;  // element c goes to column c / src_group * dst_group + c % src_group
-  int dst_rows, k, planes, unit_rows;
-};
 struct JoinPlanes {     // f32 rows of what planes hold: element c from column c / src_group * dst_group + c % src_group
   const u16* in; const float* inv; float* out;  // [planes][in_rows][k]; [n] or null; [n][ld]
   int n, width, ld, in_rows, k, planes, src_group, dst_group;

@@ -159,18 +159,6 @@ KERNEL(rope_rows, 256, 1, PARAM(RopeRows) p) {
   }
 }
 
-// Side input of one layer: x = join_scale * (norm(x) * weight + token_scale * table[index]), over `width` elements.
-KERNEL(side_join, 256, 1, PARAM(SideJoin) p) {
-  SHARED(shared);
-  float* x = p.x + (size_t)blockIdx.x * p.ld + (size_t)blockIdx.y * p.width;
-  const size_t from = (size_t)p.index[blockIdx.x] * p.table_ld + (size_t)blockIdx.y * p.width;
-  float squares = 0.f;
-  for (int c = threadIdx.x; c < p.width; c += 256) squares += x[c] * x[c];
-  const float norm = inverse_root(block_sum(squares, (float*)shared), (float)p.width, p.eps);
-  for (int c = threadIdx.x; c < p.width; c += 256)
-    x[c] = (x[c] * norm * p.weight[c] + p.token_scale * stored(p.table, from + c, p.dtype)) * p.join_scale;
-}
-
 // Logits of chosen tokens: a warp per (row, token), in f32: by lanes, then a butterfly.
 KERNEL(choice_logits, 128, 1, PARAM(ChoiceLogits) p) {
   const int i = blockIdx.x * 4 + (threadIdx.x >> 5), lane = threadIdx.x & 31;
@@ -229,40 +217,6 @@ KERNEL(top_tokens, 256, 1, PARAM(TopTokens) p) {
       p.ids[(size_t)blockIdx.x * p.count + round] = id;
     }
     last = best, last_id = id;
-  }
-}
-
-// A stored weight -> f16 planes, row by row with its own power of two. 16-bit weights are exact in one plane unless an element is
-// some 2^-29 of its row's largest; f32 keeps 22 bits in two. dst holds zeros where nothing is written.
-KERNEL(to_planes, 256, 1, PARAM(ToPlanes) p) {
-  SHARED(shared);
-  float* parts = (float*)shared;
-  const size_t from = (size_t)blockIdx.x * p.cols;
-  const int row = p.row_map ? p.row_map[blockIdx.x] : p.first_row + (int)blockIdx.x;
-  float squares = 0.f, weighted = 0.f;
-  u32 top = 0;
-  for (int c = threadIdx.x; c < p.cols; c += 256) {
-    const float v = stored(p.src, from + c, p.dtype), w = p.weight ? v * p.weight[c] : v;
-    squares += v * v;
-    weighted += w * w;
-    top = max(top, f32_bits(v) & MAGNITUDE);
-  }
-  squares = block_sum(squares, parts);
-  weighted = block_sum(weighted, parts);
-  const Power power = power_for(block_max(top, parts));
-  u16* hi = p.dst + (size_t)row * p.k;
-  u16* lo = p.planes == 2 ? hi + (size_t)p.dst_rows * p.k : nullptr;
-  u32 lost = 0;
-  for (int c = threadIdx.x; c < p.cols; c += 256) {
-    const int to = c / p.src_group * p.dst_group + c % p.src_group;
-    const float v = stored(p.src, from + c, p.dtype) * power.scale;
-    put(hi + to, lo ? lo + to : nullptr, v);
-    lost += (lo ? from_f16(hi[to]) + from_f16(lo[to]) : from_f16(hi[to])) != v;
-  }
-  if (p.lost && lost) atomic_add(p.lost, lost);
-  if (threadIdx.x == 0) {
-    p.inv[row] = p.unit_rows ? power.inverse * div_rn(1.f, fmaxf(sqrt_rn(squares), 1e-12f)) : power.inverse;
-    if (p.norms) p.norms[row] = sqrt_rn(weighted);
   }
 }
 

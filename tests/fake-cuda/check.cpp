@@ -405,39 +405,12 @@ void row_kernels() {
       }
     report("norm_rows, in groups, added", relative(got, want), 4e-7);
   }
-  for (int dtype : {DTYPE_F32, DTYPE_F16, DTYPE_BF16}) {
-    // 3 heads of 10 padded to 16 columns, rows placed in reverse
-    const int rows = 3, cols = 30, dst_k = 64;
-    vector<float> f = numbers((size_t)rows * cols);
-    vector<u16> half(f.size());
-    for (size_t i = 0; i < f.size(); i++) {
-      half[i] = dtype == DTYPE_F16 ? to_f16(f[i]) : (u16)(f32_bits(f[i]) >> 16);
-      if (dtype != DTYPE_F32) f[i] = dtype == DTYPE_F16 ? from_f16(half[i]) : bits_f32((u32)half[i] << 16);
-    }
-    const int planes = dtype == DTYPE_F32 ? 2 : 1;
-    vector<u16> dst((size_t)planes * 4 * dst_k, 0);
-    vector<float> inv(4), norms(4), weight = numbers(cols);
-    vector<int> map = {3, 2, 0};
-    u32 lost = 0;
-    launch("to_planes", {(unsigned)rows, 1, 1}, 1024, ToPlanes{dtype == DTYPE_F32 ? (void*)f.data() : (void*)half.data(), map.data(), weight.data(), dst.data(), inv.data(), norms.data(), &lost, rows, cols, dtype, 0, 10, 16, 4, dst_k, planes, 0});
-    vector<double> got, want, lengths, true_lengths;
-    for (int r = 0; r < rows; r++) {
-      double s = 0;
-      for (int c = 0; c < cols; c++) {
-        const size_t at = (size_t)map[r] * dst_k + c / 10 * 16 + c % 10;
-        got.push_back(((double)from_f16(dst[at]) + (planes == 2 ? (double)from_f16(dst[at + 4 * dst_k]) : 0)) * inv[map[r]]);
-        want.push_back(f[r * cols + c]);
-        s += (double)f[r * cols + c] * weight[c] * f[r * cols + c] * weight[c];
-      }
-      lengths.push_back(norms[map[r]]), true_lengths.push_back(sqrt(s));
-    }
-    report(std::string("to_planes from ") + (dtype == DTYPE_F32 ? "f32" : dtype == DTYPE_F16 ? "f16" : "bf16"), relative(got, want), dtype == DTYPE_F32 ? 1.3e-7 : 0);
-    report("to_planes: lengths of rows", relative(lengths, true_lengths), 1e-6);
-    expect("to_planes: counts what is lost", dtype == DTYPE_F32 || lost == 0);
-    vector<float> back((size_t)rows * 32);
-    launch("join_planes", {(unsigned)rows, 1, 1}, 1024, JoinPlanes{dst.data() + dst_k, inv.data() + 1, back.data(), rows, cols, 32, 4, dst_k, 1, 10, 16, 2.f});
+  {
+    const Planes planes(numbers((size_t)n * width), n, width, 2, 3);
+    vector<float> back((size_t)n * (width + 2));
+    launch("join_planes", {(unsigned)n, 1, 1}, 1024, JoinPlanes{planes.data.data(), planes.inv.data(), back.data(), n, width, width + 2, n + 3, planes.k, 2, width, width, 2.f});
     bool same = true;
-    for (int c = 0; c < cols; c++) same &= fabs(back[32 + c] - 2 * f[cols + c]) <= fabs(f[cols + c]) * (planes == 2 ? 2e-3f : 0.f);
+    for (int r = 0; r < n; r++) for (int c = 0; c < width; c++) same &= back[r * (width + 2) + c] == (float)(2 * planes.value(r, c));
     expect("join_planes", same);
   }
   {
@@ -496,21 +469,6 @@ void row_kernels() {
     vector<double> got(gated.begin(), gated.end()), want;
     for (int r = 0; r < n; r++) for (int c = 0; c < width; c++) { const double v = x[r * ld + c]; want.push_back(v / (1 + exp(-v)) * sum[r * ld + c]); }
     report("gate_rows", relative(got, want), 1e-6);
-  }
-  {
-    const int layers = 2, side = 32;
-    vector<float> rows = numbers((size_t)n * layers * side), before = rows, weight = numbers(side), table = numbers((size_t)3 * 80);
-    vector<int> index(n);
-    for (int i = 0; i < n; i++) index[i] = i % 3;
-    launch("side_join", {(unsigned)n, layers, 1}, 1024, SideJoin{rows.data(), weight.data(), table.data(), index.data(), n, layers, side, layers * side, 80, DTYPE_F32, 4.f, 0.7f, 1e-6f});
-    vector<double> got(rows.begin(), rows.end()), want;
-    for (int r = 0; r < n; r++)
-      for (int l = 0; l < layers; l++) {
-        double s = 0;
-        for (int c = 0; c < side; c++) s += (double)before[(r * layers + l) * side + c] * before[(r * layers + l) * side + c];
-        for (int c = 0; c < side; c++) want.push_back(0.7 * (before[(r * layers + l) * side + c] / sqrt(s / side + 1e-6) * weight[c] + 4.0 * table[index[r] * 80 + l * side + c]));
-      }
-    report("side_join", relative(got, want), 1e-6);
   }
   for (int apart : {0, 5}) {
     const int heads = 2, dim = 12, pairs = 5;
