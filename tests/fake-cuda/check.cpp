@@ -1,6 +1,7 @@
 // The kernels against sums in f64, launched by name on the emulator without driver or host code: what race.sh and faults.sh run,
 // and the first place to look when a test of the program fails. Prints a line per check; exit code 1 if one is wrong.
-//   check [naive] [mma] [wgmma] [rows] [attention] [small]     small: the least sizes that still have tails
+//   check [rows] [naive] [mma] [wgmma] [attention] [attention-naive] [attention-mma] [small] [first]
+// small: the least sizes that still have tails; first: ends with the first that is wrong.
 #include "machine.h"
 #include "params.cuh"
 #include <algorithm>
@@ -11,7 +12,7 @@
 
 namespace {
 using std::vector;
-bool wrong = false, small = false;
+bool wrong = false, small = false, first_only = false;
 
 std::mt19937 dice(1);
 float uniform() { return (float)(int)(dice() % 200001 - 100000) / 100000.f; }
@@ -31,11 +32,13 @@ void report(const std::string& what, double error, double limit) {
   printf("%-64s %9.1e  %s\n", what.c_str(), error, right ? "right" : "WRONG");
   fflush(stdout);
   if (!right) wrong = true;
+  if (wrong && first_only) exit(1);
 }
 void expect(const std::string& what, bool right) {
   printf("%-64s            %s\n", what.c_str(), right ? "right" : "WRONG");
   fflush(stdout);
   if (!right) wrong = true;
+  if (wrong && first_only) exit(1);
 }
 double relative(const vector<double>& got, const vector<double>& want) {
   double up = 0, down = 0;
@@ -509,7 +512,8 @@ int main(int argc, char** argv) {
   std::vector<std::string> parts(argv + 1, argv + argc);
   auto asked = [&](const std::string& part) { return std::find(parts.begin(), parts.end(), part) != parts.end(); };
   small = asked("small");
-  const bool all = (int)parts.size() == (int)small;
+  first_only = asked("first");
+  const bool all = (int)parts.size() == small + first_only;
   if (all || asked("rows")) row_kernels();
   for (const char* set : {"naive", "mma", "wgmma"}) {
     if (!all && !asked(set)) continue;

@@ -63,7 +63,7 @@ kernel_fault() { # number, name, file, expression, parts
     if cmp -s "$copy/$3" "$root/kernels/$3"; then echo "NO PLACE   $2 ($3)"; return 1; fi
     if ! said=$(KERNELS=$copy "$here/build.sh" --check "$dir" 2>&1); then echo "NO BUILD   $2: $(tail -1 <<<"$said")"; return 1; fi
     # shellcheck disable=SC2086
-    if said=$(EMU_SEED=3 timeout 300 "$dir/check" $5 2>&1); then echo "NOT CAUGHT $2 ($3)"; return 1; fi
+    if said=$(EMU_SEED=3 timeout 300 "$dir/check" $5 first 2>&1); then echo "NOT CAUGHT $2 ($3)"; return 1; fi
     said=$(grep -m1 -E 'WRONG|emulated GPU|illegal' <<<"$said" | sed -E 's/ +/ /g' | cut -c1-90)
     echo "caught     $2: check $5: ${said:-it did not end}"
 }
