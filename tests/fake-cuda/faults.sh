@@ -47,7 +47,7 @@ LIST
 host_faults() { cat <<'LIST'
 keys of the pass are looked for on the path|src/backend/cuda/tables.rs|s,if row < path_len { row } else { path_rows + (row - path_len) },row,|--lib cuda::tables
 a bound is too small by four|src/backend/cuda/bounds.rs|s,exponent_below(bound \* MARGIN\, 15),exponent_below(bound * MARGIN\, 17),|--lib cuda::bounds
-a structure lacks a field of the kernels|src/backend/cuda/params.rs|s,ToSums { out: u64\, tiles: i32\, cap: f32 },ToSums { out: u64\, tiles: i32 },|--lib cuda::params
+two fields of a structure are exchanged|src/backend/cuda/params.rs|s,group: i32\, kv_heads: i32\, dim,kv_heads: i32\, group: i32\, dim,|--test cuda
 rows that are still to be looked at are forgotten|src/backend/cuda/watch.rs|s,Some(unseen) if unseen.rows.same_as(x) => Ok(unseen.pending),Some(unseen) if unseen.rows.same_as(x) => Ok(Pending::default()),|--test cuda
 the host does not wait for what comes down|src/backend/cuda/transfer.rs|/copy_down/,/to_vec/s,self.wait()?;,,|--test cuda
 LIST
@@ -74,7 +74,7 @@ host_fault() { # name, file, expression, arguments
     sed -i "$3" "$copy/$2" 2>/dev/null
     if cmp -s "$copy/$2" "$root/$2"; then echo "NO PLACE   $1 ($2)"; return 1; fi
     # shellcheck disable=SC2086
-    if said=$(cd "$copy" && CARGO_TARGET_DIR="$work/target" cargo test --locked $4 2>&1); then echo "NOT CAUGHT $1 ($2)"; return 1; fi
+    if said=$(cd "$copy" && CARGO_TARGET_DIR="$root/target" cargo test --locked $4 2>&1); then echo "NOT CAUGHT $1 ($2)"; return 1; fi
     said=$(grep -m1 -E '^error(\[|:)|panicked at|^test .* FAILED' <<<"$said" | cut -c1-110)
     echo "caught     $1: cargo test $4: $said"
 }
