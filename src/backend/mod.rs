@@ -8,6 +8,7 @@
 //! - Matrices are `[out, in]` row-major, as checkpoints store them: `linear` computes `x W^T`.
 
 pub mod cpu;
+pub mod cuda;
 pub mod layer;
 pub mod measure;
 pub mod steps;

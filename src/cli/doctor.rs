@@ -1,15 +1,18 @@
 //! `tiltmeter doctor`: which devices there are, whether they compute right, and what a checkpoint needs.
 
+mod cuda;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::engine::{PrecisionName, open};
+use super::engine::{BackendName, PrecisionName, open};
 use super::output::{print, print_json};
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
+use crate::backend::cuda::Gpu;
 use crate::backend::wgpu::Precision;
 use crate::backend::wgpu::adapter::{self, Candidate, DeviceFacts};
 use crate::checkpoint::Checkpoint;
@@ -24,6 +27,9 @@ use crate::tokens::{ChatTemplate, PromptTokenizer};
 /// one by one, and on the processor. The exit code is 1 if a device fails it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Only devices of this backend; the exit code is then 1 if it has none
+    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
+    backend: BackendName,
     /// Only this GPU, by its index or a part of its name
     #[arg(long, value_name = "NAME|INDEX")]
     adapter: Option<String>,
@@ -43,7 +49,11 @@ struct Report {
     devices: Vec<DeviceReport>,
     /// What to install where there is no GPU.
     advice: Option<&'static str>,
-    /// Index of the device that `--backend auto` takes; `null` for the processor.
+    /// Why no NVIDIA GPU can be used.
+    cuda: Option<String>,
+    /// Backend that `--backend auto` takes.
+    auto_backend: &'static str,
+    /// Index of the device that it takes; `null` for the processor.
     auto: Option<usize>,
     model: Option<ModelReport>,
 }
@@ -53,6 +63,8 @@ struct DeviceReport {
     /// `None` for the processor.
     #[serde(flatten)]
     facts: Option<DeviceFacts>,
+    /// An NVIDIA GPU as its driver describes it.
+    cuda: Option<Gpu>,
     /// As a run records it.
     device: String,
     /// How its products are computed, and why so.
@@ -83,29 +95,48 @@ struct ModelReport {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let found = adapter::list();
-    let auto = adapter::best_real(found.clone()).map(|c| c.facts.index);
-    let advice = found.is_empty().then(adapter::advice);
+    let asked = |backend| args.backend == BackendName::Auto || args.backend == backend;
+    let nvidia = cuda::look(&args);
+    let found = if asked(BackendName::Wgpu) { adapter::list() } else { Vec::new() };
+    let best = adapter::best_real(found.clone()).map(|c| c.facts.index);
+    let none = found.is_empty() && nvidia.gpus.is_empty() && args.backend != BackendName::Cpu;
+    let advice = none.then(adapter::advice);
     let candidates = match &args.adapter {
+        Some(wanted) if !asked(BackendName::Wgpu) || nvidia.named => {
+            found.into_iter().filter(|c| c.facts.name.contains(wanted)).collect()
+        }
         Some(wanted) => vec![adapter::choose(found, Some(wanted))?],
         None => found,
     };
     let sample = Sample::new()?;
-    let mut devices = vec![processor(&sample)];
+    let mut devices = Vec::new();
+    if asked(BackendName::Cpu) {
+        devices.push(processor(&sample));
+    }
+    devices.extend(nvidia.gpus.iter().map(|gpu| cuda::check(gpu, args.precision.into(), &sample)));
     devices.extend(candidates.iter().map(|candidate| gpu(candidate, args.precision.into(), &sample)));
     let model = args.model.as_deref().map(|name| look_at(name, &devices)).transpose()?;
-    let report = Report { devices, advice, auto, model };
+    let usable = nvidia.gpus.iter().find(|gpu| gpu.check().is_ok()).map(|gpu| gpu.ordinal as usize);
+    let auto_backend = match (usable, best) {
+        (Some(_), _) => "cuda",
+        (None, Some(_)) => "wgpu",
+        (None, None) => "cpu",
+    };
+    let missing = devices.is_empty() || nvidia.fails;
+    let report = Report { devices, advice, cuda: nvidia.why, auto_backend, auto: usable.or(best), model };
     match args.json {
         true => print_json(&report)?,
         false => print(text(&report))?,
     }
-    Ok(if report.devices.iter().all(|d| d.passes) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let well = !missing && report.devices.iter().all(|d| d.passes);
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn processor(sample: &Sample) -> DeviceReport {
     let (check, error) = apart(sample.check(&Cpu).map_err(anyhow::Error::from));
     DeviceReport {
         facts: None,
+        cuda: None,
         device: Cpu.describe(),
         path: "cpu f32".to_owned(),
         why: "always there".to_owned(),
@@ -123,6 +154,7 @@ fn gpu(candidate: &Candidate, precision: Precision, sample: &Sample) -> DeviceRe
     };
     let mut report = DeviceReport {
         facts: Some(candidate.facts.clone()),
+        cuda: None,
         device: candidate.facts.title(),
         path: String::new(),
         why: String::new(),
@@ -206,9 +238,10 @@ fn display(path: &Path) -> String {
 fn text(report: &Report) -> String {
     let mut text = String::new();
     for device in &report.devices {
-        text += &match &device.facts {
-            None => format!("{}\n", device.device),
-            Some(facts) => described(facts),
+        text += &match (&device.facts, &device.cuda) {
+            (Some(facts), _) => described(facts),
+            (None, Some(gpu)) => cuda::described(gpu, device.room),
+            (None, None) => format!("{}\n", device.device),
         };
         if !device.path.is_empty() {
             text += &format!("  path       {}: {}\n", device.path, device.why);
@@ -231,9 +264,13 @@ fn text(report: &Report) -> String {
     if let Some(advice) = report.advice {
         text += &format!("no GPU was found. {advice}.\n");
     }
-    text += &match report.auto {
-        Some(index) => format!("--backend auto takes device {index}\n"),
-        None => "--backend auto takes the processor\n".to_owned(),
+    if let Some(why) = &report.cuda {
+        text += &format!("cuda: {why}\n");
+    }
+    text += &match (report.auto_backend, report.auto) {
+        ("cuda", Some(index)) => format!("--backend auto takes cuda {index}\n"),
+        (_, Some(index)) => format!("--backend auto takes device {index}\n"),
+        (_, None) => "--backend auto takes the processor\n".to_owned(),
     };
     if let Some(model) = &report.model {
         text += &model_text(model);

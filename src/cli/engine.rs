@@ -1,12 +1,13 @@
 //! Arguments that every command with a forward pass shares, and the one place where the backend is chosen.
 
 use super::output::say;
-use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
+use crate::backend::cuda::{Cuda, CudaError, CudaOptions, Gpu, library, plan};
 use crate::backend::measure::Measured;
 use crate::backend::wgpu::adapter::{self, Candidate, DeviceKind};
-use crate::backend::wgpu::{Precision, Wgpu, WgpuOptions, faults};
-use crate::scoring::{PackSize, Room};
+use crate::backend::wgpu::{Wgpu, WgpuOptions, faults};
+use crate::backend::{Backend, Precision};
+use crate::scoring::{PackSize, Room, Workspace};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
@@ -30,20 +31,22 @@ impl ModelArgs {
 /// Who computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum BackendName {
-    /// The best real GPU; the processor where there is none
+    /// An NVIDIA GPU, else the best other real GPU, else the processor
     Auto,
     /// The processor
     Cpu,
     /// A GPU through Vulkan, Metal or DX12
     Wgpu,
+    /// An NVIDIA GPU since Ampere, through its own driver
+    Cuda,
 }
 
 /// Arithmetic of the matrix products on a GPU; all else is f32 in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum PrecisionName {
-    /// f32 products, whatever type the weights are stored in
+    /// As good as f32 products, whatever type the weights are stored in
     F32,
-    /// f16 products with f32 sums where the device has matrix units that fit, else as f32
+    /// f16 products with f32 sums, one factor rounded to 11 bits, where the device has matrix units that fit; else as f32
     Fast,
 }
 
@@ -121,12 +124,16 @@ impl DeviceArgs {
                 say(format_args!("device: {device}"));
             }
         };
-        match self.candidate()? {
-            None => {
+        match self.device(quiet)? {
+            Device::Cpu => {
                 announce(&Cpu.describe());
                 work.run(&Cpu, &Chosen { arithmetic: "cpu f32".to_owned(), room: None })
             }
-            Some(candidate) => {
+            Device::Cuda(cuda, chosen) => {
+                announce(&cuda.describe());
+                work.run(&*cuda, &chosen)
+            }
+            Device::Wgpu(candidate) => {
                 if candidate.facts.kind == DeviceKind::Software && !quiet {
                     let name = &candidate.facts.name;
                     say(format_args!("note: {name} is no GPU; `--backend cpu` is faster"));
@@ -141,20 +148,101 @@ impl DeviceArgs {
         }
     }
 
-    /// The GPU to compute on; `None` for the processor.
-    fn candidate(&self) -> Result<Option<Candidate>> {
+    /// Who computes.
+    fn device(&self, quiet: bool) -> Result<Device> {
         let named = self.adapter.as_deref();
         match self.backend {
             BackendName::Cpu if named.is_some() => bail!("--adapter names a GPU, but --backend is cpu"),
-            BackendName::Cpu => Ok(None),
-            BackendName::Auto if named.is_none() => Ok(adapter::best_real(adapter::list())),
-            BackendName::Auto => Ok(Some(adapter::choose(adapter::list(), named)?)),
+            BackendName::Cpu => Ok(Device::Cpu),
+            BackendName::Cuda => {
+                let gpu = library::choose(&library::gpus()?, named)?;
+                let (cuda, chosen) = open_cuda(&gpu, self.precision.into(), quiet)?;
+                Ok(Device::Cuda(Box::new(cuda), chosen))
+            }
+            BackendName::Auto => {
+                if let Some(device) = self.cuda_if_usable(quiet) {
+                    return Ok(device);
+                }
+                let wgpu = match named {
+                    None => adapter::best_real(adapter::list()),
+                    Some(_) => Some(adapter::choose(adapter::list(), named)?),
+                };
+                Ok(wgpu.map_or(Device::Cpu, |candidate| Device::Wgpu(Box::new(candidate))))
+            }
             BackendName::Wgpu => {
                 let usual = std::env::var(adapter::VARIABLE).ok();
-                Ok(Some(adapter::choose(adapter::list(), named.or(usual.as_deref()))?))
+                let candidate = adapter::choose(adapter::list(), named.or(usual.as_deref()))?;
+                Ok(Device::Wgpu(Box::new(candidate)))
             }
         }
     }
+
+    /// The NVIDIA GPU that `auto` takes; why it takes none is said where there is a driver. An index is one of wgpu's list.
+    fn cuda_if_usable(&self, quiet: bool) -> Option<Device> {
+        let gpus = match auto_gpus() {
+            Ok(gpus) => gpus,
+            Err(CudaError::NoDriver) => return None,
+            Err(error) => {
+                if !quiet {
+                    say(format_args!("note: cuda cannot be used: {error}"));
+                }
+                return None;
+            }
+        };
+        let gpu = match self.adapter.as_deref() {
+            Some(name) if name.parse::<usize>().is_ok() => return None,
+            named => library::choose(&gpus, named).ok()?,
+        };
+        match open_cuda(&gpu, self.precision.into(), quiet) {
+            Ok((cuda, chosen)) => Some(Device::Cuda(Box::new(cuda), chosen)),
+            Err(error) => {
+                if !quiet {
+                    say(format_args!("note: {}", super::sentence(&error)));
+                }
+                None
+            }
+        }
+    }
+}
+
+/// The NVIDIA GPUs that `auto` may take.
+pub fn auto_gpus() -> Result<Vec<Gpu>, CudaError> {
+    let gpus = library::gpus()?;
+    match gpus.iter().find_map(|gpu| gpu.check().err()) {
+        Some(error) if gpus.iter().all(|gpu| gpu.check().is_err()) => Err(error),
+        _ => Ok(gpus),
+    }
+}
+
+/// Who was chosen.
+enum Device {
+    Cpu,
+    Wgpu(Box<Candidate>),
+    Cuda(Box<Cuda>, Chosen),
+}
+
+/// Opens an NVIDIA GPU.
+pub fn open_cuda(gpu: &Gpu, precision: Precision, quiet: bool) -> Result<(Cuda, Chosen)> {
+    /// Packs of an emulated GPU, which has few multiprocessors, need not be large.
+    const FEW: u32 = 16;
+    let told = |text: &str| say(text);
+    let options = CudaOptions { precision, say: (!quiet).then_some(told), ..CudaOptions::default() };
+    let cuda = Cuda::open(gpu, &options).with_context(|| format!("cannot use {}", gpu.title()))?;
+    let planes = match precision {
+        Precision::F32 => 2,
+        Precision::Fast => 1,
+    };
+    let chosen = Chosen {
+        arithmetic: format!("{}, {}", cuda.arithmetic(), gpu.name),
+        room: Some(Room {
+            free_bytes: Some(cuda.free_bytes()?),
+            binding_bytes: u64::MAX,
+            most_tokens: plan::whole_wave(gpu.sms, if gpu.sms < FEW { 1024 } else { 4096 }),
+            step: plan::ROWS,
+            workspace: Workspace::Planes(planes),
+        }),
+    };
+    Ok((cuda, chosen))
 }
 
 /// Opens `candidate`, with the fault that a test may have asked for.
@@ -170,6 +258,8 @@ pub fn open(candidate: &Candidate, precision: Precision) -> Result<(Wgpu, Chosen
             free_bytes: facts.capacity.map(|c| c.free),
             binding_bytes: wgpu.device().binding_limit(),
             most_tokens: if facts.kind == DeviceKind::Software { 1024 } else { 8192 },
+            step: 64,
+            workspace: Workspace::Rows,
         }),
     };
     Ok((wgpu, chosen))

@@ -18,5 +18,5 @@ pub use choice::{ChoiceScore, ChoiceSet};
 pub use engine::{Engine, ScoreError, ScoreOptions, Tally};
 pub use fingerprint::fingerprint;
 pub use plan::{Plan, ScoreItem};
-pub use room::{PackSize, Room, TooLittleMemory};
+pub use room::{PackSize, Room, TooLittleMemory, Workspace};
 pub use work::Work;

@@ -1,6 +1,7 @@
 //! How many tokens a pack may have on a device of bounded memory. Scores do not depend on it.
 
 use super::{Plan, ScoreOptions};
+use crate::backend::cuda;
 use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
 use std::collections::BTreeSet;
 
@@ -47,6 +48,18 @@ pub struct Room {
     pub binding_bytes: u64,
     /// More tokens bring no more speed.
     pub most_tokens: usize,
+    /// Packs are whole multiples of this, where so much fits.
+    pub step: usize,
+    pub workspace: Workspace,
+}
+
+/// What a pass keeps on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workspace {
+    /// f32 rows from step to step.
+    Rows,
+    /// Fused layers: so many f16 planes of activations.
+    Planes(usize),
 }
 
 /// A device with too little memory for a checkpoint.
@@ -72,7 +85,7 @@ const LEAST_TOKENS: usize = 64;
 const RESERVE_PERCENT: u64 = 5;
 
 impl Room {
-    /// The largest pack that fits beside `weight_bytes` of weights and paths of `path` tokens, in steps of 64.
+    /// The largest pack that fits beside `weight_bytes` of weights and paths of `path` tokens, in whole steps.
     ///
     /// # Errors
     /// Not even 64 tokens fit.
@@ -84,18 +97,29 @@ impl Room {
     ) -> Result<usize, TooLittleMemory> {
         // Buffers are rounded up by less than an eighth.
         let by_binding = self.binding_bytes / 8 * 7 / (4 * widest_row(spec)).max(1);
-        let mut tokens = self.most_tokens.min(usize::try_from(by_binding).unwrap_or(usize::MAX));
-        if let Some(free_bytes) = self.free_bytes {
-            let usable = free_bytes - free_bytes / 100 * RESERVE_PERCENT;
-            let fixed = weight_bytes + path_bytes(spec, path);
-            let by_memory = usable.saturating_sub(fixed) / token_bytes(spec).max(1);
-            if by_memory < LEAST_TOKENS as u64 {
-                let pass_bytes = path_bytes(spec, path) + token_bytes(spec) * LEAST_TOKENS as u64;
-                return Err(TooLittleMemory { free_bytes, weight_bytes, pass_bytes });
+        let most = self.most_tokens.min(usize::try_from(by_binding).unwrap_or(usize::MAX));
+        let fits = |tokens: usize| match self.free_bytes {
+            None => true,
+            Some(free) => {
+                let usable = free - free / 100 * RESERVE_PERCENT;
+                self.pass_bytes(spec, tokens, path).saturating_add(weight_bytes) <= usable
             }
-            tokens = tokens.min(usize::try_from(by_memory).unwrap_or(usize::MAX));
+        };
+        if let (Some(free_bytes), false) = (self.free_bytes, fits(LEAST_TOKENS)) {
+            let pass_bytes = self.pass_bytes(spec, LEAST_TOKENS, path);
+            return Err(TooLittleMemory { free_bytes, weight_bytes, pass_bytes });
         }
-        Ok((tokens / LEAST_TOKENS * LEAST_TOKENS).max(LEAST_TOKENS))
+        let in_steps =
+            |step: usize| (1..=most / step).map(|steps| steps * step).rfind(|tokens| fits(*tokens));
+        Ok(in_steps(self.step).or_else(|| in_steps(LEAST_TOKENS)).unwrap_or(LEAST_TOKENS))
+    }
+
+    /// Bytes of passes of `tokens` tokens, keys and values of the path included.
+    fn pass_bytes(&self, spec: &DecoderSpec, tokens: usize, path: usize) -> u64 {
+        match self.workspace {
+            Workspace::Rows => path_bytes(spec, path) + token_bytes(spec) * tokens as u64,
+            Workspace::Planes(planes) => cuda::plan::pass_bytes(spec, tokens, path, planes),
+        }
     }
 }
 
@@ -141,7 +165,13 @@ mod tests {
     fn the_pack_is_what_memory_the_binding_and_the_device_allow() {
         // One token: 4 * (3 * 32 + 64 + 100 + 32) * 3 / 2 bytes; a path of 10: 2 * 8 * 16 * 10.
         let (token, path) = (1752, 2560);
-        let room = |free, binding| Room { free_bytes: free, binding_bytes: binding, most_tokens: 1000 };
+        let room = |free, binding| Room {
+            free_bytes: free,
+            binding_bytes: binding,
+            most_tokens: 1000,
+            step: 64,
+            workspace: Workspace::Rows,
+        };
         let tokens = |room: Room| room.pack_tokens(&spec(), 5000, 10);
         assert_eq!(tokens(room(None, 1 << 30)), Ok(960), "as many as are of use");
         assert_eq!(tokens(room(None, 400 * 240)), Ok(192), "210 rows of the widest matrix");
@@ -151,5 +181,12 @@ mod tests {
         let error = tokens(room(Some(5000 + path), 1 << 30)).expect_err("weights and nothing else");
         assert_eq!(error.pass_bytes, path + 64 * token);
         assert!(error.to_string().contains("free memory"), "{error}");
+        // Fused layers take packs of whole tiles while there is room for one.
+        let planes = |free| Room { step: 256, workspace: Workspace::Planes(2), ..room(free, u64::MAX / 8) };
+        assert_eq!(tokens(planes(None)), Ok(768));
+        let of = |tokens| cuda::plan::pass_bytes(&spec(), tokens, 10, 2) + 5000;
+        assert_eq!(tokens(planes(Some(of(512) * 100 / 95 + 100))), Ok(512));
+        assert_eq!(tokens(planes(Some(of(128) * 100 / 95 + 100))), Ok(128));
+        assert!(tokens(planes(Some(of(64) / 2))).is_err());
     }
 }

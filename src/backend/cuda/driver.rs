@@ -1,0 +1,370 @@
+//! One open GPU: its context, one stream on which all work runs in order, and buffers that free themselves.
+//!
+//! Everything is asked of one stream, so a buffer is written and read in the order of the calls. Only [`Driver::wait`] waits.
+
+use super::error::CudaError;
+use super::library::{self, Gpu};
+use cudarc::driver::sys::{self, CUresult};
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+/// Events that are only waited for need no clock.
+const UNTIMED: u32 = sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32;
+
+/// An open GPU.
+pub struct Driver {
+    pub gpu: Gpu,
+    device: sys::CUdevice,
+    context: sys::CUcontext,
+    stream: sys::CUstream,
+}
+
+// SAFETY: the driver's handles may be used from any thread; each call binds the context to its own first.
+unsafe impl Send for Driver {}
+// SAFETY: as above; the driver locks what it needs.
+unsafe impl Sync for Driver {}
+
+impl Driver {
+    pub fn open(gpu: &Gpu) -> Result<Arc<Driver>, CudaError> {
+        gpu.check()?;
+        let device = library::device(gpu.ordinal)?;
+        let (mut context, mut stream) = (null_mut(), null_mut());
+        let opened = |code| match code {
+            CUresult::CUDA_SUCCESS => Ok(()),
+            code => {
+                Err(CudaError::Refused(format!("{} cannot be opened ({})", gpu.name, library::name(code))))
+            }
+        };
+        // SAFETY: the symbols were looked up; each call writes one handle.
+        unsafe {
+            opened(sys::cuDevicePrimaryCtxRetain(&raw mut context, device))?;
+            opened(sys::cuCtxSetCurrent(context))?;
+            let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
+            opened(sys::cuStreamCreate(&raw mut stream, flags))?;
+        }
+        Ok(Arc::new(Driver { gpu: gpu.clone(), device, context, stream }))
+    }
+
+    /// Makes the context this thread's.
+    pub fn bind(&self) -> Result<(), CudaError> {
+        // SAFETY: the context lives as long as `self`.
+        self.done(unsafe { sys::cuCtxSetCurrent(self.context) }, "bind its context")
+    }
+
+    /// What a call's answer means; `what` is what was asked.
+    pub fn done(&self, code: CUresult, what: &str) -> Result<(), CudaError> {
+        use CUresult as R;
+        match code {
+            R::CUDA_SUCCESS => Ok(()),
+            // A call that is refused leaves the GPU as it was; anything else ends its context.
+            R::CUDA_ERROR_INVALID_VALUE
+            | R::CUDA_ERROR_INVALID_HANDLE
+            | R::CUDA_ERROR_NOT_FOUND
+            | R::CUDA_ERROR_NOT_SUPPORTED
+            | R::CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES
+            | R::CUDA_ERROR_OUT_OF_MEMORY => Err(CudaError::Refused(format!(
+                "{} refused to {what} ({})",
+                self.gpu.name,
+                library::name(code)
+            ))),
+            code => Err(CudaError::Lost(format!("{}, {}", self.gpu.name, library::name(code)))),
+        }
+    }
+
+    /// Free and all memory of the GPU in bytes.
+    pub fn memory(&self) -> Result<(u64, u64), CudaError> {
+        self.bind()?;
+        let (mut free, mut total) = (0, 0);
+        // SAFETY: it writes two numbers.
+        self.done(unsafe { sys::cuMemGetInfo_v2(&raw mut free, &raw mut total) }, "tell its memory")?;
+        Ok((free as u64, total as u64))
+    }
+
+    /// A buffer of at least one byte; `what` for messages. What is in it is not known.
+    pub fn buffer(self: &Arc<Self>, what: &str, bytes: usize) -> Result<Buffer, CudaError> {
+        self.bind()?;
+        let bytes = bytes.max(1);
+        let mut at = 0;
+        // SAFETY: it writes one address.
+        match unsafe { sys::cuMemAlloc_v2(&raw mut at, bytes) } {
+            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Err(self.out_of_memory(what, bytes as u64)),
+            code => {
+                self.done(code, "give memory")?;
+                Ok(Buffer { at, bytes, driver: self.clone() })
+            }
+        }
+    }
+
+    pub fn out_of_memory(&self, what: &str, bytes: u64) -> CudaError {
+        let free = self.memory().map_or(0, |(free, _)| free);
+        CudaError::OutOfMemory {
+            what: what.to_owned(),
+            need_mib: bytes.div_ceil(1 << 20),
+            free_mib: free >> 20,
+            advice: String::new(),
+        }
+    }
+
+    /// A buffer of zeros.
+    pub fn zeros(self: &Arc<Self>, what: &str, bytes: usize) -> Result<Buffer, CudaError> {
+        let buffer = self.buffer(what, bytes)?;
+        self.fill(&buffer, 0)?;
+        Ok(buffer)
+    }
+
+    /// Sets every byte of a buffer.
+    pub fn fill(&self, buffer: &Buffer, byte: u8) -> Result<(), CudaError> {
+        self.bind()?;
+        // SAFETY: as many bytes as the buffer has.
+        let code = unsafe { sys::cuMemsetD8Async(buffer.at, byte, buffer.bytes, self.stream) };
+        self.done(code, "fill a buffer")
+    }
+
+    /// Memory of the host that the GPU copies from and to by itself.
+    pub fn pinned(self: &Arc<Self>, bytes: usize) -> Result<Pinned, CudaError> {
+        self.bind()?;
+        let bytes = bytes.max(1);
+        let mut at = null_mut();
+        // SAFETY: it writes one address.
+        match unsafe { sys::cuMemHostAlloc(&raw mut at, bytes, 0) } {
+            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Err(CudaError::Refused(format!(
+                "the system has no {} MiB of memory to share with the GPU; use a smaller --pack-tokens",
+                bytes.div_ceil(1 << 20)
+            ))),
+            code => {
+                self.done(code, "share memory of the host")?;
+                // SAFETY: so many bytes were just given.
+                unsafe { std::ptr::write_bytes(at.cast::<u8>(), 0, bytes) };
+                Ok(Pinned { at: at.cast(), bytes, driver: self.clone() })
+            }
+        }
+    }
+
+    /// Copies `bytes` from the start `from` of shared memory to `to` of the buffer. The memory must stay as it is until the
+    /// copy is done.
+    pub fn copy_up(
+        &self,
+        shared: &Pinned,
+        from: usize,
+        buffer: &Buffer,
+        to: usize,
+        bytes: usize,
+    ) -> Result<(), CudaError> {
+        check_range(from, bytes, shared.bytes)?;
+        check_range(to, bytes, buffer.bytes)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.bind()?;
+        // SAFETY: both ranges were checked.
+        let code = unsafe {
+            sys::cuMemcpyHtoDAsync_v2(
+                buffer.at + to as u64,
+                shared.at.add(from).cast::<c_void>(),
+                bytes,
+                self.stream,
+            )
+        };
+        self.done(code, "take a copy")
+    }
+
+    /// Copies the first `bytes` of a buffer, from `from` on, into the start of shared memory.
+    pub fn copy_down(
+        &self,
+        buffer: &Buffer,
+        from: usize,
+        shared: &Pinned,
+        bytes: usize,
+    ) -> Result<(), CudaError> {
+        check_range(from, bytes, buffer.bytes)?;
+        check_range(0, bytes, shared.bytes)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.bind()?;
+        // SAFETY: both ranges were checked.
+        let code = unsafe {
+            sys::cuMemcpyDtoHAsync_v2(shared.at.cast::<c_void>(), buffer.at + from as u64, bytes, self.stream)
+        };
+        self.done(code, "give a copy")
+    }
+
+    /// Copies between buffers.
+    pub fn copy(&self, from: (&Buffer, usize), to: (&Buffer, usize), bytes: usize) -> Result<(), CudaError> {
+        check_range(from.1, bytes, from.0.bytes)?;
+        check_range(to.1, bytes, to.0.bytes)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.bind()?;
+        let (source, target) = (from.0.at + from.1 as u64, to.0.at + to.1 as u64);
+        // SAFETY: both ranges were checked.
+        self.done(unsafe { sys::cuMemcpyDtoDAsync_v2(target, source, bytes, self.stream) }, "copy")
+    }
+
+    /// Starts a kernel.
+    ///
+    /// # Safety
+    /// `parameters` must point at what the kernel's parameters are, in their order.
+    pub unsafe fn launch(
+        &self,
+        function: sys::CUfunction,
+        grid: [u32; 3],
+        block: u32,
+        shared_bytes: u32,
+        parameters: &mut [*mut c_void],
+    ) -> Result<(), CudaError> {
+        self.bind()?;
+        let [x, y, z] = grid;
+        // SAFETY: the caller's promise.
+        let code = unsafe {
+            sys::cuLaunchKernel(
+                function,
+                x,
+                y,
+                z,
+                block,
+                1,
+                1,
+                shared_bytes,
+                self.stream,
+                parameters.as_mut_ptr(),
+                null_mut(),
+            )
+        };
+        self.done(code, "start a kernel")
+    }
+
+    /// Waits until everything asked so far is done.
+    pub fn wait(&self) -> Result<(), CudaError> {
+        self.bind()?;
+        // SAFETY: the stream lives as long as `self`.
+        self.done(unsafe { sys::cuStreamSynchronize(self.stream) }, "finish its work")
+    }
+
+    /// A mark behind everything asked so far.
+    pub fn mark(self: &Arc<Self>) -> Result<Mark, CudaError> {
+        self.bind()?;
+        let mut event = null_mut();
+        // SAFETY: it writes one handle.
+        self.done(unsafe { sys::cuEventCreate(&raw mut event, UNTIMED) }, "make an event")?;
+        let mark = Mark { event, driver: self.clone() };
+        // SAFETY: both handles are alive.
+        self.done(unsafe { sys::cuEventRecord(event, self.stream) }, "record an event")?;
+        Ok(mark)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // What fails here fails because the GPU is lost, which was said already.
+        // SAFETY: the handles are this value's own.
+        unsafe {
+            sys::cuCtxSetCurrent(self.context);
+            sys::cuStreamSynchronize(self.stream);
+            sys::cuStreamDestroy_v2(self.stream);
+            sys::cuDevicePrimaryCtxRelease_v2(self.device);
+        }
+    }
+}
+
+fn check_range(from: usize, bytes: usize, there: usize) -> Result<(), CudaError> {
+    match from.checked_add(bytes) {
+        Some(end) if end <= there => Ok(()),
+        _ => {
+            Err(CudaError::Refused(format!("{bytes} bytes from {from} on were asked of a buffer of {there}")))
+        }
+    }
+}
+
+/// Memory of the GPU.
+pub struct Buffer {
+    at: sys::CUdeviceptr,
+    bytes: usize,
+    driver: Arc<Driver>,
+}
+
+impl Buffer {
+    /// The address of its first byte on the GPU.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // Freeing waits for work that still uses it.
+        // SAFETY: the address is this value's own.
+        unsafe {
+            sys::cuCtxSetCurrent(self.driver.context);
+            sys::cuStreamSynchronize(self.driver.stream);
+            sys::cuMemFree_v2(self.at);
+        }
+    }
+}
+
+/// Memory of the host that the GPU copies from and to.
+pub struct Pinned {
+    at: *mut u8,
+    bytes: usize,
+    driver: Arc<Driver>,
+}
+
+// SAFETY: plain memory that is only written through `&mut self`.
+unsafe impl Send for Pinned {}
+// SAFETY: as above.
+unsafe impl Sync for Pinned {}
+
+impl Pinned {
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: so many bytes, set to zero when they were given.
+        unsafe { std::slice::from_raw_parts(self.at, self.bytes) }
+    }
+
+    /// No copy from it may be under way.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: so many bytes, set to zero when they were given.
+        unsafe { std::slice::from_raw_parts_mut(self.at, self.bytes) }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // SAFETY: the address is this value's own; work that still uses it is waited for.
+        unsafe {
+            sys::cuCtxSetCurrent(self.driver.context);
+            sys::cuStreamSynchronize(self.driver.stream);
+            sys::cuMemFreeHost(self.at.cast());
+        }
+    }
+}
+
+/// A place in the stream of work.
+pub struct Mark {
+    event: sys::CUevent,
+    driver: Arc<Driver>,
+}
+
+impl Mark {
+    /// Waits until the work before it is done.
+    pub fn wait(&self) -> Result<(), CudaError> {
+        self.driver.bind()?;
+        // SAFETY: the event lives as long as `self`.
+        self.driver.done(unsafe { sys::cuEventSynchronize(self.event) }, "finish a copy")
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        // SAFETY: the handle is this value's own.
+        unsafe {
+            sys::cuCtxSetCurrent(self.driver.context);
+            sys::cuEventDestroy_v2(self.event);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! NVIDIA GPUs through their own driver: what is there, what is missing, whether it computes right.
+
+use super::{Args, DeviceReport, apart};
+use crate::backend::Backend;
+use crate::backend::cuda::{CudaError, Gpu, library};
+use crate::backend::wgpu::Precision;
+use crate::cli::engine::{BackendName, open_cuda};
+use crate::doctor::{Bounds, Sample};
+use crate::scoring::Room;
+
+/// What the driver shows.
+pub struct Found {
+    pub gpus: Vec<Gpu>,
+    /// What is missing, old or broken.
+    pub why: Option<String>,
+    /// That is a failure: the driver is there and cannot be used, or it was asked for.
+    pub fails: bool,
+    /// The adapter that was asked for by name is one of them.
+    pub named: bool,
+}
+
+/// The GPUs that the arguments ask for.
+pub fn look(args: &Args) -> Found {
+    let nothing = Found { gpus: Vec::new(), why: None, fails: false, named: false };
+    let wanted = args.backend == BackendName::Cuda;
+    if !wanted && args.backend != BackendName::Auto {
+        return nothing;
+    }
+    let gpus = match library::gpus() {
+        Ok(gpus) => gpus,
+        Err(error) => {
+            let fails = wanted || error != CudaError::NoDriver;
+            return Found { why: Some(error.to_string()), fails, ..nothing };
+        }
+    };
+    let Some(name) = args.adapter.as_deref() else {
+        return Found { gpus, ..nothing };
+    };
+    // An index without a backend is one of the list that wgpu has.
+    if !wanted && name.parse::<usize>().is_ok() {
+        return nothing;
+    }
+    match library::choose(&gpus, Some(name)) {
+        Ok(gpu) => Found { gpus: vec![gpu], named: true, ..nothing },
+        Err(error) if wanted => Found { why: Some(error.to_string()), fails: true, ..nothing },
+        Err(_) => nothing,
+    }
+}
+
+/// Opens `gpu` and scores the sample on it.
+pub fn check(gpu: &Gpu, precision: Precision, sample: &Sample) -> DeviceReport {
+    let bounds = match precision {
+        Precision::F32 => Bounds::F32,
+        Precision::Fast => Bounds::FAST,
+    };
+    let mut report = DeviceReport {
+        facts: None,
+        cuda: Some(gpu.clone()),
+        device: format!("cuda, {}", gpu.title()),
+        path: String::new(),
+        why: String::new(),
+        check: None,
+        passes: false,
+        error: None,
+        room: None,
+    };
+    match open_cuda(gpu, precision, true) {
+        Err(error) => report.error = Some(crate::cli::sentence(&error)),
+        Ok((cuda, chosen)) => {
+            report.device = cuda.describe();
+            report.path = cuda.path();
+            report.why = match precision {
+                Precision::F32 => "as asked for; --precision fast takes one plane".to_owned(),
+                Precision::Fast => "as asked for".to_owned(),
+            };
+            report.room = chosen.room;
+            (report.check, report.error) = apart(sample.check(&cuda).map_err(anyhow::Error::from));
+            report.passes = report.check.is_some_and(|check| check.passes(&bounds));
+        }
+    }
+    report
+}
+
+/// For people.
+pub fn described(gpu: &Gpu, room: Option<Room>) -> String {
+    let mib = |bytes: u64| format!("{} MiB", crate::cli::grouped(bytes >> 20));
+    let memory = match room.and_then(|room| room.free_bytes) {
+        Some(free) => format!("{} free of {}", mib(free), mib(gpu.total_bytes)),
+        None => mib(gpu.total_bytes),
+    };
+    format!(
+        "cuda {}: {}\n  driver     for CUDA {}.{}\n  memory     {memory}\n  kernels    {} multiprocessors\n",
+        gpu.ordinal,
+        gpu.title(),
+        gpu.driver / 1000,
+        gpu.driver % 1000 / 10,
+        gpu.sms,
+    )
+}
