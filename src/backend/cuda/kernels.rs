@@ -62,7 +62,36 @@ macro_rules! ptx {
     };
 }
 
-ptx!("rows.sm80", "naive.sm80");
+ptx!(
+    "rows.sm80",
+    "naive.sm80",
+    "product_mma_rows_11.sm80",
+    "product_mma_rows_21.sm80",
+    "product_mma_rows_22.sm80",
+    "product_mma_gate_11.sm80",
+    "product_mma_gate_21.sm80",
+    "product_mma_gate_22.sm80",
+    "product_mma_heads_11.sm80",
+    "product_mma_heads_21.sm80",
+    "product_mma_heads_22.sm80",
+    "product_mma_sums_21.sm80",
+    "product_mma_sums_22.sm80",
+    "product_wgmma_rows_11.sm90a",
+    "product_wgmma_rows_21.sm90a",
+    "product_wgmma_rows_22.sm90a",
+    "product_wgmma_gate_11.sm90a",
+    "product_wgmma_gate_21.sm90a",
+    "product_wgmma_gate_22.sm90a",
+    "product_wgmma_heads_11.sm90a",
+    "product_wgmma_heads_21.sm90a",
+    "product_wgmma_heads_22.sm90a",
+    "product_wgmma_sums_21.sm90a",
+    "product_wgmma_sums_22.sm90a",
+    "attention_mma_64.sm80",
+    "attention_mma_128.sm80",
+    "attention_mma_256.sm80",
+    "attention_mma_512.sm80",
+);
 
 /// A kernel that can be started.
 #[derive(Debug, Clone, Copy)]
