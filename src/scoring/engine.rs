@@ -5,7 +5,7 @@ use super::continuation::Open;
 use super::plan::{Place, Plan};
 use crate::backend::Backend;
 use crate::decoder::{Decoder, DecoderError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Tokens of continuations whose logits are read at once: their rows times their ids are held.
@@ -109,23 +109,26 @@ impl<'w, B: Backend> Engine<'w, B> {
         let sums = backend.log_sum_exp(hidden, &head)?;
         let top = if options.top > 0 { backend.top_tokens(hidden, &head, options.top)? } else { Vec::new() };
         let mut scores: Vec<(usize, ChoiceScore)> = Vec::with_capacity(ends.len());
-        for (index, set) in plan.choice_sets().iter().enumerate() {
-            let ChoiceSet::Tokens(set) = set else { continue };
-            let asked: Vec<(usize, usize)> = ends
-                .iter()
-                .filter_map(|&(row, place)| match place {
-                    Place::Prompt(item) if plan.items()[item].choices == index => Some((row, item)),
-                    _ => None,
-                })
-                .collect();
-            if asked.is_empty() {
-                continue;
-            }
-            let rows: Vec<usize> = asked.iter().map(|&(row, _)| row).collect();
-            let logits = backend.choice_logits(&backend.gather_rows(hidden, &rows)?, &head, &set.concat())?;
-            for ((row, item), logits) in asked.into_iter().zip(logits) {
+        let asked: Vec<Asked<'_>> = ends
+            .iter()
+            .filter_map(|&(row, place)| match place {
+                Place::Prompt(item) => match &plan.choice_sets()[plan.items()[item].choices] {
+                    ChoiceSet::Tokens(set) => Some(Asked { row, item, set }),
+                    ChoiceSet::Continuations(_) => None,
+                },
+                _ => None,
+            })
+            .collect();
+        for asked in together(asked) {
+            let rows = Vec::from_iter(asked.iter().map(|ask| ask.row).collect::<BTreeSet<_>>());
+            let ids = distinct(&asked);
+            let logits = backend.choice_logits(&backend.gather_rows(hidden, &rows)?, &head, &ids)?;
+            for Asked { row, item, set } in asked {
+                let Ok(place) = rows.binary_search(&row) else { continue };
+                let logit = |id: &u32| ids.binary_search(id).map_or(f32::NAN, |at| logits[place][at]);
+                let in_shape = set.iter().map(|ids| ids.iter().map(logit).collect()).collect();
                 let top = top.get(row).cloned().unwrap_or_default();
-                scores.push((item, ChoiceScore::new(in_shape(set, &logits), sums[row], top)));
+                scores.push((item, ChoiceScore::new(in_shape, sums[row], top)));
             }
         }
         for asks in open.asked(ends).chunks(ASKED_TOGETHER) {
@@ -147,14 +150,36 @@ impl<'w, B: Backend> Engine<'w, B> {
     }
 }
 
-/// A flat list of logits in the shape of its choice set.
-fn in_shape(set: &[Vec<u32>], flat: &[f32]) -> Vec<Vec<f32>> {
-    let mut rest = flat;
-    set.iter()
-        .map(|ids| {
-            let (these, others) = rest.split_at(ids.len());
-            rest = others;
-            these.to_vec()
-        })
+/// A row of hidden values at which the tokens of a set are asked.
+struct Asked<'p> {
+    row: usize,
+    item: usize,
+    set: &'p Vec<Vec<u32>>,
+}
+
+fn distinct(asked: &[Asked<'_>]) -> Vec<u32> {
+    asked
+        .iter()
+        .flat_map(|ask| ask.set.iter().flatten().copied())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
         .collect()
+}
+
+/// What is read at once, since each reading waits for the device: everything, unless much of it would be logits that nobody
+/// asked for; then set by set.
+fn together(asked: Vec<Asked<'_>>) -> Vec<Vec<Asked<'_>>> {
+    const WASTE: usize = 8;
+    let wanted: usize = asked.iter().map(|ask| ask.set.iter().map(Vec::len).sum::<usize>()).sum();
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    if asked.len() * distinct(&asked).len() <= WASTE * wanted {
+        return vec![asked];
+    }
+    let mut by_set: BTreeMap<&Vec<Vec<u32>>, Vec<Asked<'_>>> = BTreeMap::new();
+    for ask in asked {
+        by_set.entry(ask.set).or_default().push(ask);
+    }
+    by_set.into_values().collect()
 }

@@ -3,11 +3,13 @@
 
 #![allow(dead_code, unused_imports)] // every test binary compiles its own copy and uses a part of it
 
+pub mod data;
 mod files;
 mod random;
 mod references;
 pub mod run;
 mod scores;
+pub mod steps;
 mod tensors;
 mod tiny;
 pub mod tokenizer;

@@ -1,6 +1,6 @@
 //! Promise: choice logits, log-sum-exp and likeliest tokens agree with plain f64 sums, caps and row scales included.
 
-use crate::data::{Weight, rows};
+use crate::common::data::{Weight, rows};
 use crate::device::{checked, open};
 use tiltmeter::backend::wgpu::Wgpu;
 use tiltmeter::backend::{Backend, HeadUse, Purpose};

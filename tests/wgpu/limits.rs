@@ -1,8 +1,8 @@
 //! Promise: what does not fit into one binding is split without changing a bit, or refused with advice; so is a weight
 //! that does not fit into the fast path's f16.
 
+use crate::common::data::{Weight, rows};
 use crate::common::{TinyConfig, TinyFamily, bits, items, score, write_config, write_weights};
-use crate::data::{Weight, rows};
 use crate::device::{checked, open, references};
 use std::time::Duration;
 use tiltmeter::backend::wgpu::{LimitChoice, Precision, WgpuOptions};

@@ -5,7 +5,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod data;
 mod device;
 mod heads;
 mod invariance;

@@ -1,0 +1,147 @@
+//! Promise: every single step gives what the cpu backend gives, to f32 rounding; in `fast` to f16's.
+
+use super::open;
+use crate::common::data::{Weight, assert_close, rows};
+use crate::common::steps::{Attention, Product, RowWise, Step};
+use tiltmeter::backend::cpu::Cpu;
+use tiltmeter::backend::cuda::Cuda;
+use tiltmeter::backend::{Backend, HeadUse, Precision, Purpose};
+use tiltmeter::checkpoint::Dtype;
+use tiltmeter::checkpoint::spec::LayerSpec;
+
+fn compare(gpu: &Cuda, what: &str, step: &impl Step, within: f32) {
+    assert_close(what, &step.run(gpu), &step.run(&Cpu), within);
+}
+
+#[test]
+#[ignore = "run by `outside`"]
+fn products_agree_for_every_stored_type_and_any_shape() {
+    let gpu = open(Precision::F32);
+    for (n, k, out) in [(1, 8, 4), (33, 20, 7), (130, 130, 300), (3, 7, 3)] {
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+            compare(&gpu, &format!("{n} x {k} x {out} {dtype:?}"), &Product { n, k, out, dtype }, 3e-6);
+        }
+    }
+}
+
+#[test]
+#[ignore = "run by `outside`"]
+fn products_of_one_plane_agree_to_its_rounding() {
+    let gpu = open(Precision::Fast);
+    for dtype in [Dtype::F32, Dtype::Bf16] {
+        compare(&gpu, &format!("{dtype:?}"), &Product { n: 33, k: 100, out: 65, dtype }, 3e-3);
+    }
+}
+
+#[test]
+#[ignore = "run by `outside`"]
+fn row_wise_steps_agree() {
+    compare(&open(Precision::F32), "row-wise steps", &RowWise, 3e-6);
+}
+
+#[test]
+#[ignore = "run by `outside`"]
+fn attention_agrees_for_windows_caps_groups_and_every_size_of_head() {
+    let gpu = open(Precision::F32);
+    for (heads, kv_heads, head_dim, window, score_cap) in [
+        (4, 2, 24, None, None),
+        (7, 1, 16, Some(16), None),
+        (3, 3, 64, Some(100), Some(2.0)),
+        (16, 1, 128, None, None),
+        (2, 1, 130, None, None),
+        (1, 1, 512, None, Some(30.0)),
+    ] {
+        let layer = LayerSpec { window, score_cap, ..LayerSpec::plain(heads, kv_heads, head_dim, 8) };
+        compare(&gpu, &format!("{heads}/{kv_heads} x {head_dim}, {window:?}"), &Attention { layer }, 5e-6);
+    }
+}
+
+#[test]
+#[ignore = "run by `outside`"]
+fn heads_agree_with_plain_sums() {
+    const V: usize = 1000;
+    const H: usize = 20;
+    const N: usize = 5;
+    let gpu = open(Precision::Fast);
+    for (dtype, unit_rows, cap) in [
+        (Dtype::Bf16, false, None),
+        (Dtype::F32, true, None),
+        (Dtype::F16, false, Some(10.0f32)),
+        (Dtype::F32, true, Some(4.0)),
+    ] {
+        let (x, table) = (rows(N, H, 3.0, 1), Weight::new(dtype, V, H, 1.5, 2));
+        let element =
+            |w: &Weight, i: usize| f64::from(w.tensor().dtype.value(w.tensor().bytes, i).expect("inside"));
+        let logit = |row: usize, token: usize| {
+            let w: Vec<f64> = (0..H).map(|e| element(&table, token * H + e)).collect();
+            let mut dot: f64 = w.iter().enumerate().map(|(e, w)| w * element(&x, row * H + e)).sum();
+            if unit_rows {
+                dot /= w.iter().map(|w| w * w).sum::<f64>().sqrt().max(1e-12);
+            }
+            cap.map_or(dot, |cap| f64::from(cap) * (dot / f64::from(cap)).tanh())
+        };
+        let scale = unit_rows.then(|| gpu.unit_rows(table.tensor()).expect("scales"));
+        let uploaded = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
+        let head = HeadUse { table: &uploaded, row_scale: scale.as_ref(), cap };
+        let on_gpu = x.on(&gpu);
+        let ids = [999, 0, 17, 256];
+        let choices = gpu.choice_logits(&on_gpu, &head, &ids).expect("logits");
+        let sums = gpu.log_sum_exp(&on_gpu, &head).expect("sums");
+        let top = gpu.top_tokens(&on_gpu, &head, 5).expect("top");
+        for row in 0..N {
+            let logits: Vec<f64> = (0..V).map(|t| logit(row, t)).collect();
+            for (&id, &got) in ids.iter().zip(&choices[row]) {
+                assert!(
+                    (f64::from(got) - logits[id as usize]).abs() < 2e-5,
+                    "logit {id} of row {row}: {got}"
+                );
+            }
+            let want = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+            assert!((sums[row] - want).abs() < 2e-5, "row {row}: {} for {want}", sums[row]);
+            let mut order: Vec<usize> = (0..V).collect();
+            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+            let tokens: Vec<usize> = top[row].iter().map(|t| t.token as usize).collect();
+            assert_eq!(tokens, order[..5], "row {row}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "run by `outside`"]
+fn equal_logits_are_listed_by_token() {
+    let gpu = open(Precision::F32);
+    let (x, table) = (rows(2, 4, 1.0, 1), rows(300, 4, 0.0, 1));
+    let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
+    let head = HeadUse { table: &table, row_scale: None, cap: None };
+    let top = gpu.top_tokens(&x.on(&gpu), &head, 4).expect("top");
+    assert_eq!(top[1].iter().map(|t| t.token).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    let sums = gpu.log_sum_exp(&x.on(&gpu), &head).expect("sums");
+    assert!((sums[0] - 300f64.ln()).abs() < 1e-6);
+}
+
+#[test]
+#[ignore = "run by `outside`"]
+fn values_that_are_not_finite_are_noticed_at_their_first_place() {
+    let gpu = open(Precision::F32);
+    let mut watch = gpu.new_watch().expect("a watch");
+    let sound = rows(40, 300, 3e38, 1).on(&gpu);
+    gpu.watch(&mut watch, &sound, 3).expect("looks");
+    assert_eq!(gpu.noticed(&mut watch).expect("tells"), None);
+    let mut infinite = gpu.gather_rows(&sound, &[39]).expect("gathers");
+    gpu.scale(&mut infinite, 1e9).expect("scales");
+    let mut nan = gpu.gather_rows(&infinite, &[0]).expect("gathers");
+    gpu.scale(&mut nan, 0.0).expect("scales");
+    for (first, second) in [(&infinite, &nan), (&nan, &infinite)] {
+        gpu.watch(&mut watch, &sound, 1).expect("looks");
+        gpu.watch(&mut watch, first, 5).expect("looks");
+        gpu.watch(&mut watch, second, 7).expect("looks");
+        assert_eq!(gpu.noticed(&mut watch).expect("tells"), Some(5));
+        assert_eq!(gpu.noticed(&mut watch).expect("tells"), None);
+    }
+    // The next step that reads the rows looks at them, and what it writes over them comes after.
+    gpu.watch(&mut watch, &nan, 2).expect("looks");
+    gpu.norm(&nan, None, 300, 1e-6).expect("norms");
+    gpu.watch(&mut watch, &infinite, 1).expect("looks");
+    gpu.scale(&mut infinite, 0.0).expect("scales");
+    assert_eq!(gpu.noticed(&mut watch).expect("tells"), Some(1));
+}

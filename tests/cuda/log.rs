@@ -1,0 +1,54 @@
+//! Promise: after the first pack nothing is allocated, the host waits at most three times a pack, and a plain layer takes at
+//! most eight launches, none of them naive. Counted in what the emulated driver logs.
+
+use crate::driver::{emulated, said};
+use crate::program::{lines, score, scores};
+
+#[test]
+fn packs_allocate_nothing_wait_three_times_and_layers_take_eight_launches() {
+    let Some(driver) = emulated() else { return };
+    let dir = tempfile::tempdir().expect("a folder");
+    for capability in ["80", "90"] {
+        let log = dir.path().join(format!("{capability}.log"));
+        let mut command = score(dir.path(), driver, &lines(), &["--pack-tokens", "64"]);
+        command.env("EMU_CC", capability).env("EMU_LOG", &log);
+        let (output, written) = scores(dir.path(), &mut command);
+        assert!(written.is_some(), "{}", said(&output));
+        let log = std::fs::read_to_string(&log).expect("a log");
+        let events: Vec<&str> = log.lines().collect();
+        // A pass begins with its embedding.
+        let starts: Vec<usize> = events
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| e.starts_with("launch embed"))
+            .map(|(i, _)| i)
+            .collect();
+        assert!(starts.len() >= 4, "{} packs", starts.len());
+        let end = events.iter().rposition(|e| e.starts_with("wait")).expect("a wait");
+        for (pack, &start) in starts.iter().enumerate() {
+            let until = starts.get(pack + 1).copied().unwrap_or(end + 1);
+            // Buffers go back when the run is over.
+            let events: Vec<&&str> =
+                events[start..until].iter().take_while(|e| !e.starts_with("free")).collect();
+            let count = |what: &str| events.iter().filter(|e| e.starts_with(what)).count();
+            if pack > 0 {
+                assert_eq!(count("alloc") + count("pin "), 0, "{capability}, pack {pack}: {events:#?}");
+            }
+            if pack + 1 < starts.len() {
+                assert!(count("wait") <= 3, "{capability}, pack {pack}: {} waits", count("wait"));
+            }
+            assert_eq!(count("launch product_naive") + count("launch attention_naive"), 0);
+            // Between a layer's first norm and the next layer's: attention follows the first norm alone.
+            let launches: Vec<&str> = events.iter().filter_map(|e| e.strip_prefix("launch ")).collect();
+            let heads: Vec<usize> = launches
+                .iter()
+                .enumerate()
+                .filter(|(_, l)| l.starts_with("product") && l.contains("_heads_"))
+                .map(|(i, _)| i)
+                .collect();
+            for pair in heads.windows(2) {
+                assert!(pair[1] - pair[0] <= 8, "{capability}: {} launches a layer", pair[1] - pair[0]);
+            }
+        }
+    }
+}
