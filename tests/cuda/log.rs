@@ -10,7 +10,7 @@ fn packs_allocate_nothing_wait_three_times_and_layers_take_eight_launches() {
     let dir = tempfile::tempdir().expect("a folder");
     for capability in ["80", "90"] {
         let log = dir.path().join(format!("{capability}.log"));
-        let mut command = score(dir.path(), driver, &lines(), &["--pack-tokens", "64"]);
+        let mut command = score(dir.path(), driver, &lines(), &["--pack-tokens", "32"]);
         command.env("EMU_CC", capability).env("EMU_LOG", &log);
         let (output, written) = scores(dir.path(), &mut command);
         assert!(written.is_some(), "{}", said(&output));

@@ -84,7 +84,7 @@ impl Cuda {
         let sums = self.pool.take("sums", 16 * x.n)?;
         // Both planes in either precision: a sum over a vocabulary is off by more than a difference of logits.
         let own = self.split_own(x, 2)?;
-        let weight = Weight { inverse: Some(inverse.at), whole: true, ..Weight::of(table, None) };
+        let weight = Weight { inverse: Some(inverse.at), ..Weight::of(table, None) };
         let epilogue = params::ToSums { out: parts.at(), tiles: tiles as i32, cap: head.cap.unwrap_or(0.0) };
         self.product(&own.input, &weight, &Epilogue::Sums(&epilogue))?;
         let fold = params::FoldSums { input: parts.at(), out: sums.at(), n: x.n as i32, tiles: tiles as i32 };
@@ -108,7 +108,7 @@ impl Cuda {
         let ids = self.pool.take("likeliest tokens", 8 * x.n * k)?;
         let values_at = ids.at() + (4 * x.n * k) as u64;
         let own = self.split_own(x, 2)?;
-        let weight = Weight { inverse: Some(inverse.at), whole: true, ..Weight::of(table, None) };
+        let weight = Weight { inverse: Some(inverse.at), ..Weight::of(table, None) };
         let step = (LOGITS / (4 * table.rows)).clamp(1, x.n);
         let logits = self.new_rows("logits", step, table.rows)?;
         for first in (0..x.n).step_by(step) {

@@ -93,6 +93,12 @@ ptx!(
     "attention_mma_512.sm80",
 );
 
+/// Codes that say that a text is refused: as an image, for this GPU, as PTX (of this version), or by a switch.
+const INVALID_IMAGE: u32 = CUresult::CUDA_ERROR_INVALID_IMAGE as u32;
+const NO_BINARY: u32 = CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU as u32;
+const INVALID_PTX: u32 = CUresult::CUDA_ERROR_INVALID_PTX as u32;
+const JIT_DISABLED: u32 = CUresult::CUDA_ERROR_JIT_COMPILATION_DISABLED as u32;
+
 /// A kernel that can be started.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernel {
@@ -190,8 +196,9 @@ impl Kernels {
                 values.as_mut_ptr(),
             )
         };
-        if code == CUresult::CUDA_SUCCESS {
-            return Ok(module);
+        // What is not said of the text is said of the GPU.
+        if !matches!(code as u32, NO_BINARY | INVALID_IMAGE | INVALID_PTX..=JIT_DISABLED) {
+            return self.driver.done(code, "compile a kernel").map(|()| module);
         }
         let said: Vec<u8> = log.into_iter().take_while(|byte| *byte != 0).collect();
         let said = String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ");

@@ -33,6 +33,8 @@ pub(super) struct LayerKv {
     pub path_len: usize,
     /// Of the pass in work; `None` before it is written.
     pub exponents: Option<Exponents>,
+    /// Of the path's rows.
+    pub carried: Option<Exponents>,
 }
 
 /// Where a layer's keys and values begin on the GPU.
@@ -69,6 +71,7 @@ impl Kv {
                         width: layer.kv_heads * super::packing::padded_head(layer.head_dim)?,
                         path_len: 0,
                         exponents: None,
+                        carried: None,
                     })
                 }
                 _ => None,
@@ -122,7 +125,8 @@ impl Cuda {
         let places = kv.places(layer)?;
         let layer_kv = kv.layer(layer)?;
         let path_len = layer_kv.path_len;
-        layer_kv.exponents.take().ok_or_else(|| no_layer(layer))?;
+        let written = layer_kv.exponents.take().ok_or_else(|| no_layer(layer))?;
+        layer_kv.carried = Some(written);
         let count: usize = carry.iter().map(|c| c.len).sum();
         if count == 0 {
             return Ok(());

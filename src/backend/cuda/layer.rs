@@ -176,14 +176,31 @@ impl Cuda {
         if items == 0 {
             return Ok(());
         }
-        let (name, z) = match self.set {
-            KernelSet::Naive => ("attention_naive".to_owned(), 1),
-            _ => {
-                let name = format!("attention_mma_{}_{}", attention.dim, attention.v_planes);
-                (name, (attention.dim as u32 / 128).max(1))
-            }
-        };
+        let z = if self.set == KernelSet::Naive { 1 } else { (attention.dim as u32 / 128).max(1) };
+        let name = self.attention_name(attention.dim as usize, attention.v_planes as usize);
         self.start(&name, [items as u32, attention.kv_heads as u32, z], attention)
+    }
+
+    fn attention_name(&self, dim: usize, planes: usize) -> String {
+        match self.set {
+            KernelSet::Naive => "attention_naive".to_owned(),
+            _ => format!("attention_mma_{dim}_{planes}"),
+        }
+    }
+
+    /// Has the driver compile what a layer needs, so that a refusal shows before anything is computed.
+    pub(super) fn compile(
+        &self,
+        [planes, mlp_planes]: [usize; 2],
+        weight_planes: usize,
+        dim: usize,
+    ) -> Result<(), CudaError> {
+        for (epilogue, planes) in
+            [("heads", planes), ("rows", planes), ("gate", mlp_planes), ("rows", mlp_planes)]
+        {
+            self.product_kernel(epilogue, planes, weight_planes)?;
+        }
+        self.kernels.get(&self.attention_name(dim, planes)).map(drop)
     }
 
     pub(super) fn mlp_block(
@@ -198,7 +215,7 @@ impl Cuda {
         let split = Split {
             norm: layer.mlp_in_norm.as_ref().map(Buffer::at),
             eps: at.decoder.eps,
-            planes: layer.planes,
+            planes: layer.mlp_planes,
             gate: Some(&layer.gate_bounds),
         };
         let input = self.split(x, &split, &to)?;

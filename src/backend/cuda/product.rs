@@ -1,12 +1,12 @@
 //! Products of planes, and what follows them in the same kernel.
 
+use super::Cuda;
 use super::driver::Buffer;
 use super::error::CudaError;
-use super::kernels::KernelSet;
+use super::kernels::{Kernel, KernelSet};
 use super::params::{self, Product};
 use super::plan::SUM_COLUMNS;
 use super::weights::Planes;
-use super::{Cuda, Precision};
 use cudarc::driver::sys;
 use std::ffi::c_void;
 use std::ops::Range;
@@ -41,13 +41,11 @@ pub(super) struct Weight<'a> {
     pub bias: Option<&'a Buffer>,
     /// f32 per row of the weight instead of its own inverse.
     pub inverse: Option<u64>,
-    /// All its planes even in `fast`.
-    pub whole: bool,
 }
 
 impl<'a> Weight<'a> {
     pub fn of(planes: &'a Planes, bias: Option<&'a Buffer>) -> Self {
-        Weight { planes, rows: 0..planes.rows, bias, inverse: None, whole: false }
+        Weight { planes, rows: 0..planes.rows, bias, inverse: None }
     }
 }
 
@@ -66,7 +64,7 @@ impl Cuda {
         weight: &Weight<'_>,
         epilogue: &Epilogue<'_>,
     ) -> Result<(), CudaError> {
-        let Weight { planes: w, rows, bias, inverse, whole } = weight;
+        let Weight { planes: w, rows, bias, inverse } = weight;
         let (m, n) = (input.rows, rows.len());
         if m == 0 || n == 0 {
             return Ok(());
@@ -77,8 +75,7 @@ impl Cuda {
                 input.width, w.rows, w.width
             )));
         }
-        // One factor at most is rounded to 11 bits, and in `f32` none is.
-        let b_planes = if self.precision == Precision::F32 || *whole { w.planes } else { 1 };
+        let b_planes = w.planes;
         let a_planes = if b_planes == 2 { 2 } else { input.planes };
         if a_planes > input.planes {
             return Err(CudaError::Refused("a product with a weight of two planes of rows of one".into()));
@@ -105,11 +102,7 @@ impl Cuda {
             Epilogue::Heads(p) => ("heads", (&raw const **p).cast()),
             Epilogue::Sums(p) => ("sums", (&raw const **p).cast()),
         };
-        let entry = match self.set {
-            KernelSet::Naive => format!("product_naive_{name}"),
-            set => format!("product_{}_{name}_{a_planes}{b_planes}", set.name()),
-        };
-        let kernel = self.kernels.get(&entry)?;
+        let kernel = self.product_kernel(name, a_planes, b_planes)?;
         let columns = n.div_ceil(TILE_COLUMNS);
         let grid = match self.set {
             KernelSet::Naive => [m, columns, 1],
@@ -130,6 +123,19 @@ impl Cuda {
         parameters.extend([(&raw const product).cast_mut().cast(), last.cast_mut()]);
         // SAFETY: kernels.txt names these structures for this entry, and the buffers are those of `input` and `weight`.
         unsafe { self.kernels.start(kernel, grid.map(|g| g as u32), &mut parameters) }
+    }
+
+    /// The kernel of a product with this epilogue.
+    pub(super) fn product_kernel(
+        &self,
+        epilogue: &str,
+        a_planes: usize,
+        b_planes: usize,
+    ) -> Result<Kernel, CudaError> {
+        self.kernels.get(&match self.set {
+            KernelSet::Naive => format!("product_naive_{epilogue}"),
+            set => format!("product_{}_{epilogue}_{a_planes}{b_planes}", set.name()),
+        })
     }
 
     /// How the hardware copies tiles of `[rows, width]` f16 at this address.

@@ -20,6 +20,9 @@ use crate::checkpoint::spec::{LayerSpec, Pairs, Rotary};
 use crate::prefix::QueryRun;
 use bytemuck::Zeroable;
 
+/// Powers of two that keys and values may grow by from pass to pass, where no bound is known.
+const ROOM: i32 = 6;
+
 /// Planes of some rows, in a place of their own.
 pub(super) struct Own {
     pub input: Input,
@@ -53,7 +56,7 @@ impl Cuda {
                 x.n, x.width, p.weight.tensor.rows, p.weight.tensor.cols, out.n, out.width
             )));
         }
-        // One factor is rounded in `fast`; where the weight would be, both stay whole here.
+        // Only what meets a weight stored in 16 bits may be rounded.
         let planes = if self.precision == Precision::F32 || weight.planes == 2 { 2 } else { 1 };
         let own = self.split_own(x, planes)?;
         let bias = match p.bias {
@@ -141,9 +144,19 @@ impl Cuda {
             return Err(CudaError::Refused(format!("there is no layer {layer}")));
         };
         let (order, heads) = (HeadOrder::plain(*head_dim)?, *kv_heads as i32);
-        let exponents = Exponents { q: 0, k: self.exponent_of(k)?, v: self.exponent_of(v)? };
+        let fitting = Exponents { q: 0, k: self.exponent_of(k)?, v: self.exponent_of(v)? };
         let rows = kv.pass_rows as i32;
         let own = kv.layer(layer)?;
+        // The path's rows keep their powers of two; those that come may be so much larger.
+        let exponents = match own.carried.filter(|_| path > 0) {
+            Some(carried) if carried.k <= fitting.k && carried.v <= fitting.v => carried,
+            Some(_) => {
+                return Err(CudaError::Refused(format!(
+                    "keys or values of layer {layer} are more than 2^{ROOM} times larger than those of the pass before"
+                )));
+            }
+            None => Exponents { q: 0, k: fitting.k - ROOM, v: fitting.v - ROOM },
+        };
         (own.path_len, own.exponents) = (path, Some(exponents));
         let places = kv.places(layer)?;
         self.as_they_are(k, &order, |to| {

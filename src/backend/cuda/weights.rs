@@ -68,6 +68,9 @@ impl Cuda {
             OnGpu::Nothing
         } else {
             let packing = Packing::plain(tensor);
+            // It may be the output embedding.
+            self.product_kernel("sums", 2, packing.planes())?;
+            self.product_kernel("rows", 2, packing.planes())?;
             OnGpu::Planes(self.pack("weights", &packing, packing.planes())?)
         };
         Ok(Matrix { tensor, on_gpu })
