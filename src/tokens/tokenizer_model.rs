@@ -10,6 +10,7 @@ use super::files::malformed;
 use super::sentencepiece::{SPACE, SentencePiece};
 use super::special::TokenizerConfig;
 use super::splitter::{Part, Splitter};
+use crate::plain::stand_in;
 
 /// SentencePiece itself knows no token in a text and adds none to it: both stand in tokenizer_config.json.
 pub(crate) struct TokenizerModel {
@@ -28,6 +29,9 @@ impl TokenizerModel {
         config: &TokenizerConfig,
         class: &Class,
     ) -> Result<Self> {
+        if let Some(why) = stand_in(bytes).or_else(|| other_kind(bytes)) {
+            return Err(malformed(path, why));
+        }
         let wrong_config = |reason: String| malformed(path.with_file_name("tokenizer_config.json"), reason);
         let declared = config.added_tokens().map_err(wrong_config)?;
         // Llama's class takes the names of the first three ids from the configuration, others of all.
@@ -78,6 +82,21 @@ impl TokenizerModel {
         }
         self.model.encode_normal(&normal)
     }
+}
+
+/// What else makers call tokenizer.model, if the first bytes tell.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    let (token, rank) = line.split_at(line.iter().position(|byte| *byte == b' ')?);
+    let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    let is_tiktoken = !token.is_empty()
+        && token.iter().all(base64)
+        && rank.len() > 1
+        && rank[1..].trim_ascii_end().iter().all(u8::is_ascii_digit);
+    is_tiktoken.then_some(
+        "is a tiktoken file (as Llama 3 comes from its maker), not SentencePiece's: put the tokenizer.json of the same \
+         checkpoint beside it, which is read first",
+    )
 }
 
 fn frame(

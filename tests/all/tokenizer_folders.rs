@@ -51,7 +51,7 @@ enum Four {
     },
 }
 
-/// What is right where the versions differ; docs/decisions/0008-tokenizer-classes.md says why.
+/// What is right where the versions differ; docs/decisions/0010-tokenizer-classes.md says why.
 #[derive(Debug, PartialEq)]
 enum Follows {
     Five,
@@ -222,5 +222,45 @@ fn reported_folders_give_the_reference_s_ids() {
             };
             assert_eq!(ids.expect("ids"), item.tokens, "{folder}: {:?} {:?}", item.prompt, item.messages);
         }
+    }
+}
+
+#[test]
+fn what_stands_there_instead_is_said() {
+    let model = |bytes: &[u8]| {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("tokenizer.model"), bytes).expect("written");
+        PromptTokenizer::open(dir.path()).err().expect("it is refused").to_string()
+    };
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 499723\n";
+    let page = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n";
+    let tiktoken = b"IQ== 0\nIg== 1\nIw== 2\n";
+    for (bytes, says) in
+        [(&pointer[..], "pointer of Git LFS"), (page, "web page"), (tiktoken, "tiktoken file")]
+    {
+        let error = model(bytes);
+        assert!(error.contains("tokenizer.model: is a") && error.contains(says), "{error}");
+    }
+    for (bytes, says) in [(&pointer[..], "pointer of Git LFS"), (page, "web page")] {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("chat_template.jinja"), bytes).expect("written");
+        let error = ChatTemplate::open(dir.path()).err().expect("it is refused").to_string();
+        assert!(error.contains("chat_template.jinja: is a") && error.contains(says), "{error}");
+    }
+}
+
+/// added_tokens.json where it is broken.
+#[test]
+fn a_broken_list_of_added_tokens_is_named() {
+    let cases = cases();
+    for (text, says) in [
+        (r#"{"<a>": "x"}"#, "\"<a>\" has the id"),
+        (r#"{"<a>": 420, "<b>": 420}"#, "\"<a>\" and \"<b>\" have the same id 420"),
+        ("[1]", "is not a JSON object"),
+    ] {
+        let dir = cases.write(&cases.folders["old_added_legacy_true"]);
+        std::fs::write(dir.path().join("added_tokens.json"), text).expect("written");
+        let error = PromptTokenizer::open(dir.path()).err().expect("it is refused").to_string();
+        assert!(error.contains("added_tokens.json: ") && error.contains(says), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::date::PinnedDate;
-use super::{bounded, json, methods, rewrite};
+use super::{bounded, filters, globals, json, methods, rewrite};
 
 /// The name under which the one template is kept.
 pub(super) const NAME: &str = "chat template";
@@ -43,8 +43,18 @@ pub(super) fn compile(text: &str, date: PinnedDate) -> Result<Environment<'stati
     env.add_filter("trim", methods::trim);
     env.add_filter(rewrite::BOUNDED_VARIABLE, bounded::variable);
     env.add_filter(rewrite::BOUNDED_ATTRIBUTE, bounded::attribute);
+    env.set_formatter(filters::print);
     env.add_filter("int", methods::int);
     env.add_filter("float", methods::float);
+    env.add_filter("e", filters::escape);
+    env.add_filter("escape", filters::escape);
+    env.add_filter("string", filters::string);
+    env.add_filter("truncate", filters::truncate);
+    env.add_filter("wordcount", filters::wordcount);
+    env.add_filter("center", filters::center);
+    env.add_filter("default", filters::default);
+    env.add_filter("d", filters::default);
+    globals::add(&mut env);
     env.add_test("iterable", methods::is_iterable);
     env.add_test("sequence", methods::is_sequence);
     env.add_test("callable", methods::is_callable);

@@ -153,7 +153,12 @@ impl Writer<'_> {
             true => self.out.push_str(&value.to_string()),
             false => {
                 let number = f64::try_from(value.clone())?;
-                self.out.push_str(&python_float(number));
+                self.out.push_str(&match number {
+                    number if number.is_nan() => "NaN".to_owned(),
+                    f64::INFINITY => "Infinity".to_owned(),
+                    f64::NEG_INFINITY => "-Infinity".to_owned(),
+                    number => python_float(number),
+                });
             }
         }
         Ok(())
@@ -184,16 +189,10 @@ impl Writer<'_> {
     }
 }
 
-/// A float as Python's `repr`: the shortest digits that read back, an exponent outside 1e-4 to 1e16.
-fn python_float(number: f64) -> String {
-    if number.is_nan() {
-        return "NaN".to_owned();
-    }
-    if number.is_infinite() {
-        return match number > 0.0 {
-            true => "Infinity".to_owned(),
-            false => "-Infinity".to_owned(),
-        };
+/// A float as Python's `repr`: the shortest digits that read back, an exponent outside 1e-4 to 1e16; `inf` and `nan`.
+pub(super) fn python_float(number: f64) -> String {
+    if !number.is_finite() {
+        return number.to_string().to_lowercase();
     }
     let magnitude = number.abs();
     if magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {

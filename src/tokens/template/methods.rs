@@ -4,6 +4,8 @@ use minijinja::value::{Kwargs, Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
+use super::strings;
+
 /// What Python takes for a space when it strips: Unicode's white space and four control characters.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
@@ -78,7 +80,7 @@ pub(super) fn is_callable(value: &Value) -> bool {
 /// Called for every method that the template engine does not know.
 pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     match (value.kind(), value.as_str()) {
-        (ValueKind::String, Some(text)) => match string_method(text, method, args)? {
+        (ValueKind::String, Some(text)) => match string_method(state, text, method, args)? {
             Some(result) => Ok(result),
             None => pycompat::unknown_method_callback(state, value, method, args),
         },
@@ -96,7 +98,7 @@ pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value
 }
 
 /// The methods that the compatibility crate lacks, or whose memory it does not bound. `None`: not one of them.
-fn string_method(text: &str, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {
+fn string_method(state: &State, text: &str, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {
     Ok(Some(match method {
         "strip" | "lstrip" | "rstrip" => {
             let (chars,): (Option<&str>,) = from_args(args)?;
@@ -159,12 +161,12 @@ fn string_method(text: &str, method: &str, args: &[Value]) -> Result<Option<Valu
             refuse_unbounded_format(text, args)?;
             return Ok(None);
         }
-        _ => return Ok(None),
+        _ => return strings::method(state, text, method, args),
     }))
 }
 
 /// A width of a billion, or a list that holds itself many times over, would fill the memory.
-fn refuse_unbounded_format(text: &str, args: &[Value]) -> Result<(), Error> {
+pub(super) fn refuse_unbounded_format(text: &str, args: &[Value]) -> Result<(), Error> {
     const WIDEST: u64 = 4096;
     let mut number: u64 = 0;
     for c in text.chars() {
@@ -229,6 +231,6 @@ fn tuple(parts: [&str; 3]) -> Value {
     Value::from(Tuple::from(parts.map(Value::from)))
 }
 
-fn failed(message: impl Into<String>) -> Error {
+pub(super) fn failed(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message.into())
 }

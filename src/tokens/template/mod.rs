@@ -3,6 +3,8 @@
 mod bounded;
 mod date;
 mod environment;
+mod filters;
+mod globals;
 mod jinja;
 mod json;
 mod methods;
@@ -10,6 +12,7 @@ mod rendered;
 mod rewrite;
 mod segments;
 mod source;
+mod strings;
 
 use std::path::{Path, PathBuf};
 

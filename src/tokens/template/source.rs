@@ -8,6 +8,7 @@ use super::super::error::{Result, TokensError};
 use super::super::files::{malformed, read_optional};
 use super::super::special::TokenizerConfig;
 use super::segments::Segments;
+use crate::plain::stand_in;
 
 /// The longest published templates have some 30 kB.
 pub(super) const TEMPLATE_LIMIT: u64 = 128 << 10;
@@ -23,6 +24,9 @@ pub(super) struct Source {
 pub(super) fn find(dir: &Path, config: &TokenizerConfig) -> Result<Option<Source>> {
     let file = dir.join("chat_template.jinja");
     if let Some(bytes) = read_optional(&file, TEMPLATE_LIMIT)? {
+        if let Some(why) = stand_in(&bytes) {
+            return Err(malformed(file, why));
+        }
         return match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(Source { text, file })),
             Err(error) => Err(malformed(file, format!("not UTF-8: {}", error.utf8_error()))),

@@ -1,17 +1,32 @@
 //! A template's text made ready for the engine.
 
+mod code;
+mod macros;
+mod percent;
+
 /// The filters that every assigned value goes through; see [`bounded`](super::bounded).
 pub(super) const BOUNDED_VARIABLE: &str = "_bounded_variable";
 pub(super) const BOUNDED_ATTRIBUTE: &str = "_bounded_attribute";
 
-/// Three changes, none of which moves a line or shows in what a well-meant template prints:
+/// What stands in for Python's ways that the engine has no other door for; see [`globals`](super::globals).
+pub(super) const PERCENT: &str = "_percent";
+pub(super) const ITEMS: &str = "_items";
+pub(super) const VARIADIC: &str = "_variadic";
+pub(super) const MISSING: &str = "_missing";
+/// The test for [`MISSING`].
+pub(super) const IS_MISSING: &str = "_missing";
+
+/// Changes of which none moves a line or shows in what a well-meant template prints:
 /// line ends become those that Jinja reads; `generation` blocks, which mark the assistant's words for training and
-/// print what they hold, become plain scopes; and in `{% set name = value %}` the value is passed through a filter that
-/// keeps it within bounds.
+/// print what they hold, become plain scopes; in `{% set name = value %}` the value is passed through a filter that
+/// keeps it within bounds; `a % b`, what a loop goes over, and macros whose arguments the engine would not take become
+/// calls of functions that do what Python does.
 pub(super) fn prepare(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let mut rest = text.as_str();
+    // What the ends of the open macros need, innermost last.
+    let mut open: Vec<Option<String>> = Vec::new();
     while let Some((at, kind)) = next_tag(rest) {
         let (before, tag) = rest.split_at(at + 2);
         out.push_str(before);
@@ -28,14 +43,29 @@ pub(super) fn prepare(text: &str) -> String {
         let (code, after) = tag.split_at(end);
         rest = after;
         match kind {
-            Kind::Comment | Kind::Variable => out.push_str(code),
-            Kind::Block if first_word(code) == "raw" => {
-                let (raw, after) = after.split_at(raw_end(after));
-                out.push_str(code);
-                out.push_str(raw);
-                rest = after;
-            }
-            Kind::Block => out.push_str(&rewrite(code)),
+            Kind::Comment => out.push_str(code),
+            Kind::Variable => out.push_str(&percent::calls(code)),
+            Kind::Block => match first_word(code) {
+                "raw" => {
+                    let (raw, after) = after.split_at(block_end(after, "endraw"));
+                    out.push_str(code);
+                    out.push_str(raw);
+                    rest = after;
+                }
+                "macro" => {
+                    let (code, naming) = macro_head(code, &after[..block_end(after, "endmacro")]);
+                    out.push_str(&code);
+                    open.push(naming);
+                }
+                "endmacro" => match open.pop().flatten() {
+                    Some(naming) => {
+                        let (first, code, last) = marks(code);
+                        out.push_str(&format!("{first}{code} %}}{{% {naming} {last}"));
+                    }
+                    None => out.push_str(code),
+                },
+                _ => out.push_str(&rewrite(code)),
+            },
         }
     }
     out.push_str(rest);
@@ -99,20 +129,55 @@ fn first_word(code: &str) -> &str {
     &code[..end]
 }
 
-/// The length of a raw block's content: up to its `endraw` tag, or everything.
-fn raw_end(text: &str) -> usize {
+/// The length of a block's content: up to its end's tag, or everything.
+fn block_end(text: &str, end: &str) -> usize {
     text.match_indices("{%")
         .map(|(at, _)| at)
-        .find(|&at| first_word(&text[at + 2..]) == "endraw")
+        .find(|&at| first_word(&text[at + 2..]) == end)
         .unwrap_or(text.len())
+}
+
+/// A tag's code between the marks that trim white space.
+fn marks(code: &str) -> (&str, &str, &str) {
+    let first = code.len() - code.trim_start_matches(['-', '+']).len();
+    let (first, code) = code.split_at(first.min(1));
+    let last = if code.ends_with(['-', '+']) { code.len() - 1 } else { code.len() };
+    let (code, last) = code.split_at(last);
+    (first, code, last)
+}
+
+/// A macro's head, and the assignment that its end needs.
+fn macro_head(code: &str, body: &str) -> (String, Option<String>) {
+    let called = percent::calls(code);
+    let (first, inner, last) = marks(&called);
+    match macros::head(inner, body) {
+        Some(head) => (format!("{first}{}{} {last}", head.code, head.defaults), head.naming),
+        None => (called, None),
+    }
+}
+
+/// `for name in value` with the value looked at: nothing (`none`) is an error in Python.
+fn looked_at(code: &str) -> Option<String> {
+    let (first, code, last) = marks(code);
+    let tokens = code::tokens(code);
+    let word = |from: usize, words: &[&str]| {
+        let mut rest = tokens.iter().enumerate().skip(from).filter(|(_, token)| token.depth == 0);
+        rest.find(|(_, token)| words.contains(&token.text)).map(|(at, _)| at)
+    };
+    let within = word(1, &["in"])?;
+    let start = tokens[within].end();
+    let end = word(within + 1, &["if", "recursive"]).map_or(code.len(), |at| tokens[at].start);
+    Some(format!("{first}{} {ITEMS}({}) {}{last}", &code[..start], code[start..end].trim(), &code[end..]))
 }
 
 /// The code of one block tag, as the engine is to see it.
 fn rewrite(code: &str) -> String {
+    let code = &percent::calls(code);
     let word = first_word(code);
     let alone = code.trim_matches(|c: char| "+-".contains(c) || c.is_whitespace()) == word;
     match word {
         "generation" | "endgeneration" if alone => code.replacen("generation", "with", 1),
+        "for" => looked_at(code).unwrap_or_else(|| code.to_owned()),
         "set" => bound_assignment(code).unwrap_or_else(|| code.to_owned()),
         _ => code.to_owned(),
     }

@@ -1,0 +1,81 @@
+//! Macros as Python's Jinja knows them: a default may speak of an earlier parameter, and a macro that speaks of
+//! `varargs` or `kwargs` takes any arguments.
+
+use super::code::{Kind, Token, tokens};
+use super::{IS_MISSING, MISSING, VARIADIC};
+
+/// The head of a macro as the engine is to see it, and what its end needs.
+pub(super) struct Head {
+    pub code: String,
+    /// The block tags that follow at once, without the closing mark of the last.
+    pub defaults: String,
+    /// The assignment behind the macro's end that gives it its name, if it takes any arguments.
+    pub naming: Option<String>,
+}
+
+struct Parameter<'c> {
+    name: &'c str,
+    default: Option<&'c str>,
+}
+
+/// `code` of the tag without its trimming marks, `body` up to the macro's end. `None`: nothing to change.
+pub(super) fn head(code: &str, body: &str) -> Option<Head> {
+    let all = tokens(code);
+    let [_, name, open, ..] = &all[..] else {
+        return None;
+    };
+    let close = all.iter().rposition(|token| token.kind == Kind::Close && token.depth == open.depth)?;
+    let parameters: Vec<Parameter<'_>> = all[3..close]
+        .split(|token| token.text == "," && token.depth == 1)
+        .filter_map(|part| parameter(code, part))
+        .collect();
+    let variadic = ["varargs", "kwargs"].iter().any(|word| mentions(body, word));
+    let early = |at: usize| {
+        let default = parameters[at].default?;
+        parameters[..at].iter().any(|earlier| mentions(default, earlier.name)).then_some(default)
+    };
+    let late: Vec<Option<&str>> = (0..parameters.len()).map(early).collect();
+    if !variadic && late.iter().all(Option::is_none) {
+        return None;
+    }
+    let mut list: Vec<String> = Vec::new();
+    let mut defaults = String::new();
+    for (Parameter { name, default }, late) in parameters.iter().zip(&late) {
+        list.push(match (default, late) {
+            (_, Some(_)) => format!("{name}={MISSING}"),
+            (Some(default), None) => format!("{name}={default}"),
+            (None, _) => (*name).to_owned(),
+        });
+        if let Some(late) = late {
+            let value = format!("({late}) if {name} is {IS_MISSING} else {name}");
+            defaults += &format!(" %}}{{% set {name} = {value}");
+        }
+    }
+    let hidden = format!("{VARIADIC}_{}", name.text);
+    let naming = variadic.then(|| {
+        let names: Vec<String> = parameters.iter().map(|parameter| format!("'{}'", parameter.name)).collect();
+        format!("set {} = {VARIADIC}({hidden}, [{}])", name.text, names.join(", "))
+    });
+    if variadic {
+        list.extend(["varargs=()".to_owned(), "kwargs={}".to_owned()]);
+    }
+    let called = if variadic { &hidden } else { name.text };
+    Some(Head { code: format!(" macro {called}({})", list.join(", ")), defaults, naming })
+}
+
+fn parameter<'c>(code: &'c str, part: &[Token<'c>]) -> Option<Parameter<'c>> {
+    let default = match part {
+        [_, equals, first, ..] if equals.text == "=" => Some(&code[first.start..part[part.len() - 1].end()]),
+        _ => None,
+    };
+    Some(Parameter { name: part.first()?.text, default })
+}
+
+/// Whether a name stands in the code as a name: not in a text, nor behind a dot.
+fn mentions(code: &str, name: &str) -> bool {
+    let all = tokens(code);
+    let named = |(at, token): (usize, &Token<'_>)| {
+        token.kind == Kind::Word && token.text == name && (at == 0 || all[at - 1].text != ".")
+    };
+    all.iter().enumerate().any(named)
+}
