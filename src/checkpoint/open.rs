@@ -31,6 +31,8 @@ pub struct Checkpoint {
     pub config: Value,
     /// SHA-256 of config.json, in hex.
     pub config_sha256: String,
+    /// Norm weights are stored less 1, which was added.
+    pub norms_less_one: bool,
     pub(super) files: WeightFiles,
     pub(super) binding: Binding,
     pub(super) stamps: Stamps,
@@ -86,6 +88,7 @@ impl Checkpoint {
             spec,
             config_sha256: hex(&Sha256::digest(&bytes)),
             config,
+            norms_less_one: family.names.norms_less_one,
             files,
             binding,
             stamps,

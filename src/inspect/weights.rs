@@ -9,6 +9,9 @@ use crate::checkpoint::Checkpoint;
 #[derive(Debug, Serialize)]
 pub struct WeightFacts {
     pub files: Vec<String>,
+    /// Norm weights are stored less 1, which is added in f32.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub norms_less_one: bool,
     /// By element type, as stored.
     pub used: BTreeMap<String, TypeTotal>,
     pub ignored: BTreeMap<String, TypeTotal>,
@@ -26,6 +29,7 @@ impl WeightFacts {
     pub fn of(checkpoint: &Checkpoint) -> Self {
         let mut facts = Self {
             files: checkpoint.weight_files().map(str::to_owned).collect(),
+            norms_less_one: checkpoint.norms_less_one,
             used: BTreeMap::new(),
             ignored: BTreeMap::new(),
             ignored_names: BTreeMap::new(),

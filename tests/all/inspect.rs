@@ -3,6 +3,8 @@
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
+
 fn inspect(model: &str, more: &[&str]) -> String {
     let mut command = Command::cargo_bin("tiltmeter").expect("built");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["inspect", "--model", model]).args(more);
@@ -45,6 +47,16 @@ fn a_prompt_and_messages_are_answered_with_the_likeliest_tokens() {
     assert_ne!(plain["answer"]["tokens"], answer["tokens"]);
     let text = inspect(CHAT, &["--messages", messages, "--top", "3"]);
     assert!(text.contains("likeliest") && text.lines().count() > 10, "{text}");
+}
+
+#[test]
+fn norms_that_are_not_read_as_stored_are_said() {
+    for (family, said) in [(TinyFamily::Gemma3, true), (TinyFamily::Qwen3, false)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        write_tiny_checkpoint(dir.path(), &TinyConfig::new(family), 1);
+        let text = inspect(dir.path().to_str().expect("a plain path"), &[]);
+        assert_eq!(text.contains("stored less 1"), said, "{text}");
+    }
 }
 
 #[test]

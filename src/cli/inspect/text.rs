@@ -78,7 +78,9 @@ fn weights(f: &mut Formatter<'_>, weights: &WeightFacts) -> fmt::Result {
         [first, .., last] => format!("{} files, {first} to {last}", weights.files.len()),
         files => files.concat(),
     };
-    line(f, "weights", &format!("{} from {files}", totals(&weights.used)))?;
+    let norms =
+        if weights.norms_less_one { "; norm weights are stored less 1, which is added in f32" } else { "" };
+    line(f, "weights", &format!("{} from {files}{norms}", totals(&weights.used)))?;
     if weights.ignored.is_empty() {
         return line(f, "ignored", "nothing");
     }
