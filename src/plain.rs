@@ -1,9 +1,11 @@
 //! Files from strangers: objects that are objects, and what a JSON reader says in words that people use; numbers of
 //! things in words too.
 
+mod alike;
 mod nearest;
 mod number;
 
+pub(crate) use alike::{alike, reading};
 pub(crate) use nearest::nearest;
 pub(crate) use number::{counted, grouped, noun};
 

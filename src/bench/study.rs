@@ -1,6 +1,5 @@
 //! The study's own prompts, through a checkpoint or through random weights of a real one's size.
 
-use std::path::Path;
 use std::time::Instant;
 
 use super::timing::{Plans, Report, Setting};
@@ -9,8 +8,9 @@ use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
 use crate::decoder::Decoder;
 use crate::scoring::{ChoiceSet, Engine, PackSize, ScoreError, ScoreItem, ScoreOptions};
-use crate::store::{Roster, RosterError};
-use crate::study::{PromptQuery, Study};
+use crate::store::Roster;
+use crate::store::roster::Single;
+use crate::study::{PromptQuery, StageForm, Study};
 use crate::sweep::{FileModel, FromFiles, Loader, Model, Pack};
 
 /// Which prompts, and how often.
@@ -89,7 +89,8 @@ impl StudyBench<'_> {
         checkpoint: &str,
         plan_only: bool,
     ) -> Result<FileModel<'b, B>, BenchError> {
-        let roster = self.roster(checkpoint)?;
+        let form = if self.stage == "base" { StageForm::Base } else { StageForm::Chat };
+        let roster = Roster::single(&Single { checkpoint, ..Single::default() }, form)?;
         let Some((family, stage)) = roster.stages().next() else {
             return Err(BenchError::Nothing(checkpoint.to_owned()));
         };
@@ -101,21 +102,6 @@ impl StudyBench<'_> {
             plan_only,
         };
         Ok(loader.load(family, stage)?)
-    }
-
-    /// A roster of the one checkpoint.
-    fn roster(&self, checkpoint: &str) -> Result<Roster, RosterError> {
-        let mut stage = toml::Table::new();
-        stage.insert("model".into(), "bench".into());
-        stage.insert("checkpoint".into(), checkpoint.into());
-        let mut family = toml::Table::new();
-        family.insert("name".into(), "bench".into());
-        family.insert("maker".into(), "-".into());
-        family.insert("maker_country".into(), "-".into());
-        family.insert(self.stage.into(), stage.into());
-        let mut roster = toml::Table::new();
-        roster.insert("family".into(), toml::Value::Array(vec![family.into()]));
-        Roster::parse(&roster.to_string(), "the checkpoint", Path::new("."))
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Progress {
     plan: Option<PlanFigures>,
     load_seconds: f64,
     last_line: Instant,
+    /// Lines of a dry run, one a checkpoint.
+    plans: String,
 }
 
 impl Progress {
@@ -52,7 +54,13 @@ impl Progress {
             plan: None,
             load_seconds: 0.0,
             last_line: Instant::now(),
+            plans: String::new(),
         }
+    }
+
+    /// What a dry run has found out, for standard output.
+    pub fn plans(&self) -> &str {
+        &self.plans
     }
 
     fn say(&self, line: &str) {
@@ -130,7 +138,7 @@ impl Watch for Progress {
         self.load_seconds = load_seconds;
         self.last_line = Instant::now();
         let left = plan.asked - plan.scored;
-        if self.detail.quiet || left == 0 && !self.dry {
+        if !self.dry && (self.detail.quiet || left == 0) {
             return;
         }
         let before = match plan.scored {
@@ -142,14 +150,17 @@ impl Watch for Progress {
             true => format!("; {}", skipped_work(plan.skipped)),
             false => String::new(),
         };
-        self.say(&format!(
+        let line = format!(
             "{}: {}{before}; {} tokens, {} in the prefix tree ({saved:.2} times fewer){skipped}",
             self.title,
             counted(left, "prompt"),
             grouped(plan.naive_tokens),
             grouped(plan.tree_tokens),
-        ));
-        if !self.dry {
+        );
+        if self.dry {
+            self.plans.push_str(&format!("{line}\n"));
+        } else {
+            self.say(&line);
             self.open_bar(plan.tree_tokens);
         }
     }

@@ -3,6 +3,7 @@
 use super::output::{say, standard_output};
 use super::study::sound;
 use crate::inspect;
+use crate::plain::nearest;
 use crate::study::{
     Message, OptionOrder, Prompt, PromptQuery, PromptText, Prompts, Roles, StageForm, Study, StudyError,
 };
@@ -28,9 +29,12 @@ pub struct Args {
     /// Checkpoint folder, or a hub id in the local Hugging Face cache, to render and tokenize for
     #[arg(long, value_name = "DIR|ID")]
     model: Option<String>,
-    /// Print only the first N
+    /// Print only the first N, or with `--seed` N at random
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// With `--limit`: whole items at random, spread evenly over pairs and scenario types
+    #[arg(long, value_name = "S", requires = "limit")]
+    seed: Option<u64>,
 }
 
 /// Which study, and which of its prompts.
@@ -132,8 +136,11 @@ pub(super) fn prompts(study: &Study, query: &PromptQuery) -> Result<Prompts> {
             let set = study.entity_set(&study.condition(&query.condition)?.entities)?;
             let ids: Vec<&str> = set.entities.iter().map(|e| e.id.as_str()).collect();
             let example = ids.get(..2).map(|two| two.join("-")).unwrap_or_default();
+            let names: Vec<String> =
+                set.pairs.iter().map(|&(one, two)| format!("{}-{}", ids[one], ids[two])).collect();
+            let hint = nearest(&name, names.iter().map(String::as_str));
             return Err(anyhow!(
-                "no pair is called `{name}`; a pair is two of {}, as `{example}`",
+                "no pair is called `{name}`{hint}; a pair is two of {}, as `{example}`",
                 ids.join(", ")
             ));
         }
@@ -157,7 +164,9 @@ const BATCH: usize = 512;
 pub fn run(args: Args) -> Result<ExitCode> {
     let study = sound(&args.query.study)?;
     let query = args.query.filter.query(&study, args.stage);
-    let mut prompts = prompts(&study, &query)?.take(args.limit.unwrap_or(usize::MAX));
+    let all = prompts(&study, &query)?;
+    let places = all.places(args.limit, args.seed);
+    let mut prompts = places.into_iter().filter_map(|place| all.get(place));
     let speller = args.model.as_deref().map(|model| Speller::open(model, args.stage)).transpose()?;
     let mut out = standard_output();
     let mut first = true;

@@ -6,18 +6,20 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::engine::{Chosen, EngineArgs, Work};
-use super::output::say;
+use super::output::{print, say};
 use super::progress::{Detail, Progress, duration};
+use super::prompts::{Stage, unescape};
 use super::study::sound;
 use super::{counted, grouped, shell};
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
 use crate::scoring::PackSize;
 use crate::scoring::fingerprint;
-use crate::stats::Settings;
+use crate::stats::{Nameable, Settings};
+use crate::store::roster::Single;
 use crate::store::{Roster, RunReader, RunStore};
 use crate::study::Study;
-use crate::sweep::{FromFiles, Outcome, Request, Totals, dry_run, run_identity, sweep};
+use crate::sweep::{FromFiles, Outcome, Request, Totals, dry_run, kept, run_identity, sweep};
 
 /// Score every checkpoint of a roster on a study; killed and started again, it goes on where it was.
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,18 @@ pub struct Args {
     /// those
     #[arg(long, value_name = "FILE", default_value = crate::store::roster::SHIPPED)]
     roster: String,
+    /// One checkpoint in place of a roster: a folder, or a hub id in the local Hugging Face cache
+    #[arg(long, value_name = "DIR|ID", conflicts_with_all = ["roster", "models"])]
+    model: Option<String>,
+    /// How that checkpoint is addressed
+    #[arg(long, value_enum, default_value_t = Stage::Base, requires = "model")]
+    stage: Stage,
+    /// Revision of its hub id
+    #[arg(long, value_name = "REV", requires = "model")]
+    revision: Option<String>,
+    /// How its answers begin, for conditions that ask for it (`\n` is a newline)
+    #[arg(long, value_name = "TEXT", requires = "model", allow_hyphen_values = true, value_parser = unescape)]
+    prefill: Option<String>,
     /// Name of an embedded study, or a study's folder
     #[arg(long, value_name = "NAME|DIR", default_value = crate::study::EMBEDDED[0])]
     study: String,
@@ -48,10 +62,13 @@ pub struct Args {
     /// Only these checkpoints, by their names in the roster
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     models: Vec<String>,
-    /// At most N prompts per checkpoint, language and condition
+    /// At most N prompts per checkpoint, language and condition: the first ones, or with `--seed` some at random
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
-    /// Print the plan, prompts and tokens, and compute nothing
+    /// With `--limit`: whole items at random, spread evenly over pairs and scenario types; the same ones in all languages
+    #[arg(long, value_name = "S", requires = "limit")]
+    seed: Option<u64>,
+    /// Print the plan of what is left, prompts and tokens, to standard output, and compute nothing
     #[arg(long)]
     dry_run: bool,
     /// Print errors only
@@ -65,10 +82,14 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let roster = Roster::open(&args.roster)?;
+    let roster = roster(&args)?;
     // What the analysis will not understand had better be known before anything is computed.
-    Settings::parse(&roster.text, &roster.name)?;
+    let settings = Settings::parse(&roster.text, &roster.name)?;
     let study = sound(&args.study)?;
+    let misnamed = settings.misnamed(&nameable(&study));
+    for note in misnamed.iter().filter(|_| !args.quiet) {
+        say(format_args!("note: {note}"));
+    }
     let request = request(&args, &roster, &study);
     let detail = Detail { quiet: args.quiet, verbose: args.verbose };
     let (outcome, code) = match &args.run {
@@ -87,7 +108,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 plan_only: true,
             };
             let mut progress = Progress::new(detail, true);
-            (dry_run(&request, &loader, &mut progress)?, progress.stopped())
+            let kept = args.run.as_deref().map(kept).transpose()?.unwrap_or_default();
+            let outcome = dry_run(&request, &loader, &kept, &mut progress)?;
+            print(progress.plans())?;
+            (outcome, progress.stopped())
         }
     };
     if let (true, Some(code)) = (outcome.stopped, code) {
@@ -186,9 +210,26 @@ fn request<'a>(args: &Args, roster: &'a Roster, study: &'a Study) -> Request<'a>
     request.countries = args.countries.clone();
     request.scenarios = args.scenarios.clone();
     request.limit = args.limit.map(|n| n as usize);
+    request.seed = args.seed;
     request.sharing = args.engine.sharing();
     request.arguments = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     request
+}
+
+/// The roster that is named, or that of the one checkpoint.
+fn roster(args: &Args) -> Result<Roster> {
+    let Some(checkpoint) = &args.model else { return Ok(Roster::open(&args.roster)?) };
+    let (revision, prefill) = (args.revision.as_deref(), args.prefill.as_deref());
+    Ok(Roster::single(&Single { checkpoint, revision, prefill }, args.stage.form())?)
+}
+
+/// What the settings' names may be.
+fn nameable(study: &Study) -> Nameable<'_> {
+    Nameable {
+        conditions: study.conditions().iter().map(|condition| condition.name.as_str()).collect(),
+        languages: study.languages().iter().map(String::as_str).collect(),
+        types: study.scenarios().iter().map(|scenario| scenario.kind.as_str()).collect(),
+    }
 }
 
 /// A name given twice is asked once.

@@ -8,14 +8,14 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
     }
 }
 
-/// The known name with the fewest letters changed, added or left out, if these are a third of its letters at most; case,
-/// and how words are joined, do not count.
+/// The known name with the fewest letters changed, added or left out, if these are no more than a third of its letters;
+/// case, and how words are joined, do not count.
 fn nearest_name<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given = folded(given);
     let distances = known.into_iter().filter_map(|name| {
         let own = folded(name);
         // What differs more in length alone is not near; and nothing long is compared at length.
-        let most = own.len().max(given.len()).div_ceil(3).min(MOST);
+        let most = (own.len().max(given.len()) / 3).min(MOST);
         (own.len().abs_diff(given.len()) <= most && own.len() <= LONGEST)
             .then(|| (distance(&given, &own), name))
             .filter(|(distance, _)| *distance <= most)
@@ -67,6 +67,7 @@ mod tests {
             ("Chna", Some("China")),
             ("Peru", None),
             ("", None),
+            ("it", None),
         ] {
             assert_eq!(nearest_name(given, known), meant, "{given}");
         }

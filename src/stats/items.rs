@@ -1,6 +1,6 @@
 //! The item table: one row per (model, language, condition, pair, scenario, question).
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::builder::TableBuilder;
 use super::error::StatsError;
+use super::lines::{Lines, Watched};
 use super::table::Table;
 
 /// The columns of an item table, in the order in which they are written; a table that is read may have any order.
@@ -31,9 +32,6 @@ pub const COLUMNS: [&str; 12] = [
 
 /// How many of [`COLUMNS`] are names; the rest are numbers.
 pub const NAMES: usize = 8;
-
-/// A single record may not be longer than this: a file without line ends must not fill the memory.
-const LONGEST_RECORD: usize = 1 << 20;
 
 /// One item: the mean over two option orders and two role assignments (four prompts).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,20 +131,22 @@ pub fn read_table(path: &Path) -> Result<Table, StatsError> {
 
 /// Reads an item table from CSV text; `name` is what errors call it.
 pub fn parse_table(text: impl Read, name: &str) -> Result<Table, StatsError> {
-    let in_record = Rc::new(Cell::new(0));
-    let text = RecordGuard { inner: text, in_record: Rc::clone(&in_record) };
+    let lines = Rc::new(RefCell::new(Lines::default()));
+    let text = Watched { inner: text, lines: Rc::clone(&lines) };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
-    let columns = columns(reader.headers().map_err(|e| csv_error(e, name, 1))?, name)?;
+    let columns = columns(reader.headers().map_err(|e| csv_error(&e, name, 1))?, name)?;
 
     let mut builder = TableBuilder::new(name, "line");
     let mut record = csv::StringRecord::new();
     loop {
-        in_record.set(0);
-        let line = reader.position().line();
-        if !reader.read_record(&mut record).map_err(|e| csv_error(e, name, line))? {
+        lines.borrow_mut().begin_record();
+        let start = reader.position().byte();
+        let read = reader.read_record(&mut record);
+        // The reader's own count begins before the line break that it has not passed yet.
+        let line = lines.borrow_mut().line_from(start);
+        if !read.map_err(|e| csv_error(&e, name, line))? {
             return builder.finish();
         }
-        let line = record.position().map_or(line, |p| p.line());
         let row = item(&record, &columns).map_err(|problem| builder.error(line, problem))?;
         builder.push(row, line)?;
     }
@@ -209,32 +209,11 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn csv_error(error: csv::Error, table: &str, line: u64) -> StatsError {
-    let line = error.position().map_or(line, |p| p.line());
+fn csv_error(error: &csv::Error, table: &str, line: u64) -> StatsError {
     let problem = match error.kind() {
         csv::ErrorKind::Utf8 { .. } => "not UTF-8 text".to_owned(),
         csv::ErrorKind::Io(source) => source.to_string(),
         _ => error.to_string(),
     };
     StatsError::Row { table: table.to_owned(), place: format!("line {line}"), problem }
-}
-
-/// Passes bytes on until one record has taken more than [`LONGEST_RECORD`] of them.
-struct RecordGuard<R> {
-    inner: R,
-    /// Bytes handed out since the last record was complete; the loop that reads records sets it back.
-    in_record: Rc<Cell<usize>>,
-}
-
-impl<R: Read> Read for RecordGuard<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.in_record.get() > LONGEST_RECORD {
-            return Err(std::io::Error::other(
-                "a record of more than a mebibyte (a quote that is never closed?)",
-            ));
-        }
-        let n = self.inner.read(buffer)?;
-        self.in_record.set(self.in_record.get() + n);
-        Ok(n)
-    }
 }

@@ -21,7 +21,9 @@ mod favourability;
 mod figure;
 pub mod items;
 mod key;
+mod lines;
 mod maker;
+mod misnamed;
 pub mod nuisance;
 mod pairs;
 mod plan;
@@ -59,6 +61,7 @@ pub use figure::{Adjusted, Analysis, ByAverage, Estimate, Figure, Named, SCHEMA}
 pub use items::{ItemNames, ItemRef, ItemRow, read_table};
 pub use key::Parts;
 pub use maker::{LanguagePopulation, MakerTest};
+pub use misnamed::Nameable;
 pub use nuisance::{LetterBias, PromptScore};
 pub use pairs::PairEstimate;
 pub use planned::{PlannedContrast, PowerPlan, SdRange};
@@ -70,7 +73,7 @@ pub use settings::Settings;
 pub use table::Table;
 pub use tidy::{TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
 
-use crate::plain::counted;
+use crate::plain::{alike, counted, nearest};
 use cells::Subset;
 use coherence::Counts;
 use plan::Plan;
@@ -208,11 +211,17 @@ fn notes(table: &Table, settings: &Settings, plan: &Plan) -> Vec<String> {
             asked.join(", ")
         ));
     }
+    for (kind, names) in table.kinds() {
+        notes.extend(alike(names.iter()).into_iter().map(|(one, other)| {
+            format!("the {kind} {one:?} and {other:?} differ only in a blank at an end or in how letters are composed")
+        }));
+    }
     for contrast in &plan.analysis.type_contrast {
         for name in contrast.types.iter().filter(|name| table.types.id(name).is_none()) {
             notes.push(format!(
-                "type contrast `{}` names the scenario type `{name}`, which the table does not have",
-                contrast.name
+                "type contrast `{}` names the scenario type `{name}`, which the table does not have{}",
+                contrast.name,
+                nearest(name, table.types.iter())
             ));
         }
     }

@@ -7,6 +7,7 @@ use super::error::StatsError;
 use super::restrict::usual_condition;
 use super::settings::{AnalysisSettings, Comparison, Questions, Settings};
 use super::table::{Id, Names, Run, Table};
+use crate::plain::nearest;
 
 /// A family's checkpoint.
 #[derive(Debug, Clone)]
@@ -240,7 +241,7 @@ impl Lookup<'_> {
                 setting: setting.to_owned(),
                 kind,
                 name: name.to_owned(),
-                known: format!(" (it has {known}{more})"),
+                known: format!("{} (it has {known}{more})", nearest(name, names.iter())),
             }
         })
     }

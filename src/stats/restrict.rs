@@ -1,9 +1,10 @@
 //! A roster names more than a sweep has scored so far, or was asked to score: its settings are cut down to the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::settings::{AnalysisSettings, Questions, Settings};
 use super::table::{Id, Table};
+use crate::plain::nearest;
 
 impl Settings {
     /// Leaves out every checkpoint, family, route, variant and comparison that the table has nothing of.
@@ -13,7 +14,9 @@ impl Settings {
         let mut notes = Vec::new();
         if let Some(analysis) = &mut self.analysis {
             analysis.forget_unknown_names(table, &mut notes);
-            analysis.drop_empty_parts(table, &mut notes);
+            let stages = self.families.iter().flat_map(|family| &family.stages);
+            let checkpoints = stages.map(|stage| stage.model.as_str()).collect();
+            analysis.drop_empty_parts(table, &checkpoints, &mut notes);
         }
         let nothing = BTreeMap::new();
         let route = self.analysis.as_ref().map_or(&nothing, |a| &a.route);
@@ -81,18 +84,39 @@ impl AnalysisSettings {
         for (setting, named, known) in names {
             if let Some(name) = named.take_if(|name| known.id(name).is_none()) {
                 notes.push(format!(
-                    "analysis.{setting} is `{name}`, of which there are no rows; a default stands in"
+                    "analysis.{setting} is `{name}`, of which there are no rows{}; a default stands in",
+                    nearest(&name, known.iter())
                 ));
             }
         }
     }
 
-    fn drop_empty_parts(&mut self, table: &Table, notes: &mut Vec<String>) {
+    /// `checkpoints`: those of the families, which may have no rows yet.
+    fn drop_empty_parts(&mut self, table: &Table, checkpoints: &BTreeSet<&str>, notes: &mut Vec<String>) {
         let has = |model: &str, condition: &str| {
             let (model, condition) = (table.models.id(model), table.conditions.id(condition));
             model.zip(condition).is_some_and(|(model, condition)| table.has(model, condition))
         };
         let usual = table.conditions.name(usual_condition(table, Some(self)));
+        // One that is in no family and has no rows is nobody's: a slip of the pen.
+        let nobody =
+            |model: &String| table.models.id(model).is_none() && !checkpoints.contains(model.as_str());
+        let like = |model: &str| nearest(model, checkpoints.iter().copied().chain(table.models.iter()));
+        for model in self.route.keys().filter(|model| nobody(model)) {
+            notes.push(format!(
+                "analysis.route names the checkpoint `{model}`, which no family has{}",
+                like(model)
+            ));
+        }
+        for variant in &self.coherence.variant {
+            for model in variant.route.keys().filter(|model| nobody(model)) {
+                notes.push(format!(
+                    "analysis.coherence.variant `{}` names the checkpoint `{model}`, which no family has{}",
+                    variant.name,
+                    like(model)
+                ));
+            }
+        }
         self.route.retain(|model, condition| {
             let kept = has(model, condition);
             // A checkpoint without any rows is reported with its family.
@@ -112,17 +136,21 @@ impl AnalysisSettings {
         }
         self.coherence.variant.retain(|variant| !variant.route.is_empty());
 
-        let known =
-            |language: &Option<String>| language.as_ref().is_none_or(|l| table.languages.id(l).is_some());
         self.comparison.retain(|comparison| {
-            let conditions = [&comparison.condition, &comparison.baseline];
-            let kept = conditions.iter().all(|c| table.conditions.id(c).is_some())
-                && known(&comparison.language)
-                && known(&comparison.baseline_language);
-            if !kept {
-                notes.push(format!("comparison `{}`: no rows of one side", comparison.name));
+            let conditions = [&comparison.condition, &comparison.baseline].map(Some);
+            let languages = [comparison.language.as_ref(), comparison.baseline_language.as_ref()];
+            let mut missing: Vec<String> = Vec::new();
+            for (kind, named, known) in
+                [("condition", conditions, &table.conditions), ("language", languages, &table.languages)]
+            {
+                for name in named.into_iter().flatten().filter(|name| known.id(name).is_none()) {
+                    missing.push(format!("{kind} `{name}`{}", nearest(name, known.iter())));
+                }
             }
-            kept
+            if !missing.is_empty() {
+                notes.push(format!("comparison `{}`: no rows of {}", comparison.name, missing.join(" and ")));
+            }
+            missing.is_empty()
         });
     }
 }

@@ -121,6 +121,19 @@ pub struct Table {
 }
 
 impl Table {
+    /// Every kind of name, in words, with the names.
+    pub fn kinds(&self) -> [(&'static str, &Names); 7] {
+        [
+            ("checkpoints", &self.models),
+            ("languages", &self.languages),
+            ("conditions", &self.conditions),
+            ("countries", &self.countries),
+            ("scenarios", &self.scenarios),
+            ("scenario types", &self.types),
+            ("questions", &self.questions),
+        ]
+    }
+
     /// Checks and interns rows that are already in memory.
     pub fn from_rows(rows: &[ItemRow]) -> Result<Table, StatsError> {
         let mut builder = TableBuilder::new("item table", "row");

@@ -14,6 +14,8 @@ pub struct Filters {
     pub scenarios: Vec<String>,
     /// Prompts per checkpoint, language and condition at most.
     pub limit: Option<usize>,
+    /// With which the limited prompts were drawn.
+    pub seed: Option<u64>,
 }
 
 impl Filters {
@@ -38,6 +40,7 @@ impl Filters {
             countries: both(self.countries, &other.countries),
             scenarios: both(self.scenarios, &other.scenarios),
             limit: self.limit.zip(other.limit).map(|(mine, theirs)| mine.max(theirs)),
+            seed: self.seed.filter(|_| self.seed == other.seed),
         }
     }
 
@@ -52,8 +55,10 @@ impl Filters {
         let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
         let mut words: Vec<String> =
             lists.map(|(what, names)| format!("{what} {}", names.join(", "))).collect();
+        let drawn =
+            self.seed.map_or_else(String::new, |seed| format!(", drawn at random with the seed {seed}"));
         words.extend(
-            self.limit.map(|n| format!("at most {n} prompts per checkpoint, language and condition")),
+            self.limit.map(|n| format!("at most {n} prompts per checkpoint, language and condition{drawn}")),
         );
         words
     }

@@ -113,8 +113,9 @@ pub enum StudyError {
         /// How many more findings there are; `study validate` prints them all.
         more: usize,
     },
-    #[error("study `{study}` has no {what} `{name}`; it has {known}")]
-    Unknown { study: String, what: &'static str, name: String, known: String },
+    /// `hint` names the nearest, if one is near.
+    #[error("study `{study}` has no {what} `{name}`{hint}; it has {known}")]
+    Unknown { study: String, what: &'static str, name: String, hint: String, known: String },
     #[error("condition `{condition}` does not exist for language `{language}` and stage `{form}`")]
     NotAsked { condition: String, language: String, form: &'static str },
     #[error(

@@ -11,6 +11,7 @@ mod load;
 mod model;
 pub mod prompt;
 mod prompts;
+mod sample;
 mod template;
 mod validate;
 

@@ -7,6 +7,7 @@ use super::files::StudyFiles;
 use super::kind::Kind;
 use super::prompt::StageForm;
 use super::template::Template;
+use crate::plain::nearest;
 
 /// A question and the sign of choosing an entity in answer to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -280,6 +281,13 @@ impl Study {
         name: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> StudyError {
-        StudyError::Unknown { study: self.name.clone(), what, name: name.to_owned(), known: list(known) }
+        let known: Vec<&str> = known.into_iter().collect();
+        StudyError::Unknown {
+            study: self.name.clone(),
+            what,
+            name: name.to_owned(),
+            hint: nearest(name, known.iter().copied()),
+            known: list(known),
+        }
     }
 }

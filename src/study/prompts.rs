@@ -7,7 +7,9 @@ use super::error::{Finding, StudyError};
 use super::expand::{Context, Span};
 use super::model::{Condition, EntitySet, Layout, Prefill, Scenario, Study};
 use super::prompt::{Message, OptionOrder, Prompt, PromptText, Roles, StageForm};
+use super::sample;
 use super::template::Who;
+use crate::plain::nearest;
 
 /// Which prompts are wanted. Empty filters let everything through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl PromptQuery {
 const MAX_TEXT: usize = 256 << 20;
 
 /// Two role assignments and two option orders.
-const VARIANTS: usize = 4;
+pub(super) const VARIANTS: usize = 4;
 
 /// Prompts in a fixed order: by pair, scenario, question, roles (`fwd`, `rev`), option order (`12`, `21`).
 #[derive(Debug, Clone)]
@@ -168,7 +170,14 @@ impl Study {
         for name in &query.scenarios {
             if !self.scenarios().iter().any(|s| s.id == *name || s.kind == *name) {
                 let kinds: BTreeSet<&str> = self.scenarios().iter().map(|s| s.kind.as_str()).collect();
-                return Err(self.unknown("scenario or type", name, kinds));
+                let ids = self.scenarios().iter().map(|s| s.id.as_str());
+                let hint = nearest(name, kinds.iter().copied().chain(ids));
+                return match self.unknown("scenario or type", name, kinds) {
+                    StudyError::Unknown { study, what, name, known, .. } => {
+                        Err(StudyError::Unknown { study, what, name, hint, known })
+                    }
+                    other => Err(other),
+                };
             }
         }
         let own: std::collections::HashMap<&str, &Scenario> =
@@ -289,6 +298,33 @@ impl Cast {
 }
 
 impl Prompts {
+    /// What a sample is drawn from.
+    pub(super) fn layout(&self) -> sample::Layout {
+        let mut types: Vec<(&str, Vec<usize>)> = Vec::new();
+        let mut questions = 0;
+        for (index, chunk) in self.items.chunk_by(|a, b| a.scenario == b.scenario).enumerate() {
+            questions = chunk.len();
+            let Some(kind) = chunk.first().map(|item| item.kind.as_str()) else { continue };
+            match types.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, scenarios)) => scenarios.push(index),
+                None => types.push((kind, vec![index])),
+            }
+        }
+        let types = types.into_iter().map(|(_, scenarios)| scenarios).collect();
+        sample::Layout { pairs: self.pairs.clone(), types, questions }
+    }
+
+    /// How many pairs and scenario types the prompts at `places` are about.
+    pub fn spread(&self, places: &[usize]) -> (usize, usize) {
+        let (mut pairs, mut types) = (BTreeSet::new(), BTreeSet::new());
+        let items = self.items.len().max(1);
+        for group in places.iter().map(|place| place / VARIANTS) {
+            pairs.insert(group / items);
+            types.extend(self.items.get(group % items).map(|item| &item.kind));
+        }
+        (pairs.len(), types.len())
+    }
+
     /// The prompt at a place of the whole order, whatever has been taken from the iterator.
     pub fn get(&self, index: usize) -> Option<Prompt> {
         let (group, variant) = (index / VARIANTS, index % VARIANTS);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::plain::counted;
 use crate::scoring::{ChoiceSet, ScoreItem};
 use crate::store::Stage;
 use crate::study::{Choices, Condition, Prompt, PromptQuery, Prompts, Study};
@@ -30,19 +31,29 @@ pub struct Part<'a> {
     pub condition: &'a Condition,
     pub language: &'a str,
     prompts: Prompts,
-    /// How many of them are asked, from the first on.
-    pub asked: usize,
+    /// Places of those that are asked.
+    places: Vec<usize>,
 }
 
 impl Part<'_> {
-    /// The prompts `range`, made on all cores.
+    /// How many prompts are asked.
+    pub fn asked(&self) -> usize {
+        self.places.len()
+    }
+
+    /// How many pairs and scenario types they are about.
+    fn spread(&self) -> (usize, usize) {
+        self.prompts.spread(&self.places)
+    }
+
+    /// The prompts `range` of those that are asked, made on all cores.
     pub fn prompts(&self, range: Range<usize>) -> Vec<Prompt> {
-        range.into_par_iter().filter_map(|index| self.prompts.get(index)).collect()
+        range.into_par_iter().filter_map(|index| self.prompts.get(*self.places.get(index)?)).collect()
     }
 
     /// Ranges of prompts to be held at a time.
     pub fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let asked = self.asked;
+        let asked = self.asked();
         (0..asked).step_by(CHUNK).map(move |start| start..(start + CHUNK).min(asked))
     }
 }
@@ -82,9 +93,21 @@ pub fn parts<'a>(
         }
         for language in here {
             let prompts = request.study.prompts(&query(request, stage, condition, language))?;
-            let asked = prompts.len().min(request.limit.unwrap_or(usize::MAX));
-            parts.push(Part { condition, language, prompts, asked });
+            let places = prompts.places(request.limit, request.seed);
+            parts.push(Part { condition, language, prompts, places });
         }
+    }
+    if let (Some(limit), None, Some(part)) = (request.limit, request.seed, parts.first())
+        && part.asked() < part.prompts.len()
+    {
+        let (pairs, types) = part.spread();
+        note(&format!(
+            "{}: --limit {limit} takes the first prompts of each language and condition, which are about {} and {}; with \
+             --seed S it takes items at random, spread evenly over pairs and types",
+            stage.model,
+            counted(pairs, "pair"),
+            counted(types, "scenario type")
+        ));
     }
     Ok(parts)
 }
@@ -99,7 +122,7 @@ pub fn ask<M: Model>(
     mut take: impl FnMut(Chunk<'_>, &[ChoiceSet]) -> Result<(), SweepError>,
 ) -> Result<Vec<ChoiceSet>, SweepError> {
     let mut choice_sets: Vec<ChoiceSet> = Vec::new();
-    let all: usize = parts.iter().map(|part| part.asked).sum();
+    let all: usize = parts.iter().map(Part::asked).sum();
     let mut done = 0;
     for part in parts {
         let whole = part.condition.whole_answers.as_ref();

@@ -70,6 +70,14 @@ impl<L: Loader> Turn<'_, '_, L> {
         let load_seconds = start.elapsed().as_secs_f64();
         self.totals.load_seconds += load_seconds;
         let id = self.store.checkpoint(model.record())?;
+        let twins = self.store.same_weights(id)?;
+        if !twins.is_empty() {
+            watch.note(&format!(
+                "{}: its weights are those of {}, so they differ only where they are asked differently",
+                stage.model,
+                twins.join(", ")
+            ));
+        }
         let (left, choice_sets) = self.left(id, stage, &model, watch)?;
         self.keep_roster(stage, watch)?;
         let plan = Plan::new(&left.items, &choice_sets, self.request.sharing);

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use thiserror::Error;
 
+use crate::plain::nearest;
 use crate::store::{RosterError, StoreError};
 use crate::study::StudyError;
 
@@ -30,9 +31,9 @@ pub enum SweepError {
     #[error("no prompt is asked: {0}")]
     NothingAsked(String),
     #[error(
-        "{roster}: family `{family}` has the maker_country `{country}`, which the study does not compare (it has {}): spell it \
+        "{roster}: family `{family}` has the maker_country `{country}`, which the study does not compare{} (it has {}): spell it \
          as the study does, or leave it out",
-        known.join(", ")
+        nearest(country, known.iter().map(String::as_str)), known.join(", ")
     )]
     MakerCountry { roster: String, family: String, country: String, known: Vec<String> },
 }

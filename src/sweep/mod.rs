@@ -14,11 +14,12 @@ mod request;
 mod tests;
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::scoring::{Plan, Tally};
-use crate::store::{Ended, Family, RunIdentity, RunStore, Stage, StoreError};
-use crate::study::Study;
+use crate::store::{DATABASE, Ended, Family, RunIdentity, RunReader, RunStore, Stage, StoreError};
+use crate::study::{Prompt, Study};
 
 use ask::{ask, parts};
 use checkpoint::{Turn, figures};
@@ -155,13 +156,36 @@ fn recorded<L: Loader>(
     })
 }
 
-/// Only plans: says what scoring would take, whatever a run holds already.
+/// Prompts that a run holds scores of: checkpoint and id.
+pub type Kept = HashSet<(String, String)>;
+
+/// What the run in `dir` holds; nothing where there is none yet.
+///
+/// # Errors
+/// A run that cannot be read.
+pub fn kept(dir: &Path) -> Result<Kept, StoreError> {
+    let mut kept = Kept::new();
+    if dir.join(DATABASE).is_file() {
+        RunReader::open(dir)?.visit_prompts(|names, score| {
+            let (roles, order) = (score.roles.name(), score.order.name());
+            let pair = format!("{}-{}", names.country_1, names.country_2);
+            let place =
+                [names.language, names.condition, &pair, names.scenario, names.question, roles, order];
+            kept.insert((names.model.to_owned(), place.join("/")));
+            Ok::<(), StoreError>(())
+        })?;
+    }
+    Ok(kept)
+}
+
+/// Only plans: says what scoring would take that is not in `kept`.
 ///
 /// # Errors
 /// Unknown names.
 pub fn dry_run<L: Loader>(
     request: &Request<'_>,
     loader: &L,
+    kept: &Kept,
     watch: &mut dyn Watch,
 ) -> Result<Outcome, SweepError> {
     let start = Instant::now();
@@ -173,13 +197,16 @@ pub fn dry_run<L: Loader>(
         let start = Instant::now();
         let model = loader.load(family, stage).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
-        let mut items = Vec::new();
+        let (mut items, mut asked) = (Vec::new(), 0);
         let parts = parts(request, stage, &mut |text| watch.note(text))?;
         let sets = ask(request, stage, &model, &parts, watch, |chunk, _| {
-            items.extend(chunk.items);
+            asked += chunk.prompts.len();
+            let left = |prompt: &Prompt| !kept.contains(&(stage.model.clone(), prompt.id.clone()));
+            let asked = chunk.prompts.iter().zip(chunk.items);
+            items.extend(asked.filter(|(prompt, _)| left(prompt)).map(|(_, item)| item));
             Ok(())
         })?;
-        let figures = figures(&model, &Plan::new(&items, &sets, request.sharing), items.len(), items.len());
+        let figures = figures(&model, &Plan::new(&items, &sets, request.sharing), asked, items.len());
         watch.plan(stage, figures, load_seconds);
         Ok(())
     });

@@ -24,6 +24,7 @@ impl Request<'_> {
             countries: self.countries.clone(),
             scenarios: self.scenarios.clone(),
             limit: self.limit,
+            seed: self.seed,
         }
     }
 

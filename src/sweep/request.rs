@@ -25,6 +25,8 @@ pub struct Request<'a> {
     pub scenarios: Vec<String>,
     /// Prompts per checkpoint, language and condition at most.
     pub limit: Option<usize>,
+    /// Takes them at random, spread evenly over pairs and scenario types, rather than from the first on.
+    pub seed: Option<u64>,
     /// Compute shared prefixes once.
     pub sharing: bool,
     /// The command line that asks, for the record; empty where there is none.
@@ -43,6 +45,7 @@ impl<'a> Request<'a> {
             countries: Vec::new(),
             scenarios: Vec::new(),
             limit: None,
+            seed: None,
             sharing: true,
             arguments: Vec::new(),
         }

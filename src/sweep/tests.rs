@@ -313,7 +313,7 @@ fn a_limit_is_per_language_and_condition() {
     request.languages = vec!["en".into(), "zh".into()];
     request.limit = Some(7);
     let mut said = Said::default();
-    let outcome = dry_run(&request, &Fakes::new(0), &mut said).expect("it plans");
+    let outcome = dry_run(&request, &Fakes::new(0), &Kept::new(), &mut said).expect("it plans");
     assert_eq!(outcome.done, 2);
     assert_eq!(said.plans.iter().map(|p| p.asked).collect::<Vec<_>>(), [14, 14]);
 }

@@ -31,6 +31,7 @@ mod score;
 mod sentencepiece;
 mod status;
 mod study;
+mod sweep_asked;
 mod template_code;
 mod tokenizer_folders;
 mod tokens;

@@ -96,7 +96,7 @@ fn the_plan_is_computed_exactly_and_recorded() {
     let plan = sweep(dir, "none").arg("--dry-run").output().expect("the program starts");
     assert!(plan.status.success());
     assert!(!dir.join("none").exists(), "a dry run leaves nothing behind");
-    let said = String::from_utf8_lossy(&plan.stderr);
+    let said = String::from_utf8_lossy(&plan.stdout);
     assert!(said.contains("[1/2] tiny-base: 384 prompts"), "{said}");
     for (run, extra) in [("shared", None), ("alone", Some("--no-sharing"))] {
         let done = sweep(dir, run).args(extra).output().expect("the program starts");

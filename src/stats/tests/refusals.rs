@@ -13,6 +13,20 @@ fn table_error(text: &str) -> String {
 }
 
 #[test]
+fn lines_are_those_of_an_editor_with_crlf_blank_lines_and_quoted_line_breaks() {
+    let bad = ROW.replace("0.9", "x");
+    for (text, line) in [
+        (format!("{HEADER}{ROW}{bad}").replace('\n', "\r\n"), 3),
+        (format!("{HEADER}\n\n{ROW}\n{bad}"), 6),
+        (format!("{HEADER}\n\n{ROW}\n{bad}").replace('\n', "\r\n"), 6),
+        (format!("{HEADER}{}{bad}", ROW.replacen("A,B", "\"A\nA\",B", 1)), 4),
+    ] {
+        let error = parse_table(text.as_bytes(), "t").expect_err("a bad row").to_string();
+        assert!(error.contains(&format!("line {line}: ")), "{line}: {error}");
+    }
+}
+
+#[test]
 fn tables_are_refused_by_line_and_column() {
     let row = |from: &str, to: &str| {
         format!("{HEADER}{ROW}{}", ROW.replace("border_v1", "border_v2").replace(from, to))

@@ -5,6 +5,7 @@
 
 pub(super) mod merge;
 mod parse;
+mod single;
 mod start;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,8 @@ use thiserror::Error;
 
 use crate::plain;
 use crate::study::StageForm;
+
+pub use single::Single;
 
 /// The name under which the study's own roster is opened.
 pub const SHIPPED: &str = "default";
@@ -30,7 +33,10 @@ pub enum RosterError {
     Line { name: String, line: usize, problem: String },
     #[error("{name}: {problem}")]
     File { name: String, problem: String },
-    #[error("{name} has no checkpoint `{model}`; it has {}", known.join(", "))]
+    #[error(
+        "{name} has no checkpoint `{model}`{}; it has {}",
+        plain::nearest(model, known.iter().map(String::as_str)), known.join(", ")
+    )]
     UnknownModel { name: String, model: String, known: Vec<String> },
 }
 

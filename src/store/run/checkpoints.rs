@@ -72,6 +72,20 @@ impl RunStore {
         }
     }
 
+    /// The run's other checkpoints with the weights of this one.
+    pub fn same_weights(&self, checkpoint: CheckpointId) -> Result<Vec<String>, StoreError> {
+        let mut query = self
+            .db
+            .prepare_cached(
+                "SELECT other.model FROM checkpoint AS own JOIN checkpoint AS other
+                   ON other.weights_sha256 = own.weights_sha256 AND other.id <> own.id
+                 WHERE own.id = ?1 AND own.weights_sha256 <> '' ORDER BY other.id",
+            )
+            .map_err(|e| self.fail(e))?;
+        let names = query.query_map([checkpoint.0], |row| row.get(0)).map_err(|e| self.fail(e))?;
+        names.collect::<Result<_, _>>().map_err(|e| self.fail(e))
+    }
+
     /// The number of a set of answers.
     pub fn answers(&mut self, checkpoint: CheckpointId, set: &ChoiceSet) -> Result<AnswersId, StoreError> {
         let text = serde_json::to_string(set).unwrap_or_default();

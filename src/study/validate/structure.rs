@@ -7,7 +7,7 @@ use super::super::kind::Kind;
 use super::super::model::{Scenario, ScenarioRole, Study, Text};
 use super::super::template::Template;
 use super::conditions::Uses;
-use crate::plain::counted;
+use crate::plain::{counted, reading};
 
 /// A text with fewer letters than this may well be the same in two languages.
 const LETTERS: usize = 12;
@@ -238,11 +238,11 @@ fn one_sided_types(study: &Study, findings: &mut Vec<Finding>) {
 fn same_names(study: &Study, findings: &mut Vec<Finding>) {
     for set in study.entity_sets.values() {
         for language in &study.languages {
-            let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+            let mut seen: BTreeMap<String, &str> = BTreeMap::new();
             for entity in &set.entities {
                 let name = entity.spelled.get(language).and_then(|s| s.forms.get("name"));
                 let Some(name) = name else { continue };
-                if let Some(other) = seen.insert(name, &entity.id) {
+                if let Some(other) = seen.insert(reading(name), &entity.id) {
                     let message = format!("`{name}` is also the name of `{other}` in {language}");
                     findings.push(Finding::error(&entity.origin, message));
                 }
