@@ -62,7 +62,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         bail!("the demo's own checkpoints could not be scored");
     }
 
-    let mut found = Page::of_run(&run, None)?;
+    let mut found = Page::of_run(&run, None, None)?;
     let planted = Planted::read().context("planted.json in the binary")?;
     let countries: Vec<String> =
         study.entity_set("countries")?.entities.iter().map(|e| e.id.clone()).collect();

@@ -4,48 +4,106 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use clap::ValueEnum;
 
 use super::analyze;
 use super::input::{Input, settings_for};
 use super::output::say;
 use super::shell::quoted;
-use crate::report::{Planted, Provenance, ReportInput, render};
+use crate::report::{Document, Example, Planted, Provenance, ReportInput};
 use crate::stats::{Analysis, Settings, analyze_table, read_table};
 use crate::store::file::replace;
 use crate::store::{RunReader, StoreError};
+use crate::study::{EMBEDDED, Study};
 
-/// Write a self-contained HTML page with figures and tables.
+/// Write what was found: a self-contained HTML page with figures and tables, or the same as Markdown or JSON.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     input: Input,
-    /// The page
-    #[arg(long, value_name = "FILE.html")]
-    out: PathBuf,
+    /// The report
+    #[arg(long, value_name = "FILE", required_unless_present = "figures")]
+    out: Option<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Html)]
+    format: Format,
+    /// Folder for every figure as SVG and its numbers as CSV, made if it is not there; no file in it is replaced
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
     /// Its title
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
+    /// The run's study, to show one of its prompts [default: the embedded one, if the run was asked that]
+    #[arg(long, value_name = "NAME|DIR", requires = "run")]
+    study: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// One page that needs nothing else
+    Html,
+    /// The words and tables; figures as their numbers
+    Markdown,
+    /// The words, tables and figures' numbers in full precision
+    Json,
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    args.input.check_output(&args.out)?;
+    if let Some(out) = &args.out {
+        args.input.check_output(out)?;
+    }
     let settings = args.input.settings()?;
     let page = match (&args.input.items, &args.input.run) {
         (Some(items), _) => {
             let settings = settings.unwrap_or_default();
             let analysis = analyze_table(&read_table(items)?, &settings)?;
-            Page { analysis, settings, provenance: None, planted: Vec::new() }
+            Page::of_table(analysis, settings)
         }
-        (None, Some(dir)) => Page::of_run(dir, settings)?,
+        (None, Some(dir)) => Page::of_run(dir, settings, args.study.as_deref())?,
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
     for note in &page.analysis.notes {
         say(format_args!("note: {note}"));
     }
-    page.write(args.title.clone(), commands(&args), &args.out)?;
-    say(format_args!("wrote {}", args.out.display()));
+    let document = page.document(args.title.clone(), commands(&args))?;
+    if let Some(dir) = &args.figures {
+        write_figures(&document, dir)?;
+    }
+    if let Some(out) = &args.out {
+        let text = match args.format {
+            Format::Html => document.html()?,
+            Format::Markdown => document.markdown(),
+            Format::Json => format!("{:#}\n", document.json()),
+        };
+        write(out, &text)?;
+        say(format_args!("wrote {}", out.display()));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    replace(path, |file| file.write_all(text.as_bytes()).map_err(|e| StoreError::io(path, e)))?;
+    Ok(())
+}
+
+/// Two files a figure, none of which may be there already.
+fn write_figures(document: &Document, dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))?;
+    let files: Vec<(PathBuf, String)> = document
+        .figure_files()
+        .into_iter()
+        .flat_map(|f| [(format!("{}.svg", f.name), f.svg), (format!("{}.csv", f.name), f.csv)])
+        .map(|(name, text)| (dir.join(name), text))
+        .collect();
+    if let Some((there, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
+        bail!("{} is there already, so no figure is written: name another folder", there.display());
+    }
+    for (path, text) in &files {
+        write(path, text)?;
+    }
+    say(format_args!("wrote {} files in {}", files.len(), dir.display()));
+    Ok(())
 }
 
 /// What a page is made from.
@@ -54,29 +112,51 @@ pub(super) struct Page {
     pub settings: Settings,
     pub provenance: Option<Provenance>,
     pub planted: Vec<Planted>,
+    unfinished: Vec<String>,
+    example: Option<Example>,
 }
 
 impl Page {
-    /// A run's figures so far, under `settings` or its own roster.
-    pub fn of_run(dir: &Path, settings: Option<Settings>) -> Result<Page> {
+    fn of_table(analysis: Analysis, settings: Settings) -> Page {
+        let (planted, unfinished) = (Vec::new(), Vec::new());
+        Page { analysis, settings, provenance: None, planted, unfinished, example: None }
+    }
+
+    /// A run's figures so far, under `settings` or its own roster; `study`: the one that it was asked, by name or folder.
+    pub fn of_run(dir: &Path, settings: Option<Settings>, study: Option<&str>) -> Result<Page> {
         let reader = RunReader::open(dir)?;
         let analysis = analyze::analyze_run(dir, settings.clone())?;
         let settings = settings_for(&reader, settings)?;
-        let provenance = Some(Provenance::of_run(&reader)?);
-        Ok(Page { analysis, settings, provenance, planted: Vec::new() })
+        let target = analysis.settings["analysis"]["target"].as_str().unwrap_or("");
+        let asked = Study::open(study.unwrap_or(EMBEDDED[0]))?;
+        let example = Example::of_run(&reader, &settings, target, &asked)?;
+        if let (Some(study), None) = (study, &example) {
+            say(format_args!("note: no prompt is shown: the run was not asked the study {study}"));
+        }
+        Ok(Page {
+            provenance: Some(Provenance::of_run(&reader)?),
+            unfinished: reader.completeness()?.sentences(),
+            example,
+            ..Page::of_table(analysis, settings)
+        })
     }
 
-    pub fn write(self, page_title: Option<String>, commands: Vec<String>, out: &Path) -> Result<()> {
-        let html = render(&ReportInput {
+    fn document(self, page_title: Option<String>, commands: Vec<String>) -> Result<Document> {
+        Ok(Document::new(&ReportInput {
             title: page_title.unwrap_or_else(|| title(&self.analysis)),
             analysis: &self.analysis,
             settings: &self.settings,
             provenance: self.provenance,
             planted: self.planted,
             commands,
-        })?;
-        replace(out, |file| file.write_all(html.as_bytes()).map_err(|e| StoreError::io(out, e)))?;
-        Ok(())
+            unfinished: self.unfinished,
+            example: self.example,
+        })?)
+    }
+
+    /// Writes the page.
+    pub fn write(self, page_title: Option<String>, commands: Vec<String>, out: &Path) -> Result<()> {
+        write(out, &self.document(page_title, commands)?.html()?)
     }
 }
 
@@ -102,10 +182,21 @@ fn commands(args: &Args) -> Vec<String> {
             input.push_str(&format!(" {flag} {}", quoted(path)));
         }
     }
-    let title =
-        args.title.as_ref().map_or_else(String::new, |t| format!(" --title {}", quoted(Path::new(t))));
+    let mut report = String::new();
+    if let Some(study) = &args.study {
+        report.push_str(&format!(" --study {}", quoted(Path::new(study))));
+    }
+    if let Some(format) = args.format.to_possible_value().filter(|_| args.format != Format::Html) {
+        report.push_str(&format!(" --format {}", format.get_name()));
+    }
+    if let Some(title) = &args.title {
+        report.push_str(&format!(" --title {}", quoted(Path::new(title))));
+    }
+    if let Some(out) = &args.out {
+        report.push_str(&format!(" --out {}", quoted(out)));
+    }
     vec![
-        format!("tiltmeter report{input}{title} --out {}", quoted(&args.out)),
+        format!("tiltmeter report{input}{report}"),
         format!("tiltmeter analyze{input} --format json   # every figure, in full precision"),
     ]
 }

@@ -1,9 +1,8 @@
 //! Numbers and names as a reader sees them: a true minus sign, sensible digits, lists in words.
 
-use super::corrected::ALPHA;
 use crate::plain::grouped;
-use crate::stats::Tier;
 use crate::stats::summary::decimals;
+use crate::stats::{ALPHA, Tier};
 
 /// U+2212; a hyphen is too short for a sign and breaks lines.
 const MINUS: char = '\u{2212}';

@@ -1,9 +1,11 @@
 //! The frame that forest, dumbbell and strip plots share: named rows, an axis below, a line at its origin.
 
-use super::svg::{Anchor, Scale, Svg, Ticks, shorten, text_width};
+use super::svg::{Anchor, Picture, Scale, Svg, Ticks, shorten, text_width};
 
 /// Width of a panel; two stand side by side on a desk, one on a phone.
 pub const WIDTH: f64 = 400.0;
+/// Width of a panel that has a page's width for itself.
+pub const WIDE: f64 = 860.0;
 /// Font size of labels, and how much wider bold ones are.
 const EM: f64 = 12.0;
 const BOLD: f64 = 1.1;
@@ -67,7 +69,7 @@ impl Axis {
 }
 
 /// A row's name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RowLabel {
     pub text: String,
     pub strong: bool,
@@ -85,24 +87,50 @@ pub trait Draw {
     fn draw(&self, frame: &mut Frame, row: usize);
 }
 
-/// A finished panel. `slots`: how many marks a row has room for.
-pub fn panel<M: Draw>(
-    id: &str,
-    title: &str,
-    description: &str,
-    rows: &[Row<M>],
-    slots: usize,
-    axis: &Axis,
-    label_width: f64,
-) -> String {
-    let mut frame = Frame::new(rows, slots, axis, label_width);
-    frame.draw(rows);
-    frame.svg.finish(id, title, description)
+/// How a panel's width is shared out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Layout {
+    pub width: f64,
+    /// Of it, what row names take, the gap behind them included.
+    pub label: f64,
+    /// Marks below each other in a row.
+    pub slots: usize,
 }
 
-/// Pixels that the longest of the labels needs, within bounds; panels of one figure share it, so that axes align.
-pub fn label_width<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {
-    labels.map(|label| text_width(label) * EM * BOLD).fold(36.0, f64::max).min(0.42 * WIDTH) + GAP + LEFT
+impl Layout {
+    /// Room for the longest of the labels, within bounds; panels of one figure share it, so that axes align.
+    pub fn new<'a>(labels: impl Iterator<Item = &'a str>, slots: usize) -> Layout {
+        Layout::wide(WIDTH, labels, slots)
+    }
+
+    pub fn wide<'a>(width: f64, labels: impl Iterator<Item = &'a str>, slots: usize) -> Layout {
+        let longest = labels.map(|label| text_width(label) * EM * BOLD).fold(36.0, f64::max);
+        Layout { width, label: longest.min(0.42 * width) + GAP + LEFT, slots }
+    }
+
+    /// A row's label, in what room there is for it.
+    pub fn draw_label(&self, svg: &mut Svg, label: &RowLabel, middle: f64) {
+        let class = if label.strong { "label strong" } else { "label" };
+        let room = (self.label - GAP - LEFT) / EM / if label.strong { BOLD } else { 1.0 };
+        let text = shorten(&label.text, room + 0.1);
+        svg.text(class, Anchor::End, (self.label - GAP, middle + 4.0), &text);
+    }
+}
+
+/// What a picture is called and what it says, for those who cannot see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Naming<'a> {
+    /// Unique on the page.
+    pub id: &'a str,
+    pub title: &'a str,
+    pub description: &'a str,
+}
+
+/// A finished panel.
+pub fn panel<M: Draw>(naming: Naming<'_>, rows: &[Row<M>], axis: &Axis, layout: Layout) -> Picture {
+    let mut frame = Frame::new(rows, axis, layout);
+    frame.draw(rows);
+    frame.svg.finish(naming.id, naming.title, naming.description)
 }
 
 /// A picture with its rows and axis drawn, ready for marks.
@@ -115,24 +143,21 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// `slots` marks stand below each other in a row.
-    pub fn new<M>(rows: &[Row<M>], slots: usize, axis: &Axis, label_width: f64) -> Frame {
+    pub fn new<M>(rows: &[Row<M>], axis: &Axis, layout: Layout) -> Frame {
+        let Layout { width, label: label_width, slots } = layout;
         let row = ROW_LEAST.max(SLOT * slots as f64 + 6.0);
         let bottom = TOP + row * rows.len() as f64;
         let (low_end, high_end) = (&axis.ends.0, &axis.ends.1);
         let ends_width = (text_width(low_end) + text_width(high_end)) * SMALL + GAP;
-        let one_line = ends_width <= WIDTH - RIGHT - label_width;
-        let mut svg = Svg::new(WIDTH, bottom + FOOT + if one_line { 0.0 } else { FOOT_LINE });
-        let scale = Scale { low: axis.low, high: axis.high, left: label_width, right: WIDTH - RIGHT };
+        let one_line = ends_width <= width - RIGHT - label_width;
+        let mut svg = Svg::new(width, bottom + FOOT + if one_line { 0.0 } else { FOOT_LINE });
+        let scale = Scale { low: axis.low, high: axis.high, left: label_width, right: width - RIGHT };
         for (i, Row { label, .. }) in rows.iter().enumerate() {
             let top = TOP + row * i as f64;
             if i % 2 == 0 {
-                svg.rect("band", (0.0, top), (WIDTH, row));
+                svg.rect("band", (0.0, top), (width, row));
             }
-            let class = if label.strong { "label strong" } else { "label" };
-            let room = (label_width - GAP - LEFT) / EM / if label.strong { BOLD } else { 1.0 };
-            let text = shorten(&label.text, room + 0.1);
-            svg.text(class, Anchor::End, (label_width - GAP, top + row / 2.0 + 4.0), &text);
+            layout.draw_label(&mut svg, label, top + row / 2.0);
         }
         for (value, tick) in axis.ticks.iter() {
             let x = scale.at(value);
@@ -179,7 +204,7 @@ mod tests {
     fn bold_labels_have_room() {
         // Widths in DejaVu Sans Bold, which is as wide as faces get.
         for (label, width) in [("baichuan", 61.6), ("Halden", 47.5), ("Venezuela", 70.0)] {
-            let room = label_width([label].into_iter()) - GAP - LEFT;
+            let room = Layout::new([label].into_iter(), 1).label - GAP - LEFT;
             assert!(room >= width, "{label}: {room}");
         }
     }

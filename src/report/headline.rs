@@ -1,35 +1,81 @@
-//! The answer at the head of the page: what may be read, the summary, and each checkpoint's verdict.
+//! The first screen: what must be known before anything is read, the answer with its figure, what a checkpoint was shown,
+//! and each checkpoint's verdict.
 
-use super::format::{dash, language, percent, probability};
-use super::input::ReportInput;
-use super::scope::{Caution, Scope};
-use super::table::{Block, Cell, Table};
-use super::{summary, words};
-use crate::stats::{self, Clustered};
+use serde_json::{Value, json};
 
-/// Up to so many checkpoints each has a sentence per language; more stand in a table, in the baseline language.
+use super::block::{Block, Item};
+use super::data::{Data, ESTIMATE, estimate};
+use super::dumbbell::{self, Move, Row};
+use super::figure::{Figure, Fit, Group, Panel};
+use super::format::{dash, language, probability};
+use super::frame::{self, Axis, Layout, Naming, RowLabel, WIDE, WIDTH};
+use super::input::Example;
+use super::scope::{Caution, Checkpoint, Family, Scope};
+use super::section::{Context, shift};
+use super::table::{Cell, Table};
+use super::words::Named;
+use super::{answer, summary, words};
+
+/// Up to so many checkpoints each has a sentence per language; more stand in a table.
 const FEW: usize = 3;
 
-pub fn blocks(scope: &Scope<'_>, input: &ReportInput<'_>) -> Vec<Block> {
+pub fn blocks(context: &Context<'_>) -> Vec<Block> {
+    let scope = &context.scope;
     let mut blocks = Vec::new();
+    blocks.extend(context.input.unfinished.iter().map(|text| {
+        Block::warning("Not the whole study.", format!("The figures come from a run that is {text}."))
+    }));
     let (sentence, worst) = summary::compliance(scope);
-    blocks.push(match worst {
-        Caution::None => Block::paragraph(sentence),
-        worst => Block::warning(worst.warning(), sentence),
-    });
+    blocks.extend((worst > Caution::None).then(|| Block::warning(worst.warning(), sentence.as_str())));
+    let answer::Answer { sentences, further } = answer::answer(scope);
+    blocks.extend(sentences.into_iter().map(|text| Block::Answer { text }));
+    blocks.extend(overview(context).map(Block::from));
+    blocks.extend(context.input.example.iter().flat_map(example));
+    blocks.extend(further.into_iter().map(Block::paragraph));
+    blocks.extend((worst == Caution::None).then(|| Block::paragraph(sentence)));
     blocks.extend(summary::few_types(scope).map(Block::paragraph));
+    let before: Vec<Block> = summary::before(scope).into_iter().map(Block::paragraph).collect();
+    match scope.checkpoints.len() > 2 * FEW && !before.is_empty() {
+        true => blocks.push(Block::details("What was there before", before)),
+        false => blocks.extend(before),
+    }
     blocks.extend(summary::paragraphs(scope).into_iter().map(Block::paragraph));
-    let (inside, n) = words::planted_inside(scope, &input.planted);
+    let (inside, n) = words::planted_inside(scope, &context.input.planted);
     if n > 0 {
         blocks.push(Block::paragraph(format!(
-            "Preferences were planted in these checkpoints: {inside} of {n} planted values lie inside the measured 95 % intervals."
+            "Preferences were planted in these checkpoints: {inside} of {n} planted values lie inside the measured 95 % \
+             intervals. {}",
+            words::PLANTED_NOISE
         )));
     }
-    if scope.checkpoints.len() > FEW {
-        blocks.push(glance(scope).into());
-        return blocks;
+    let verdicts = if scope.checkpoints.len() > FEW { glance(scope).into() } else { verdicts(scope) };
+    match scope.checkpoints.len() > 2 * FEW {
+        true => blocks.push(Block::details("Each checkpoint at a glance", vec![verdicts])),
+        false => blocks.push(verdicts),
     }
-    let mut items = Vec::new();
+    blocks
+}
+
+/// A prompt and its answer.
+fn example(example: &Example) -> [Block; 2] {
+    let [(first, a), (second, b)] = &example.answers;
+    let spoken = language(&example.language);
+    let label =
+        format!("One of the prompts, as {} was shown it in {spoken} ({})", example.checkpoint, example.id);
+    let rest = (1.0 - a - b).max(0.0);
+    [
+        Block::Verbatim { label, text: example.text.clone() },
+        Block::paragraph(format!(
+            "Its answer: A, {first}, with a probability of {}; B, {second}, with {}; anything else with {}.",
+            probability(*a),
+            probability(*b),
+            probability(rest)
+        )),
+    ]
+}
+
+fn verdicts(scope: &Scope<'_>) -> Block {
+    let mut items: Vec<Item> = Vec::new();
     for checkpoint in &scope.checkpoints {
         for code in scope.languages_of(checkpoint.label) {
             let mut item = words::verdict(scope, code, checkpoint.label);
@@ -37,73 +83,202 @@ pub fn blocks(scope: &Scope<'_>, input: &ReportInput<'_>) -> Vec<Block> {
             items.push(item);
         }
     }
-    blocks.push(Block::List { items });
-    blocks
+    Block::List { items }
 }
 
-/// One row per checkpoint: how far it can be read, and its strongest leans.
-fn glance(scope: &Scope<'_>) -> Table {
-    let code = scope.baseline();
+/// The target in every family and language: where it stood, where it stands now.
+fn overview(context: &Context<'_>) -> Option<Figure> {
+    let scope = &context.scope;
+    let mut rows: Vec<Row> = Vec::new();
+    for (i, family) in scope.families.iter().enumerate() {
+        if family.ends().is_some() {
+            rows.extend(row(context, &family_label(scope, i), family));
+        }
+    }
+    let single = |c: &&Checkpoint<'_>| {
+        c.family.and_then(|f| scope.families.get(f)).is_none_or(|family| family.ends().is_none())
+    };
+    for checkpoint in scope.checkpoints.iter().filter(single) {
+        let alone = Family {
+            name: checkpoint.label,
+            maker: None,
+            home: None,
+            stages: vec![(checkpoint.stage.unwrap_or(""), checkpoint.label)],
+        };
+        rows.extend(row(context, checkpoint.label, &alone));
+    }
+    if rows.is_empty() {
+        return None;
+    }
+    let ends = (format!("← against {}", scope.target), format!("log-odds, for {} →", scope.target));
+    let axis = Axis::log_odds(dumbbell::extents(&rows), (&ends.0, &ends.1));
+    let moved = rows.iter().flat_map(|row| &row.marks).any(|m| m.values.len() > 1);
+    let title = match moved {
+        true => format!("{}: from the first stage to the last", scope.target),
+        false => scope.target.to_owned(),
+    };
     let caption = format!(
-        "Each checkpoint at a glance, asked in {}: its strongest leans in log-odds and as preference in percent, and for \
-         how many {} a lean was found after correction for {} tests. Their intervals stand under “Favourability”.",
-        language(code),
+        "Favourability in every {} and language asked ({}).{}",
+        if scope.families.is_empty() { "checkpoint" } else { "family" },
+        scope.chosen(),
+        if rows.iter().flat_map(|row| &row.marks).any(|m| m.half.is_none()) {
+            " Where no band is drawn there is no interval."
+        } else {
+            ""
+        }
+    );
+    let mut figure = Figure::new("fig-answer", title, caption);
+    figure.legend = dumbbell::legend(&scope.languages, shift::ends(context), true);
+    let labels = || rows.iter().map(|row| row.label.text.as_str());
+    let panels = [(WIDE, Fit::Desk), (WIDTH, Fit::Phone)].map(|(width, fit)| {
+        let layout = Layout::wide(width, labels(), scope.languages.len());
+        let naming = Naming {
+            id: &context.picture_id(),
+            title: &figure.title,
+            description: "A row per family, an arrow per language from the first stage’s favourability to the last stage’s, with the last stage’s 95 % interval.",
+        };
+        Panel::new("", "", frame::panel(naming, &rows, &axis, layout)).fit(fit)
+    });
+    figure.groups = Group::untitled(panels.into());
+    figure.data = data(context);
+    Some(figure)
+}
+
+fn family_label(scope: &Scope<'_>, index: usize) -> String {
+    let Some(family) = scope.families.get(index) else { return String::new() };
+    match family.home {
+        Some(home) => format!("{} ({home})", family.name),
+        None => family.name.to_owned(),
+    }
+}
+
+fn row(context: &Context<'_>, label: &str, family: &Family<'_>) -> Option<Row> {
+    let scope = &context.scope;
+    let mut worst = Caution::None;
+    let marks = scope.languages.iter().enumerate().filter_map(|(series, code)| {
+        let stages: Vec<(&str, Named<'_>)> = family
+            .stages
+            .iter()
+            .filter_map(|(stage, label)| {
+                Some((*stage, (*label, scope.favourability(code, label, scope.target)?)))
+            })
+            .collect();
+        let (_, (last_label, last)) = *stages.last()?;
+        let said = stages.iter().map(|(stage, (label, reading))| {
+            format!("{} {}", if stage.is_empty() { label } else { stage }, context.tip(reading))
+        });
+        let tip = format!("{label}, {}: {}", language(code), said.collect::<Vec<_>>().join("; "));
+        let caution = match family.ends() {
+            Some(_) => scope.ends_caution(family, code),
+            None => scope.caution(code, last_label),
+        };
+        worst = worst.max(caution);
+        let values = stages.iter().map(|(_, (_, reading))| reading.value).collect();
+        Some(Move { series, slot: series, values, half: last.half(), caution, tip })
+    });
+    let marks: Vec<Move> = marks.collect();
+    let text = format!("{label}{}", worst.dagger());
+    let strong = family.home == Some(scope.target);
+    (!marks.is_empty()).then_some(Row { label: RowLabel { text, strong }, marks })
+}
+
+fn data(context: &Context<'_>) -> Data {
+    let scope = &context.scope;
+    let mut columns = vec!["language", "family", "stage", "checkpoint", scope.wording.one];
+    columns.extend(ESTIMATE);
+    let mut data = Data::new(&columns);
+    for checkpoint in &scope.checkpoints {
+        for code in &scope.languages {
+            let Some(reading) = scope.favourability(code, checkpoint.label, scope.target) else { continue };
+            let id = scope.favourability_id(code, checkpoint.label, scope.target);
+            let family = checkpoint.family.and_then(|f| scope.families.get(f)).map(|family| family.name);
+            let mut row: Vec<Value> = vec![
+                json!(code),
+                json!(family),
+                json!(checkpoint.stage),
+                json!(checkpoint.label),
+                json!(scope.target),
+            ];
+            row.extend(estimate(&id, &reading));
+            data.push(row);
+        }
+    }
+    data
+}
+
+/// One row per checkpoint and language: how far it can be read, and its strongest leans.
+fn glance(scope: &Scope<'_>) -> Table {
+    let caption = format!(
+        "Each checkpoint at a glance: its strongest leans in log-odds, for how many {} a lean was found, and the largest that \
+         the data still allow for the others. Their intervals stand under “Favourability”. {}",
         scope.wording.many,
-        scope.tests()
+        scope.adjusted_over("confirmatory")
     );
     let header = [
         "Checkpoint",
+        "Language",
         "#Compliance",
         "Most towards",
         "#Log-odds",
-        "#%",
         "Most away from",
         "#Log-odds",
-        "#%",
         "#Leans",
+        "#Still allowed",
     ];
     let mut table = Table::new(caption, &header);
-    table.class = "glance".to_owned();
+    table.class = "glance grouped".to_owned();
     for checkpoint in &scope.checkpoints {
-        let label = checkpoint.label;
-        let Some(mean) = scope.compliance_mean(code, label) else { continue };
-        let caution = Caution::of(mean);
-        let mut row = vec![
-            Cell::head(label),
-            Cell::number(format!("{}{}", probability(mean), caution.dagger())).with_class(caution.class()),
-        ];
-        if caution == Caution::Low {
-            row.push(Cell {
-                columns: header.len() - 2,
-                ..Cell::text("not read: too little falls on the two answers")
-            });
-            table.push(row);
-            continue;
+        for code in scope.languages_of(checkpoint.label) {
+            table.push(glance_row(scope, code, checkpoint.label, header.len()));
         }
-        let leans: Vec<(&str, &Clustered)> = scope
-            .entities
-            .iter()
-            .filter(|entity| scope.leans(code, label, entity))
-            .filter_map(|entity| Some((*entity, scope.favourability(code, label, entity)?)))
-            .collect();
-        for sign in [1.0, -1.0] {
-            let strongest = words::strongest(&leans, sign);
-            row.extend(lean_cells(scope, strongest));
-        }
-        let asked = scope.entities.iter().filter(|e| scope.favourability(code, label, e).is_some()).count();
-        row.push(Cell::number(format!("{} of {asked}", leans.len())));
-        table.push(row);
     }
+    table.merge_heads();
     table
 }
 
-fn lean_cells(scope: &Scope<'_>, lean: Option<(&str, &Clustered)>) -> [Cell; 3] {
-    match lean {
-        None => [Cell::text("no lean found"), Cell::number(dash()), Cell::number(dash())],
-        Some((entity, c)) => [
-            Cell::text(entity).with_class("strong"),
-            Cell::number(scope.decimals.signed(c.mean_cluster)),
-            Cell::number(percent(stats::percent(c.mean_cluster))),
-        ],
+fn glance_row(scope: &Scope<'_>, code: &str, label: &str, columns: usize) -> Vec<Cell> {
+    let mean = scope.compliance_mean(code, label).unwrap_or(f64::NAN);
+    let caution = Caution::of(mean);
+    let mut row = vec![
+        Cell::head(label),
+        Cell::text(language(code)),
+        Cell::number(format!("{}{}", probability(mean), caution.dagger())).with_class(caution.class()),
+    ];
+    let rest = columns - row.len();
+    let whole = |text: &str| Cell { columns: rest, ..Cell::text(text) };
+    if caution == Caution::Low {
+        row.push(whole("not read: too little falls on the two answers"));
+        return row;
     }
+    let found: Vec<Named<'_>> =
+        scope.entities.iter().filter_map(|e| Some((*e, scope.favourability(code, label, e)?))).collect();
+    let (with, without): (Vec<Named<'_>>, Vec<Named<'_>>) =
+        found.into_iter().partition(|(_, reading)| reading.half.is_ok());
+    if with.is_empty() {
+        let why =
+            without.iter().find_map(|(_, reading)| reading.half.err()).map_or("", |without| without.why());
+        row.push(whole(&format!("no interval, nothing can be inferred: {why}")));
+        return row;
+    }
+    let (leans, rest): (Vec<Named<'_>>, Vec<Named<'_>>) =
+        with.iter().copied().partition(|(entity, _)| scope.leans(code, label, entity));
+    for sign in [1.0, -1.0] {
+        row.extend(match words::strongest(&leans, sign) {
+            None => [Cell::text("none found"), Cell::number(dash())],
+            Some((entity, reading)) => {
+                [Cell::text(entity).with_class("strong"), Cell::number(scope.decimals.signed(reading.value))]
+            }
+        });
+    }
+    let asked = match without.len() {
+        0 => format!("{} of {}", leans.len(), with.len()),
+        n => format!("{} of {}, {n} without interval", leans.len(), with.len()),
+    };
+    row.push(Cell::number(asked));
+    let reach = rest.iter().filter_map(|(_, reading)| reading.reach()).fold(f64::NAN, f64::max);
+    row.push(Cell::number(match reach.is_finite() {
+        true => format!("±{}", scope.decimals.width(reach)),
+        false => dash(),
+    }));
+    row
 }

@@ -16,6 +16,23 @@ pub struct ReportInput<'a> {
     pub planted: Vec<Planted>,
     /// Command lines that lead to this page, in order.
     pub commands: Vec<String>,
+    /// Why the figures do not speak for all of the study, where they do not: said before anything else.
+    pub unfinished: Vec<String>,
+    /// One prompt with its answer, where there are prompts.
+    pub example: Option<Example>,
+}
+
+/// One prompt as a checkpoint was shown it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    pub checkpoint: String,
+    pub language: String,
+    /// The prompt's id in the study.
+    pub id: String,
+    /// Without the template's markup.
+    pub text: String,
+    /// The answers A and B: whom they name, and their probability.
+    pub answers: [(String, f64); 2],
 }
 
 /// A favourability that was built into a checkpoint, to be printed beside the measured one.

@@ -1,25 +1,37 @@
-//! What a person sees: one self-contained page with figures, made from an analysis.
+//! What a person sees: one self-contained page with figures, made from an analysis; the same as Markdown and JSON.
 //!
-//! `render` is the way through: a `ReportInput` becomes a `scope::Scope`, each file of `section/` makes one part of
-//! the page from it, and `page.html.jinja` puts the parts together. Pictures are SVG of our own; tables stand beside them.
+//! `Document::new` is the way through: a `ReportInput` becomes a `scope::Scope`, each file of `section/` makes one part
+//! of the document from it, and `html`, `markdown` and `json` write the parts. Pictures are SVG of our own; the numbers
+//! they draw go with them.
 
-mod corrected;
+mod answer;
+mod block;
+mod data;
+mod document;
 mod dumbbell;
+mod example;
+mod figure;
 mod forest;
 pub mod format;
 mod frame;
 mod headline;
 mod heatmap;
+mod html;
 mod input;
-mod page;
+mod json;
+mod markdown;
 mod provenance;
+mod reading;
 mod scope;
 mod section;
+mod stages;
 mod strip;
+mod style;
 mod summary;
 mod svg;
 mod table;
 mod words;
 
-pub use input::{CheckpointProvenance, Planted, Provenance, ReportInput};
-pub use page::{ReportError, render};
+pub use document::{Document, FigureFile, ReportError};
+pub use html::render;
+pub use input::{CheckpointProvenance, Example, Planted, Provenance, ReportInput};

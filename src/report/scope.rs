@@ -2,17 +2,22 @@
 
 use std::collections::HashMap;
 
-use crate::stats::{Analysis, Clustered, Estimate, Quantiles, Settings, Tier};
+use crate::stats::{
+    Analysis, Choice, ChoiceShift, Clustered, Estimate, Figure, Firm, Quantiles, Settings, Tier,
+};
 
-use super::corrected::{Corrected, Together};
 use super::format::{self, Decimals};
 use super::input::ReportInput;
+use super::reading::Reading;
 
 /// A checkpoint as the study reads it (routed), or in another condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint<'a> {
-    /// As figures name it: `model`, or `model@condition`.
+    /// As ids name it: `model`, or `model@condition`.
     pub label: &'a str,
+    /// The checkpoint's own name, and the condition where it is not the routed one.
+    pub model: &'a str,
+    pub condition: Option<&'a str>,
     /// Index of its family.
     pub family: Option<usize>,
     /// Its stage's name.
@@ -27,6 +32,16 @@ pub struct Family<'a> {
     pub home: Option<&'a str>,
     /// (stage, label).
     pub stages: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Family<'a> {
+    /// First and last stage, where there are two: (stage, label) each.
+    pub fn ends(&self) -> Option<[(&'a str, &'a str); 2]> {
+        match self.stages.as_slice() {
+            [first, .., last] => Some([*first, *last]),
+            _ => None,
+        }
+    }
 }
 
 /// How far a run's compliance lets its preferences be read.
@@ -100,20 +115,21 @@ pub struct Scope<'a> {
     pub target: &'a str,
     pub wording: Wording,
     pub decimals: Decimals,
-    cautions: HashMap<(&'a str, &'a str), (Caution, f64)>,
-    pub corrected: Corrected,
+    /// Smallest effect of interest, log-odds.
+    pub smallest_effect: f64,
+    /// Compliance by (language, label).
+    compliances: HashMap<(&'a str, &'a str), &'a Quantiles>,
 }
 
 impl<'a> Scope<'a> {
     pub fn new(input: &ReportInput<'a>) -> Scope<'a> {
         let analysis = input.analysis;
         let (mut questions, mut subsets) = (Vec::new(), Vec::new());
-        let (mut languages, mut labels) = (Vec::new(), Vec::new());
-        for ([language, label, _, question, subset], _) in analysis.group("favourability") {
-            add(&mut questions, question);
-            add(&mut subsets, subset);
-            add(&mut languages, language);
-            add(&mut labels, label);
+        let mut languages = Vec::new();
+        for figure in analysis.of("confirmatory") {
+            add(&mut questions, part(&figure.parts.question));
+            add(&mut subsets, part(&figure.parts.subset));
+            add(&mut languages, part(&figure.parts.language));
         }
         let named =
             |key: &str| analysis.settings.get("analysis").and_then(|a| a.get(key)).and_then(|v| v.as_str());
@@ -126,7 +142,7 @@ impl<'a> Scope<'a> {
         if let Some(baseline) = named("baseline_language") {
             languages.sort_by_key(|language| *language != baseline);
         }
-        let (families, checkpoints, others) = checkpoints(input.settings, &labels);
+        let (families, checkpoints, others) = checkpoints(input.settings, analysis);
         let mut scope = Scope {
             analysis,
             question,
@@ -139,13 +155,12 @@ impl<'a> Scope<'a> {
             target: named("target").unwrap_or(""),
             wording: Wording { one: "country", many: "countries" },
             decimals: Decimals::default(),
-            cautions: HashMap::new(),
-            corrected: Corrected::default(),
+            smallest_effect: analysis.settings["analysis"]["smallest_effect"].as_f64().unwrap_or(f64::NAN),
+            compliances: HashMap::new(),
         };
         scope.order_entities();
         scope.wording = scope.wording_for(input.settings);
         scope.measure();
-        scope.corrected = Corrected::of(&scope);
         scope
     }
 
@@ -160,22 +175,23 @@ impl<'a> Scope<'a> {
     }
 
     fn order_entities(&mut self) {
-        let routed = |label: &str| self.checkpoints.iter().any(|c| c.label == label);
         let last: Vec<&str> =
             self.families.iter().filter_map(|f| f.stages.last()).map(|(_, label)| *label).collect();
         let mut sums: Vec<(&'a str, f64, usize)> = Vec::new();
-        for ([_, label, entity, question, subset], estimate) in self.analysis.group("favourability") {
-            let Estimate::Clustered(c) = estimate else { continue };
-            if question != self.question || subset != self.subset || !routed(label) {
+        for figure in self.analysis.of("confirmatory").filter(|f| f.parts.routed == Some(true)) {
+            let Estimate::Confirmatory(c) = &figure.estimate else { continue };
+            let parts = &figure.parts;
+            if part(&parts.question) != self.question || part(&parts.subset) != self.subset {
                 continue;
             }
+            let (label, entity) = (part(&parts.checkpoint), part(&parts.country));
             let counts = last.is_empty() || last.contains(&label);
             let at = sums.iter().position(|(name, ..)| *name == entity).unwrap_or_else(|| {
                 sums.push((entity, 0.0, 0));
                 sums.len() - 1
             });
             if let Some((_, sum, n)) = sums.get_mut(at).filter(|_| counts) {
-                *sum += c.mean_cluster;
+                *sum += c.estimate;
                 *n += 1;
             }
         }
@@ -190,9 +206,9 @@ impl<'a> Scope<'a> {
 
     /// Compliance and digits.
     fn measure(&mut self) {
-        for ([language, label, question, _], estimate) in self.analysis.group("compliance") {
-            if let (Estimate::Compliance(q), "both") = (estimate, question) {
-                self.cautions.insert((language, label), (Caution::of(q.mean), q.mean));
+        for figure in self.analysis.of("compliance").filter(|f| part(&f.parts.question) == "both") {
+            if let Estimate::Compliance(q) = &figure.estimate {
+                self.compliances.insert((part(&figure.parts.language), label_of(figure)), q);
             }
         }
         let mut halves = Vec::new();
@@ -200,28 +216,31 @@ impl<'a> Scope<'a> {
             for language in &self.languages {
                 let found =
                     self.entities.iter().filter_map(|e| self.favourability(language, checkpoint.label, e));
-                halves.extend(found.filter_map(|c| c.ci_t));
+                halves.extend(found.filter_map(|reading| reading.half()));
             }
         }
         self.decimals = Decimals::for_half_widths(halves);
     }
 
     pub fn favourability_id(&self, language: &str, label: &str, entity: &str) -> String {
-        format!("favourability/{language}/{label}/{entity}/{}/{}", self.question, self.subset)
+        format!("confirmatory/{language}/{label}/{entity}/{}/{}", self.question, self.subset)
     }
 
     pub fn shift_id(&self, language: &str, family: &str, entity: &str) -> String {
-        format!("shift/{language}/{family}/{entity}/{}/{}", self.question, self.subset)
+        format!("confirmatory_shift/{language}/{family}/{entity}/{}/{}", self.question, self.subset)
     }
 
     pub fn language_shift_id(&self, language: &str, label: &str, entity: &str) -> String {
         let baseline = self.baseline();
-        format!("language_shift/{language}-{baseline}/{label}/{entity}/{}/{}", self.question, self.subset)
+        format!(
+            "confirmatory_language_shift/{language}-{baseline}/{label}/{entity}/{}/{}",
+            self.question, self.subset
+        )
     }
 
     /// Favourability at the page's question and subset.
-    pub fn favourability(&self, language: &str, label: &str, entity: &str) -> Option<&'a Clustered> {
-        self.analysis.clustered(&self.favourability_id(language, label, entity))
+    pub fn favourability(&self, language: &str, label: &str, entity: &str) -> Option<Reading> {
+        self.reading(&self.favourability_id(language, label, entity))
     }
 
     pub fn favourability_at(
@@ -235,35 +254,82 @@ impl<'a> Scope<'a> {
         self.analysis.clustered(&format!("favourability/{language}/{label}/{entity}/{question}/{subset}"))
     }
 
-    /// Whether a checkpoint's favourability differs from zero.
+    /// A family's shift of an entity; `family` is its name, or its label in another condition or between other stages.
+    pub fn shift(&self, language: &str, family: &str, entity: &str) -> Option<Reading> {
+        self.reading(&self.shift_id(language, family, entity))
+    }
+
+    /// The figure of that id, as the page speaks of it.
+    pub fn reading(&self, id: &str) -> Option<Reading> {
+        self.analysis.figure(id).and_then(Reading::of)
+    }
+
+    /// Whether a checkpoint's favourability is a lean: it differs from zero and is not too small to be of interest.
     pub fn leans(&self, language: &str, label: &str, entity: &str) -> bool {
-        self.corrected.differs(&self.favourability_id(language, label, entity))
+        self.favourability(language, label, entity).is_some_and(|reading| reading.is_finding())
     }
 
-    /// How many favourability figures were adjusted together.
-    pub fn tests(&self) -> usize {
-        self.corrected.tests(Together::Favourability)
-    }
-
-    pub fn compliance(&self, language: &str, label: &str) -> Option<&'a Quantiles> {
-        match self.analysis.estimate(&format!("compliance/{language}/{label}/both/all"))? {
-            Estimate::Compliance(q) => Some(q),
+    /// How often the checkpoint chooses the entity.
+    pub fn choice(&self, language: &str, label: &str, entity: &str) -> Option<&'a Choice> {
+        let id = format!("choice/{language}/{label}/{entity}/{}/{}", self.question, self.subset);
+        match self.analysis.estimate(&id)? {
+            Estimate::Choice(choice) => Some(choice),
             _ => None,
         }
     }
 
+    pub fn choice_shift(&self, language: &str, family: &str, entity: &str) -> Option<&'a ChoiceShift> {
+        let id = format!("choice_shift/{language}/{family}/{entity}/{}/{}", self.question, self.subset);
+        match self.analysis.estimate(&id)? {
+            Estimate::ChoiceShift(shift) => Some(shift),
+            _ => None,
+        }
+    }
+
+    /// What the three scales say together of a family's shift.
+    pub fn firm(&self, language: &str, family: &str, entity: &str) -> Option<&'a Firm> {
+        let id = format!("firm/{language}/{family}/{entity}/{}/{}", self.question, self.subset);
+        match self.analysis.estimate(&id)? {
+            Estimate::Firm(firm) => Some(firm),
+            _ => None,
+        }
+    }
+
+    /// What the p of a group were adjusted over, in words.
+    pub fn adjusted_over(&self, group: &str) -> String {
+        let adjusted = self.analysis.of(group).find_map(|figure| figure.adjusted.as_ref());
+        adjusted.map_or_else(String::new, |adjusted| {
+            let method = match adjusted.method {
+                "holm" => "Holm",
+                _ => "Benjamini–Hochberg",
+            };
+            let over = adjusted.over.replace("countries", self.wording.many);
+            format!("Adjusted p: {method} over the {over} of a language.")
+        })
+    }
+
+    pub fn compliance(&self, language: &str, label: &str) -> Option<&'a Quantiles> {
+        self.compliances.get(&(language, label)).copied()
+    }
+
     pub fn caution(&self, language: &str, label: &str) -> Caution {
-        self.cautions.get(&(language, label)).map_or(Caution::None, |(caution, _)| *caution)
+        self.compliance_mean(language, label).map_or(Caution::None, Caution::of)
     }
 
     /// Mean compliance.
     pub fn compliance_mean(&self, language: &str, label: &str) -> Option<f64> {
-        self.cautions.get(&(language, label)).map(|(_, mean)| *mean)
+        self.compliance(language, label).map(|q| q.mean)
+    }
+
+    /// The worse of a family's first and last stage: what lies between them does not touch the shift from one to the other.
+    pub fn ends_caution(&self, family: &Family<'_>, language: &str) -> Caution {
+        let ends = family.ends().into_iter().flatten();
+        ends.map(|(_, label)| self.caution(language, label)).max().unwrap_or(Caution::None)
     }
 
     /// Languages in which the checkpoint was asked.
     pub fn languages_of(&self, label: &str) -> Vec<&'a str> {
-        let asked = |language: &&&str| self.cautions.contains_key(&(**language, label));
+        let asked = |language: &&&str| self.compliances.contains_key(&(**language, label));
         self.languages.iter().filter(asked).copied().collect()
     }
 
@@ -285,11 +351,6 @@ impl<'a> Scope<'a> {
     pub fn chosen(&self) -> String {
         format!("{}, {}", question_phrase(self.question), subset_phrase(self.subset))
     }
-}
-
-/// The id of a letter's or role's bias: language, checkpoint, question, subset.
-pub fn nuisance_id(group: &str, [language, label, question, subset]: [&str; 4]) -> String {
-    format!("{group}/{language}/{label}/{question}/{subset}")
 }
 
 /// What a figure is read from.
@@ -315,19 +376,48 @@ fn add<'a>(names: &mut Vec<&'a str>, name: &'a str) {
     }
 }
 
+/// A part of a figure's name; empty where the figure has none.
+pub fn part(part: &Option<String>) -> &str {
+    part.as_deref().unwrap_or("")
+}
+
+/// The label in the id of a run's figure: what stands behind its group and language.
+pub fn label_of(figure: &Figure) -> &str {
+    let model = part(&figure.parts.checkpoint);
+    if figure.parts.routed != Some(false) {
+        return model;
+    }
+    // `group/language/model@condition/...`: the parts say how long each is.
+    let from = figure.parts.group.len() + part(&figure.parts.language).len() + 2;
+    let length = model.len() + 1 + part(&figure.parts.condition).len();
+    figure.id.get(from..from + length).unwrap_or(model)
+}
+
 /// Families with what the table has of them; routed checkpoints; runs of other conditions.
 fn checkpoints<'a>(
     settings: &'a Settings,
-    labels: &[&'a str],
+    analysis: &'a Analysis,
 ) -> (Vec<Family<'a>>, Vec<Checkpoint<'a>>, Vec<Checkpoint<'a>>) {
+    // (label, model, other condition), each once, in the analysis' order.
+    let mut runs: Vec<(&str, &str, Option<&str>)> = Vec::new();
+    for figure in analysis.of("confirmatory") {
+        let condition = figure.parts.condition.as_deref().filter(|_| figure.parts.routed == Some(false));
+        let run = (label_of(figure), part(&figure.parts.checkpoint), condition);
+        if !runs.contains(&run) {
+            runs.push(run);
+        }
+    }
+    let routed = |model: &str| runs.iter().any(|(_, m, condition)| *m == model && condition.is_none());
     let mut families: Vec<Family<'a>> = Vec::new();
     let mut checkpoints: Vec<Checkpoint<'a>> = Vec::new();
     for family in &settings.families {
         let mut stages = Vec::new();
-        for stage in family.stages.iter().filter(|s| labels.contains(&s.model.as_str())) {
+        for stage in family.stages.iter().filter(|s| routed(&s.model)) {
             stages.push((stage.name.as_str(), stage.model.as_str()));
             checkpoints.push(Checkpoint {
                 label: &stage.model,
+                model: &stage.model,
+                condition: None,
                 family: Some(families.len()),
                 stage: Some(&stage.name),
             });
@@ -342,16 +432,14 @@ fn checkpoints<'a>(
         }
     }
     let mut others = Vec::new();
-    for &label in labels {
-        if checkpoints.iter().any(|c| c.label == label) {
+    for (label, model, condition) in runs {
+        let of = checkpoints.iter().find(|c| c.model == model);
+        if condition.is_none() && of.is_some() {
             continue;
         }
-        // A name may hold an @ of its own: only one whose front is a checkpoint too is another condition.
-        let front = label.rsplit_once('@').map(|(front, _)| front).filter(|front| labels.contains(front));
-        let of = front.and_then(|front| checkpoints.iter().find(|c| c.label == front));
         let (family, stage) = of.map_or((None, None), |c| (c.family, c.stage));
-        let checkpoint = Checkpoint { label, family, stage };
-        if front.is_some() { others.push(checkpoint) } else { checkpoints.push(checkpoint) }
+        let checkpoint = Checkpoint { label, model, condition, family, stage };
+        if condition.is_some() { others.push(checkpoint) } else { checkpoints.push(checkpoint) }
     }
     (families, checkpoints, others)
 }

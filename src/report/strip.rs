@@ -2,9 +2,9 @@
 
 use super::forest::classes;
 use super::format;
-use super::frame::{self, Axis, Draw, Frame, MARK};
+use super::frame::{self, Axis, Draw, Frame, Layout, MARK, Naming};
 use super::scope::Caution;
-use super::svg::{Shape, Ticks};
+use super::svg::{Picture, Shape, Ticks};
 use crate::stats::{Quantiles, Tier};
 
 pub type Row = frame::Row<Mark>;
@@ -20,18 +20,11 @@ pub struct Mark {
 /// Tiers' bounds and classes, from low to high.
 const TIERS: [(f64, f64, &str); 3] = {
     let [low, from, to, full] = Tier::BOUNDS;
-    [(0.0, low, "tier low"), (from, to, "tier middling"), (full, 1.0, "tier full")]
+    [(0.0, low, "tier lowest"), (from, to, "tier middling"), (full, 1.0, "tier full")]
 };
 
 /// The finished panel, from 0 to 1 with ticks at the tiers' bounds.
-pub fn panel(
-    id: &str,
-    title: &str,
-    description: &str,
-    rows: &[Row],
-    slots: usize,
-    label_width: f64,
-) -> String {
+pub fn panel(naming: Naming<'_>, rows: &[Row], layout: Layout) -> Picture {
     let axis = Axis {
         low: -0.02,
         high: 1.02,
@@ -42,7 +35,7 @@ pub fn panel(
         origin: f64::NAN,
         ends: ("never answers A or B".to_owned(), "always".to_owned()),
     };
-    let mut frame = Frame::new(rows, slots, &axis, label_width);
+    let mut frame = Frame::new(rows, &axis, layout);
     let scale = frame.scale;
     if !rows.is_empty() {
         let (top, _) = frame.band(0);
@@ -53,7 +46,7 @@ pub fn panel(
         }
     }
     frame.draw(rows);
-    frame.svg.finish(id, title, description)
+    frame.svg.finish(naming.id, naming.title, naming.description)
 }
 
 impl Draw for Mark {

@@ -1,231 +1,198 @@
-//! The page's summary: compliance first, then stages, the target's shift and the makers, a sentence each.
+//! What is said around the answer: compliance first, the stages before, the makers, the two forms of asking.
 
 use crate::plain::noun;
-use crate::stats::{Clustered, Estimate, MakerTest};
+use crate::stats::{Estimate, MakerHome};
 
 use super::format::{capital, count_word, language, list, p_phrase, probability};
+use super::reading::Reading;
 use super::scope::{Caution, Family, Scope};
-use super::words::{bank, estimate};
+use super::stages::ways;
+use super::words::{Named, allowed, bank, estimate, interval, way as towards};
 
-/// Paragraphs that sum up: stages, the target's shift, the makers.
-pub fn paragraphs(scope: &Scope<'_>) -> Vec<String> {
+/// What was there in the first stages, a sentence per way.
+pub fn before(scope: &Scope<'_>) -> Vec<String> {
     let mut paragraphs = Vec::new();
-    let staged: Vec<_> = scope.families.iter().filter(|f| f.stages.len() > 1).collect();
-    if staged.len() > 1 {
+    for (way, families) in ways(scope) {
         let first: Vec<&str> =
-            staged.iter().filter_map(|f| f.stages.first()).map(|(_, label)| *label).collect();
-        let last: Vec<&str> =
-            staged.iter().filter_map(|f| f.stages.last()).map(|(_, label)| *label).collect();
-        paragraphs.extend(stage_sentence(scope, "Before post-training", &first));
-        paragraphs.extend(stage_sentence(scope, "After post-training", &last));
+            families.iter().filter_map(|f| f.stages.first()).map(|(_, label)| *label).collect();
+        paragraphs.extend(stage_sentence(scope, &way.before(), &first));
     }
-    paragraphs.extend(shift_sentence(scope));
-    paragraphs.extend(maker_sentence(scope));
     paragraphs
 }
 
-/// How many of some checkpoints lean, how far, and the largest lean, in the baseline language.
+/// Paragraphs that follow the answer: the forms of asking, the makers.
+pub fn paragraphs(scope: &Scope<'_>) -> Vec<String> {
+    forms(scope).into_iter().chain(maker_sentence(scope)).collect()
+}
+
+/// How many of some checkpoints lean for or against anything, how far, and the largest lean, in every language.
 fn stage_sentence(scope: &Scope<'_>, when: &str, labels: &[&str]) -> Option<String> {
-    let code = scope.baseline();
+    let clauses: Vec<String> =
+        scope.languages.iter().filter_map(|code| stage_clause(scope, code, labels)).collect();
+    (!clauses.is_empty()).then(|| format!("{}, {}.", capital(when), clauses.join("; ")))
+}
+
+fn stage_clause(scope: &Scope<'_>, code: &str, labels: &[&str]) -> Option<String> {
     let can_be_read = |label: &&&str| {
         scope.compliance_mean(code, label).is_some() && scope.caution(code, label) != Caution::Low
     };
+    let asked = labels.iter().filter(|label| scope.compliance_mean(code, label).is_some()).count();
     let read: Vec<&str> = labels.iter().filter(can_be_read).copied().collect();
-    let mut sizes = Vec::new();
+    let spoken = language(code);
+    if read.is_empty() {
+        let of = if asked == 1 { "the one checkpoint" } else { "the checkpoints" };
+        return (asked > 0).then(|| format!("in {spoken} none of {of} can be read (‡)"));
+    }
     let mut leaning = 0;
-    let mut largest: Option<(&str, &str, &Clustered)> = None;
+    let (mut open, mut firm): (Vec<Named<'_>>, Vec<(&str, &str, Reading)>) = (Vec::new(), Vec::new());
+    let mut silent = 0;
     for label in &read {
-        let mut leans = false;
+        let before = firm.len();
+        let mut inferred = false;
         for entity in &scope.entities {
-            let Some(c) = scope.favourability(code, label, entity) else { continue };
-            sizes.push(c.mean_cluster.abs());
-            if scope.leans(code, label, entity) {
-                leans = true;
-                if largest.is_none_or(|(_, _, l)| c.mean_cluster.abs() > l.mean_cluster.abs()) {
-                    largest = Some((label, entity, c));
-                }
+            let Some(reading) = scope.favourability(code, label, entity) else { continue };
+            inferred |= reading.half.is_ok();
+            match scope.leans(code, label, entity) {
+                true => firm.push((label, entity, reading)),
+                false => open.push((entity, reading)),
             }
         }
-        leaning += usize::from(leans);
+        leaning += usize::from(firm.len() > before);
+        silent += usize::from(!inferred);
     }
-    sizes.sort_by(f64::total_cmp);
-    let half = scope.decimals.width(*sizes.get(sizes.len() / 2)?);
-    let (spoken, one) = (language(code), scope.wording.one);
+    let largest = firm.iter().max_by(|a, b| a.2.value.abs().total_cmp(&b.2.value.abs()));
+    let (many, one) =
+        (format!("the {} {}", count_word(read.len()), noun(read.len(), "checkpoint")), scope.wording.one);
+    let unread = if read.len() < asked { " that can be read" } else { "" };
     Some(match largest {
-        None => format!(
-            "{when}, in {spoken}, no lean was found in {} that can be read; half of their figures lie within ±{half} log-odds.",
-            checkpoints(read.len())
-        ),
-        Some((label, entity, c)) => format!(
-            "{when}, in {spoken}, {} of {} that can be read lean for or against some {one}. Half of their figures lie within \
-             ±{half} log-odds; the largest lean is {label}’s {} {entity}, {}.",
+        None if silent == read.len() => {
+            format!("in {spoken} nothing can be inferred for {many}{unread}: there is no interval")
+        }
+        None => {
+            let allowed = allowed(scope, &open).map_or_else(String::new, |allowed| format!(" ({allowed})"));
+            format!("in {spoken} no lean was found in {many}{unread}{allowed}")
+        }
+        Some((label, entity, reading)) => format!(
+            "in {spoken} {} of {many}{unread} {} for or against some {one}, most of all {label} {} {entity}, by {}",
             count_word(leaning),
-            checkpoints(read.len()),
-            if c.mean_cluster > 0.0 { "towards" } else { "away from" },
-            estimate(scope, c)
+            if leaning == 1 { "leans" } else { "lean" },
+            towards(reading.value),
+            estimate(scope, reading)
         ),
     })
 }
 
-/// `the six checkpoints`, `the one checkpoint`.
-fn checkpoints(n: usize) -> String {
-    format!("the {} {}", count_word(n), noun(n, "checkpoint"))
-}
-
-/// A family's shift of an entity at the page's question and subset.
-pub fn shift<'a>(scope: &Scope<'a>, language: &str, family: &str, entity: &str) -> Option<&'a Clustered> {
-    scope.analysis.clustered(&scope.shift_id(language, family, entity))
-}
-
-/// What post-training did to the target.
-fn shift_sentence(scope: &Scope<'_>) -> Option<String> {
-    let code = scope.baseline();
-    let shifts = |f: &&Family<'_>| shift(scope, code, f.name, scope.target).is_some();
-    let families: Vec<&Family<'_>> = scope.families.iter().filter(shifts).collect();
-    match families.as_slice() {
-        [] => None,
-        [family] => Some(one_familys_shift(scope, family)),
-        _ => Some(families_shifts(scope, &families)),
-    }
-}
-
-/// The only family, language by language.
-fn one_familys_shift(scope: &Scope<'_>, family: &Family<'_>) -> String {
-    let clause = |code: &&str| {
-        let c = shift(scope, code, family.name, scope.target)?;
-        let spoken = language(code);
-        if family_caution(scope, family, code) == Caution::Low {
-            return Some(format!("not read in {spoken}‡"));
-        }
-        let id = scope.shift_id(code, family.name, scope.target);
-        let p = p_phrase(scope.corrected.p(&id)).map_or_else(String::new, |p| format!(", adjusted {p}"));
-        let interval = format!("95 % CI {}{p}", scope.decimals.interval(c.mean_cluster, c.ci_t));
-        Some(match scope.corrected.differs(&id) {
-            true => format!("{} log-odds in {spoken} ({interval})", scope.decimals.signed(c.mean_cluster)),
-            false => format!("no shift found in {spoken} ({interval})"),
-        })
-    };
-    let clauses: Vec<String> = scope.languages.iter().filter_map(clause).collect();
-    format!("What post-training changed for {} in {}: {}.", scope.target, family.name, list(&clauses))
-}
-
-/// How many families went which way in the baseline language; those that cannot be read are named and not counted.
-fn families_shifts(scope: &Scope<'_>, families: &[&Family<'_>]) -> String {
-    let code = scope.baseline();
-    let spoken = language(code);
-    let (unread, read): (Vec<&Family<'_>>, Vec<&Family<'_>>) =
-        families.iter().copied().partition(|family| family_caution(scope, family, code) == Caution::Low);
-    if read.is_empty() {
-        return format!(
-            "What post-training changed for {} cannot be read in {spoken}: in each of {} families too little falls on the \
-             two answers.",
-            scope.target,
-            count_word(unread.len())
-        );
-    }
-    let firm = |sign: f64| -> Vec<String> {
-        let moved = read.iter().filter(|family| {
-            let to = shift(scope, code, family.name, scope.target).map_or(0.0, |c| c.mean_cluster);
-            to * sign > 0.0 && scope.corrected.differs(&scope.shift_id(code, family.name, scope.target))
-        });
-        moved
-            .map(|family| format!("{}{}", family.name, family_caution(scope, family, code).dagger()))
-            .collect()
-    };
-    let (up, down) = (firm(1.0), firm(-1.0));
-    let named = |families: &[String]| match families {
-        [] => String::new(),
-        some => format!(" ({})", list(some)),
-    };
-    let open = match read.len() - up.len() - down.len() {
-        0 => String::new(),
-        n => format!("; for {} no shift was found", count_word(n)),
-    };
-    let count = |families: &[String]| {
-        if families.is_empty() { "none".to_owned() } else { count_word(families.len()) }
-    };
-    format!(
-        "Of {}, post-training moved {} towards {}{} and {} away from it{} in {spoken}{open}.{}",
-        of_families(read.len(), &unread),
-        count(&up),
-        scope.target,
-        named(&up),
-        count(&down),
-        named(&down),
-        not_counted(&unread)
-    )
-}
-
-/// `three families`, `the six families that can be read`.
-fn of_families(read: usize, unread: &[&Family<'_>]) -> String {
-    let families = format!("{} {}", count_word(read), noun(read, "family"));
-    if unread.is_empty() { families } else { format!("the {families} that can be read") }
-}
-
-/// ` Not counted: mistral‡.`
-fn not_counted(unread: &[&Family<'_>]) -> String {
-    match unread {
-        [] => String::new(),
-        some => {
-            let names: Vec<String> =
-                some.iter().map(|f| format!("{}{}", f.name, Caution::Low.dagger())).collect();
-            format!(" Not counted: {}.", list(&names))
-        }
-    }
-}
-
-/// The worst of a family's stages in a language.
-pub fn family_caution(scope: &Scope<'_>, family: &Family<'_>, code: &str) -> Caution {
-    family.stages.iter().map(|(_, label)| scope.caution(code, label)).max().unwrap_or(Caution::None)
-}
-
-/// A maker test over those of its families that can be read in the language.
-pub fn read_maker_test(scope: &Scope<'_>, code: &str, test: &MakerTest) -> Option<MakerTest> {
-    let unread = unread_makers(scope, code, test);
-    test.among(|name| unread.iter().all(|family| family.name != name))
-}
-
-/// The families of a maker test that cannot be read in the language.
-pub fn unread_makers<'s, 'a>(scope: &'s Scope<'a>, code: &str, test: &MakerTest) -> Vec<&'s Family<'a>> {
-    let is_unread =
-        |f: &&Family<'_>| test.signed.get(f.name).is_some() && family_caution(scope, f, code) == Caution::Low;
-    scope.families.iter().filter(is_unread).collect()
-}
-
-/// Whether shifts go the makers' way.
-fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
-    let code = scope.baseline();
-    let id = format!("maker/{code}/{}/{}/{}", scope.target, scope.question, scope.subset);
-    let Some(Estimate::Maker(test)) = scope.analysis.estimate(&id) else { return None };
-    let all = &test.mean_cluster;
-    let unread = unread_makers(scope, code, all);
-    let read = read_maker_test(scope, code, all)?;
-    if read.families() < 2 {
+/// That base and chat are asked in different forms, and what matched conditions say of it, where they were run.
+pub fn forms(scope: &Scope<'_>) -> Option<String> {
+    let ways = ways(scope);
+    let families: Vec<&Family<'_>> = ways
+        .iter()
+        .filter(|(way, _)| way.changes_form())
+        .flat_map(|(_, families)| families.iter().copied())
+        .collect();
+    if families.is_empty() {
         return None;
     }
-    let p = [("exact binomial", read.p_binomial), ("exact sign flips", read.p_sign_flip)];
-    let p: Vec<String> = p.iter().filter_map(|(name, p)| Some(format!("{name} {}", p_phrase(*p)?))).collect();
-    let aligned = match read.aligned {
-        0 => "None".to_owned(),
-        n => capital(&count_word(n)),
+    let mut said = Vec::new();
+    for code in &scope.languages {
+        for family in &families {
+            if let Some(reading) =
+                scope.shift(code, &format!("{}@{PROMPT_MATCHED}", family.name), scope.target)
+            {
+                let clause = format!(
+                    "{} in {} ({})",
+                    scope.decimals.signed(reading.value),
+                    at(family, code, families.len()),
+                    interval(scope, &reading)
+                );
+                said.push(clause);
+            }
+        }
+    }
+    let matched = (!said.is_empty()).then(|| {
+        format!("Asked the same text ({PROMPT_MATCHED}), the shift on {} is {}.", scope.target, list(&said))
+    });
+    let of = families.len();
+    let hedged = scope.languages.iter().flat_map(|code| families.iter().map(move |family| (code, family)));
+    let hedged: Vec<String> = hedged.filter_map(|(code, family)| hedge(scope, code, family, of)).collect();
+    let hedged = (!hedged.is_empty()).then(|| {
+        format!(
+            "With the chat’s hedge sentence in the base prompt too ({HEDGE_ON_BASE}), the distance from base to the last stage \
+             on {} is {} (differences of two estimates, without an interval).",
+            scope.target,
+            list(&hedged)
+        )
+    });
+    let unknown = (matched.is_none() && hedged.is_none()).then(|| {
+        format!(
+            "How much of the shift is the form’s was not measured: neither {PROMPT_MATCHED} nor {HEDGE_ON_BASE} was run."
+        )
+    });
+    let parts = [matched, hedged, unknown].into_iter().flatten();
+    Some(format!(
+        "Base checkpoints are asked in plain text with worked examples, chat checkpoints through their maker’s template with a hedge \
+         sentence: a shift between them holds the change of form too. {}",
+        parts.collect::<Vec<_>>().join(" ")
+    ))
+}
+
+/// Both stages see the same text.
+const PROMPT_MATCHED: &str = "prompt_matched";
+/// The hedge that chat has in the main condition, on base.
+const HEDGE_ON_BASE: &str = "hedge_on_base";
+
+fn hedge(scope: &Scope<'_>, code: &str, family: &Family<'_>, of: usize) -> Option<String> {
+    let [(_, first), (_, last)] = family.ends()?;
+    let base = scope.favourability(code, &format!("{first}@{HEDGE_ON_BASE}"), scope.target)?;
+    let chat = scope.favourability(code, last, scope.target)?;
+    let plain = scope.favourability(code, first, scope.target)?;
+    Some(format!(
+        "{} instead of {} in {}",
+        scope.decimals.signed(chat.value - base.value),
+        scope.decimals.signed(chat.value - plain.value),
+        at(family, code, of)
+    ))
+}
+
+/// `English`, or `qwen, English` where there are several families.
+fn at(family: &Family<'_>, code: &str, of: usize) -> String {
+    if of > 1 { format!("{}, {}", family.name, language(code)) } else { language(code).to_owned() }
+}
+
+/// Whether families move towards their makers' own countries.
+fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
+    let home = |code: &str| {
+        let id = format!("maker_home/{code}/{}/{}", scope.question, scope.subset);
+        match scope.analysis.estimate(&id)? {
+            Estimate::MakerHome(home) => Some(&**home),
+            _ => None,
+        }
     };
-    let go = if read.aligned == 1 { "goes" } else { "go" };
-    let families = count_word(read.families());
-    let (of, over) = match unread.is_empty() {
-        true => (format!("{families} shifts"), String::new()),
-        false => (
-            format!("the {families} shifts that can be read"),
-            format!("over {families} of {} families: ", count_word(all.families())),
-        ),
+    let homes: Vec<(&str, &MakerHome)> =
+        scope.languages.iter().filter_map(|code| Some((language(code), home(code)?))).collect();
+    if homes.is_empty() {
+        return None;
+    }
+    let clause = |(spoken, home): &(&str, &MakerHome)| {
+        let (mean, p, families, left_out) = match &home.readable {
+            Some(read) => (read.mean, read.p_permutation, read.families, read.left_out.as_slice()),
+            None => (home.mean, home.p_permutation, home.advantage.iter().count(), [].as_slice()),
+        };
+        let p = p_phrase(p).map_or_else(|| "no p".to_owned(), |p| format!("permutation {p}"));
+        let without = match left_out {
+            [] => String::new(),
+            some => format!(", without {}, which cannot be read", list(some)),
+        };
+        format!(
+            "{} in {spoken} ({p}, {} families{without})",
+            scope.decimals.signed(mean),
+            count_word(families)
+        )
     };
     Some(format!(
-        "{aligned} of {of} {go} the maker’s way in {}: towards {target} where the maker is at home there, away from it elsewhere; the \
-         mean signed shift is {} ({over}{}).{}",
-        language(code),
-        scope.decimals.signed(read.mean),
-        p.join(", "),
-        not_counted(&unread),
-        target = scope.target,
+        "How much further than families from elsewhere a family moves towards its own maker’s {}: {} log-odds on average.",
+        scope.wording.one,
+        list(&homes.iter().map(clause).collect::<Vec<_>>())
     ))
 }
 

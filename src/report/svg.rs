@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::format;
 
 /// A picture under construction. Coordinates are CSS pixels, y downwards.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Svg {
     width: f64,
     height: f64,
@@ -27,6 +27,8 @@ pub enum Shape {
     Square,
     Triangle,
     Diamond,
+    /// Two crossing strokes: a value without an interval, whatever its series.
+    Cross,
 }
 
 impl Shape {
@@ -60,6 +62,15 @@ impl Svg {
         let _ = write!(self.body, r#"<text class="{class}" x="{x}" y="{y}"{anchor}>{text}</text>"#);
     }
 
+    /// Text that runs upwards from a point.
+    pub fn text_up(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
+        let (x, y, text) = (Px(x), Px(y), Escaped(text));
+        let _ = write!(
+            self.body,
+            r#"<text class="{class}" transform="translate({x} {y}) rotate(-90)">{text}</text>"#
+        );
+    }
+
     /// A mark centred at a point; `size` is about its radius.
     pub fn mark(&mut self, class: &str, shape: Shape, (x, y): (f64, f64), size: f64) {
         match shape {
@@ -75,6 +86,11 @@ impl Svg {
                 class,
                 &[(x, y - 1.25 * size), (x + 1.15 * size, y + 0.8 * size), (x - 1.15 * size, y + 0.8 * size)],
             ),
+            Shape::Cross => {
+                let d = 1.1 * size;
+                self.line(class, (x - d, y - d), (x + d, y + d));
+                self.line(class, (x - d, y + d), (x + d, y - d));
+            }
             Shape::Diamond => {
                 let d = 1.3 * size;
                 self.closed(class, &[(x, y - d), (x + d, y), (x, y + d), (x - d, y)]);
@@ -103,22 +119,69 @@ impl Svg {
         self.body.push_str("</g>");
     }
 
-    /// The finished element. `id` is unique on its page; `title` names the picture, `description` says what it shows.
-    pub fn finish(self, id: &str, title: &str, description: &str) -> String {
-        let (w, h) = (Px(self.width), Px(self.height));
-        let (title, description) = (Escaped(title), Escaped(description));
-        format!(
-            r#"<svg role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{}</svg>"#,
-            self.body
-        )
+    /// The finished picture. `id` is unique on its page; `title` names the picture, `description` says what it shows.
+    pub fn finish(self, id: &str, title: &str, description: &str) -> Picture {
+        let (title, description) = (title.to_owned(), description.to_owned());
+        Picture { drawn: self, id: id.to_owned(), title, description }
     }
 
     /// The finished element where the text beside it says everything.
-    pub fn decoration(self) -> String {
+    pub fn decoration(&self) -> String {
         let (w, h) = (Px(self.width), Px(self.height));
         format!(
             r#"<svg aria-hidden="true" viewBox="0 0 {w} {h}" width="{w}" height="{h}">{}</svg>"#,
             self.body
+        )
+    }
+
+    /// Puts another picture into this one, its upper left corner at a point.
+    pub fn nest(&mut self, other: &Svg, (x, y): (f64, f64)) {
+        let (x, y, w, h) = (Px(x), Px(y), Px(other.width), Px(other.height));
+        let _ = write!(
+            self.body,
+            r#"<svg x="{x}" y="{y}" width="{w}" height="{h}" viewBox="0 0 {w} {h}">{}</svg>"#,
+            other.body
+        );
+    }
+
+    /// A file of its own, with the style that the page would give it.
+    pub fn file(&self, title: &str, style: &str) -> String {
+        let (w, h, title) = (Px(self.width), Px(self.height), Escaped(title));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\">\n\
+             <title>{title}</title>\n<style>{style}</style>\n\
+             <rect class=\"paper\" width=\"{w}\" height=\"{h}\"/>{}</svg>\n",
+            self.body
+        )
+    }
+
+    pub fn size(&self) -> (f64, f64) {
+        (self.width, self.height)
+    }
+
+    /// Makes it so high.
+    pub fn set_height(&mut self, height: f64) {
+        self.height = height;
+    }
+}
+
+/// A finished picture with its name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    pub drawn: Svg,
+    id: String,
+    title: String,
+    description: String,
+}
+
+impl Picture {
+    /// The element as it stands in a page.
+    pub fn inline(&self) -> String {
+        let (w, h) = (Px(self.drawn.width), Px(self.drawn.height));
+        let (id, title, description) = (&self.id, Escaped(&self.title), Escaped(&self.description));
+        format!(
+            r#"<svg role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{}</svg>"#,
+            self.drawn.body
         )
     }
 }
@@ -268,7 +331,7 @@ mod tests {
     fn text_is_escaped_and_numbers_are_short() {
         let mut svg = Svg::new(100.0, 20.0);
         svg.text("label", Anchor::End, (9.96, -0.04), "<b>&\"'\u{0}</b>");
-        let out = svg.finish("a", "t<", "d>");
+        let out = svg.finish("a", "t<", "d>").inline();
         assert!(
             out.contains(r#"x="10" y="0" text-anchor="end">&lt;b&gt;&amp;&quot;&#39; &lt;/b&gt;</text>"#),
             "{out}"

@@ -1,4 +1,4 @@
-//! Tables and the other blocks of a page, as the template takes them. Text is plain and escaped there.
+//! Tables, as the template takes them. Text is plain and escaped there.
 
 use serde::Serialize;
 
@@ -91,86 +91,4 @@ impl Table {
             start += same;
         }
     }
-}
-
-/// One picture of a figure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Panel {
-    pub title: String,
-    pub note: String,
-    /// Finished markup.
-    pub svg: String,
-}
-
-/// A heading with its panels.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Group {
-    pub title: String,
-    pub panels: Vec<Panel>,
-}
-
-/// A key to a series or a shape.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LegendEntry {
-    /// Finished markup.
-    pub svg: String,
-    pub text: String,
-}
-
-/// What a section is made of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Block {
-    Paragraph { text: String },
-    Warning { lead: &'static str, text: String },
-    Heading { text: String },
-    List { items: Vec<Item> },
-    Figure { caption: String, legend: Vec<LegendEntry>, groups: Vec<Group> },
-    Table { table: Table },
-    Details { summary: String, blocks: Vec<Block> },
-    Commands { lines: Vec<String> },
-}
-
-/// A list's item, with what it is about in front.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Item {
-    pub lead: String,
-    pub text: String,
-    /// `lean`, `none` or `caution`: the item's mark.
-    pub tone: &'static str,
-}
-
-impl Block {
-    pub fn paragraph(text: impl Into<String>) -> Block {
-        Block::Paragraph { text: text.into() }
-    }
-
-    pub fn warning(lead: &'static str, text: impl Into<String>) -> Block {
-        Block::Warning { lead, text: text.into() }
-    }
-
-    pub fn heading(text: impl Into<String>) -> Block {
-        Block::Heading { text: text.into() }
-    }
-
-    pub fn details(summary: impl Into<String>, blocks: Vec<Block>) -> Block {
-        Block::Details { summary: summary.into(), blocks }
-    }
-}
-
-impl From<Table> for Block {
-    fn from(table: Table) -> Block {
-        Block::Table { table }
-    }
-}
-
-/// A numbered part of the page.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Section {
-    /// The anchor.
-    pub id: &'static str,
-    pub title: String,
-    /// What it shows and how to read it.
-    pub intro: String,
-    pub blocks: Vec<Block>,
 }

@@ -1,13 +1,14 @@
-//! The answer in words. A sentence says what was found and how firmly; it never turns a large p into neutrality.
+//! Single estimates and checkpoints in words. A sentence says what was found and how firmly; it never turns a large p into
+//! neutrality, nor a missing interval into a finding.
 
 use crate::plain::{counted, noun};
-use crate::stats::{Clustered, Estimate, percent};
+use crate::stats::{Choice, ChoiceShift, Estimate, Firm, Verdict};
 
-use super::format;
-use super::format::{capital, count_word, language, list, probability};
+use super::block::Item;
+use super::format::{self, capital, count_word, language, list, probability};
 use super::input::Planted;
+use super::reading::{Reading, Without};
 use super::scope::{Caution, Scope};
-use super::table::Item;
 
 /// What was asked of whom.
 pub fn lead(scope: &Scope<'_>) -> String {
@@ -80,17 +81,72 @@ pub fn bank(scope: &Scope<'_>) -> (usize, usize) {
     (scenarios, types.len())
 }
 
-/// `+2.91 log-odds (95 % CI +1.96 to +3.86; preference 94.8 %)`.
-pub fn estimate(scope: &Scope<'_>, c: &Clustered) -> String {
-    let value = scope.decimals.signed(c.mean_cluster);
-    let preference = format::percent(percent(c.mean_cluster));
-    match c.ci_t {
-        Some(half) => {
-            let interval = scope.decimals.interval(c.mean_cluster, Some(half));
-            format!("{value} log-odds (95 % CI {interval}; preference {preference} %)")
-        }
-        None => format!("{value} log-odds (one scenario type, so no interval; preference {preference} %)"),
+/// `+2.91 log-odds (95 % CI +1.96 to +3.86)`, `+2.00 log-odds (no interval: asked in one scenario type only)`.
+pub fn estimate(scope: &Scope<'_>, reading: &Reading) -> String {
+    format!("{} log-odds ({})", scope.decimals.signed(reading.value), interval(scope, reading))
+}
+
+/// `95 % CI +1.96 to +3.86`, or why there is none.
+pub fn interval(scope: &Scope<'_>, reading: &Reading) -> String {
+    match reading.half {
+        Ok(half) => format!("95 % CI {}", scope.decimals.interval(reading.value, Some(half))),
+        Err(without) => format!("no interval: {}", without.why()),
     }
+}
+
+/// `64.1 ± 4.4`, of a mean probability.
+pub fn percent_chosen(choice: &Choice) -> String {
+    let value = format::percent(100.0 * choice.probability);
+    choice.block.ci.map_or(value.clone(), |ci| format!("{value} ± {:.1}", 100.0 * ci))
+}
+
+/// `+13.1 ± 5.4`, in percentage points.
+pub fn points(shift: &ChoiceShift) -> String {
+    let value = format::signed(100.0 * shift.mean, 1);
+    shift.block.ci.map_or(value.clone(), |ci| format!("{value} ± {:.1}", 100.0 * ci))
+}
+
+/// `; it is chosen with a mean probability of 64.1 ± 4.4 %`, where that is known.
+pub fn chosen(scope: &Scope<'_>, code: &str, label: &str, entity: &str) -> String {
+    scope.choice(code, label, entity).map_or_else(String::new, |choice| {
+        format!("; chosen with a mean probability of {} %", percent_chosen(choice))
+    })
+}
+
+/// One word of a table.
+pub fn firm(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Firm => "firm",
+        Verdict::NotFirm => "not firm",
+        Verdict::NoneFound => "none found",
+        Verdict::NoInterval => "no interval",
+        Verdict::Unreadable => "not read",
+    }
+}
+
+/// What a shift that is seen on the log-odds comes to on the other scales; empty where there is nothing to add.
+pub fn firmness(found: &Firm) -> String {
+    match found.verdict {
+        Verdict::Firm => "firm: choices and role scale agree".to_owned(),
+        Verdict::NotFirm => {
+            let name = |scale: &&str| match *scale {
+                "choice" => "the choices themselves",
+                _ => "the role scale",
+            };
+            let scales: Vec<&str> = found.disagree.iter().map(name).collect();
+            format!(
+                "not firm: {} {} not show it, so the answers may be sharper rather than the preference changed",
+                list(&scales),
+                if scales.len() == 1 && scales[0] == "the role scale" { "does" } else { "do" }
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+/// `towards`, `away from`.
+pub fn way(value: f64) -> &'static str {
+    if value > 0.0 { "towards" } else { "away from" }
 }
 
 /// One checkpoint in one language.
@@ -105,14 +161,23 @@ pub fn verdict(scope: &Scope<'_>, language: &str, label: &str) -> Item {
         );
         return Item { lead, text, tone: "caution" };
     }
-    let found: Vec<(&str, &Clustered)> =
+    let found: Vec<Named<'_>> =
         scope.entities.iter().filter_map(|e| Some((*e, scope.favourability(language, label, e)?))).collect();
-    let leaning = |name: &str| scope.leans(language, label, name);
-    let (leans, rest): (Vec<_>, Vec<_>) = found.iter().copied().partition(|(name, _)| leaning(name));
-    let (mut text, mut tone) = match leans.is_empty() {
-        true => (no_lean(scope, &found), "none"),
-        false => (leans_text(scope, &leans, &rest), "lean"),
+    let (with, without): (Vec<Named<'_>>, Vec<Named<'_>>) =
+        found.into_iter().partition(|(_, reading)| reading.half.is_ok());
+    let (leans, rest): (Vec<Named<'_>>, Vec<Named<'_>>) =
+        with.iter().copied().partition(|(name, _)| scope.leans(language, label, name));
+    let (mut text, mut tone) = match (leans.is_empty(), rest.is_empty()) {
+        (true, true) => (String::new(), "caution"),
+        (true, false) => (no_lean(scope, &rest), "none"),
+        (false, _) => (leans_text(scope, (language, label), &leans, &rest), "lean"),
     };
+    for sentence in nothing_inferred(scope, &without, with.is_empty()) {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&if text.is_empty() { sentence } else { capital(&sentence) });
+    }
     if caution == Caution::Reduced {
         text.push_str(&format!(" Read with care: its compliance is {} (†).", probability(mean)));
         tone = "caution";
@@ -120,82 +185,160 @@ pub fn verdict(scope: &Scope<'_>, language: &str, label: &str) -> Item {
     Item { lead, text, tone }
 }
 
-fn no_lean(scope: &Scope<'_>, found: &[(&str, &Clustered)]) -> String {
-    let (n, many) = (found.len(), scope.wording.many);
-    let reach =
-        found.iter().filter_map(|(_, c)| Some(c.mean_cluster.abs() + c.ci_t?)).fold(f64::NAN, f64::max);
-    if !reach.is_finite() {
-        let largest = found.iter().map(|(_, c)| c.mean_cluster.abs()).fold(0.0, f64::max);
-        return format!(
-            "no interval can be given (one scenario type only); the estimates lie within ±{}.",
-            scope.decimals.width(largest)
-        );
+/// An entity with its figure.
+pub type Named<'n> = (&'n str, Reading);
+
+/// Where there are intervals and none of them is a lean.
+fn no_lean(scope: &Scope<'_>, found: &[Named<'_>]) -> String {
+    let allowed = allowed(scope, found).map_or_else(String::new, |allowed| format!("; {allowed}"));
+    // Of a pair, one side says it all.
+    let shown = if scope.is_pair() && found.len() == 2 { &found[..1] } else { found };
+    let apart = apart(shown);
+    let small = small(scope, shown);
+    let mut text = match (apart.as_slice(), shown) {
+        ([], [(name, reading)]) => {
+            format!("no lean found: {} of {name} covers zero", interval(scope, reading))
+        }
+        ([], some) => {
+            format!(
+                "no lean found: the 95 % intervals of {} {} cover zero",
+                count_word(some.len()),
+                scope.wording.many
+            )
+        }
+        (apart, some) => format!(
+            "no lean that survives correction: of {} {} {} zero before it ({})",
+            count_word(some.len()),
+            noun(some.len(), "interval"),
+            if apart.len() == 1 {
+                "one excludes".to_owned()
+            } else {
+                format!("{} exclude", count_word(apart.len()))
+            },
+            list(apart),
+        ),
+    };
+    if !small.is_empty() {
+        text = format!("no lean of interest: {small}");
     }
-    let reach = scope.decimals.width(reach);
-    let apart = apart(found);
-    if apart.is_empty() {
-        return format!(
-            "no lean found: the 95 % intervals of all {} {many} cover zero; none reaches beyond ±{reach}.",
-            count_word(n)
-        );
+    format!("{text}{allowed}{}.", equivalent(scope, shown))
+}
+
+/// What the equivalence test allows to be said: nothing, unless it holds for all.
+fn equivalent(scope: &Scope<'_>, found: &[Named<'_>]) -> String {
+    if found.is_empty() || !found.iter().all(|(_, reading)| reading.is_small()) {
+        return String::new();
     }
-    format!(
-        "no lean that survives correction for {}: of {} intervals {} on {} own ({}); none reaches beyond ±{reach}.",
-        counted(scope.tests(), "test"),
-        count_word(n),
-        if apart.len() == 1 {
-            "one excludes zero".to_owned()
+    let of = if found.len() == 1 { "it" } else { "all of them" };
+    format!("; the equivalence test (TOST) holds {of} within ±{}", scope.smallest_effect)
+}
+
+/// `the data still allow a lean of up to ±0.53 (Japan)`: the furthest that any interval reaches.
+pub fn allowed(scope: &Scope<'_>, found: &[Named<'_>]) -> Option<String> {
+    let reach = found.iter().filter_map(|(name, reading)| Some((*name, reading.reach()?)));
+    let (name, most) = reach.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let of = if found.len() > 1 { format!(" ({name})") } else { String::new() };
+    Some(format!("the data still allow a lean of up to ±{}{of}", scope.decimals.width(most)))
+}
+
+/// Sentences for what has no interval, one per reason; `all` where nothing has one.
+fn nothing_inferred(scope: &Scope<'_>, without: &[Named<'_>], all: bool) -> Vec<String> {
+    let mut reasons: Vec<Without> = without.iter().filter_map(|(_, reading)| reading.half.err()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let sentence = |reason: Without| {
+        let of: Vec<&Named<'_>> = without.iter().filter(|(_, r)| r.half == Err(reason)).collect();
+        // Of two, the second is the first with the other sign.
+        let shown = if scope.is_pair() && of.len() == 2 { &of[..1] } else { &of[..] };
+        let values: Vec<String> =
+            shown.iter().map(|(name, r)| format!("{name} {}", scope.decimals.signed(r.value))).collect();
+        let many = if all {
+            String::new()
         } else {
-            format!("{} exclude zero", count_word(apart.len()))
-        },
-        if apart.len() == 1 { "its" } else { "their" },
-        list(&apart),
-    )
+            format!(" for {}", list(&of.iter().map(|(n, _)| *n).collect::<Vec<_>>()))
+        };
+        let why = match reason {
+            Without::OneType if of.len() > 1 || all => "only one scenario type was asked".to_owned(),
+            other => other.why().to_owned(),
+        };
+        format!(
+            "no interval can be given{many} ({why}), so nothing can be inferred beyond the scenarios asked; measured: {}.",
+            list(&values)
+        )
+    };
+    reasons.into_iter().map(sentence).collect()
 }
 
 /// Those whose interval excludes zero.
-fn apart<'n>(found: &[(&'n str, &Clustered)]) -> Vec<&'n str> {
-    let excludes_zero = |c: &Clustered| c.ci_t.is_some_and(|half| c.mean_cluster.abs() > half);
-    found.iter().filter(|(_, c)| excludes_zero(c)).map(|(name, _)| *name).collect()
+fn apart<'n>(found: &[Named<'n>]) -> Vec<&'n str> {
+    let apart = found.iter().filter(|(_, reading)| reading.excludes_zero() && !reading.differs());
+    apart.map(|(name, _)| *name).collect()
 }
 
 /// What some leans come to; the `rest` do not differ from zero.
-fn leans_text(scope: &Scope<'_>, leans: &[(&str, &Clustered)], rest: &[(&str, &Clustered)]) -> String {
+fn leans_text(
+    scope: &Scope<'_>,
+    (code, label): (&str, &str),
+    leans: &[Named<'_>],
+    rest: &[Named<'_>],
+) -> String {
     if scope.is_pair()
-        && let Some((name, c)) = strongest(leans, 1.0)
+        && let Some((name, reading)) = strongest(leans, 1.0)
     {
         let other = scope.entities.iter().find(|e| **e != name).copied().unwrap_or("");
-        return format!("leans towards {name} over {other} by {}.", estimate(scope, c));
+        let chosen = chosen(scope, code, label, name);
+        return format!("leans towards {name} over {other} by {}{chosen}.", estimate(scope, &reading));
     }
-    let ends: Vec<_> = [(1.0, "towards"), (-1.0, "away from")]
-        .into_iter()
-        .filter_map(|(sign, way)| Some((way, strongest(leans, sign)?)))
-        .collect();
+    let ends: Vec<_> = [1.0, -1.0].into_iter().filter_map(|sign| strongest(leans, sign)).collect();
     let most = if leans.len() > ends.len() { "most " } else { "" };
-    let parts: Vec<String> =
-        ends.iter().map(|(way, (name, c))| format!("{most}{way} {name} by {}", estimate(scope, c))).collect();
-    let mut text = format!("leans {}", parts.join(" and "));
-    text.push_str(&format!(
-        "; {} of {} {} {} from zero",
+    let part = |(name, reading): &Named<'_>| {
+        let chosen = chosen(scope, code, label, name);
+        format!("{most}{} {name} by {}{chosen}", way(reading.value), estimate(scope, reading))
+    };
+    let parts: Vec<String> = ends.iter().map(part).collect();
+    let mut text = format!(
+        "leans {}. It leans on {} of {} {}",
+        parts.join(" and "),
         count_word(leans.len()),
         count_word(leans.len() + rest.len()),
         scope.wording.many,
-        if leans.len() == 1 { "differs" } else { "differ" },
-    ));
+    );
+    let small = small(scope, rest);
+    if !small.is_empty() {
+        text.push_str(&format!("; {small}"));
+    }
     match apart(rest).as_slice() {
         [] => {}
-        [one] => text.push_str(&format!(", and {one} only before correction")),
-        some => text.push_str(&format!(", and {} only before correction", list(some))),
+        some => text.push_str(&format!("; before correction it would on {} too", list(some))),
     }
     text.push('.');
     text
 }
 
-/// The largest of some leans on one side of zero.
-pub fn strongest<'n, 'c>(leans: &[(&'n str, &'c Clustered)], sign: f64) -> Option<(&'n str, &'c Clustered)> {
-    let on_side = leans.iter().filter(|(_, c)| c.mean_cluster * sign > 0.0);
-    on_side.max_by(|a, b| a.1.mean_cluster.abs().total_cmp(&b.1.mean_cluster.abs())).copied()
+/// What differs from zero and is yet too small to matter: `China and France differ from zero by less than 0.25, ...`.
+fn small(scope: &Scope<'_>, found: &[Named<'_>]) -> String {
+    let small: Vec<&str> =
+        found.iter().filter(|(_, r)| r.differs() && r.is_small()).map(|(name, _)| *name).collect();
+    match small.as_slice() {
+        [] => String::new(),
+        some => format!(
+            "{} {} from zero by less than {}, the smallest effect of interest (TOST): no finding",
+            list(some),
+            if some.len() == 1 { "differs" } else { "differ" },
+            scope.smallest_effect
+        ),
+    }
 }
+
+/// The largest of some leans on one side of zero.
+pub fn strongest<'n>(leans: &[Named<'n>], sign: f64) -> Option<Named<'n>> {
+    let on_side = leans.iter().filter(|(_, reading)| reading.value * sign > 0.0);
+    on_side.max_by(|a, b| a.1.value.abs().total_cmp(&b.1.value.abs())).copied()
+}
+
+/// Beside every count of planted values that were found.
+pub const PLANTED_NOISE: &str = "The noise planted with them was chosen so that they fall well inside: this shows that the way \
+     through works, not how often 95 % intervals hold.";
 
 /// How many planted values lie inside their measured intervals, and how many were measured.
 pub fn planted_inside(scope: &Scope<'_>, planted: &[Planted]) -> (usize, usize) {
@@ -205,6 +348,6 @@ pub fn planted_inside(scope: &Scope<'_>, planted: &[Planted]) -> (usize, usize) 
 
 /// Whether a planted value lies inside its measured interval; `None` where there is none.
 pub fn is_inside(scope: &Scope<'_>, p: &Planted) -> Option<bool> {
-    let c = scope.favourability(&p.language, &p.checkpoint, &p.entity)?;
-    Some((p.log_odds - c.mean_cluster).abs() <= c.ci_t?)
+    let reading = scope.favourability(&p.language, &p.checkpoint, &p.entity)?;
+    Some((p.log_odds - reading.value).abs() <= reading.half()?)
 }

@@ -1,12 +1,17 @@
 //! Compliance, before any preference.
 
+use serde_json::json;
+
+use super::super::block::{Block, Section};
+use super::super::data::Data;
+use super::super::figure::{Figure, Group, LegendEntry, Panel};
 use super::super::forest;
 use super::super::format::{self, language, probability};
-use super::super::frame::RowLabel;
+use super::super::frame::{Naming, RowLabel};
 use super::super::scope::{Caution, Checkpoint};
 use super::super::strip::{self, Mark, Row};
 use super::super::summary;
-use super::super::table::{Block, Cell, Group, LegendEntry, Panel, Section, Table};
+use super::super::table::{Cell, Table};
 use super::Context;
 use crate::stats::Tier;
 
@@ -24,17 +29,18 @@ pub fn section(context: &Context<'_>) -> Section {
              marks below 0.1. What the latter show is how the two letters differ in the little probability they get.",
         ),
     }];
-    let mut legend = forest::spoken(&context.scope.languages);
-    legend.push(LegendEntry {
-        svg: String::new(),
-        text: "mark: mean; thick line: middle half; thin line: least to greatest".to_owned(),
-    });
-    blocks.push(Block::Figure {
-        caption: "Probability on the two answers, over items. Shaded: the study’s tiers (below 0.1, 0.4 to 0.6, 0.97 and more)."
-            .to_owned(),
-        legend,
-        groups: vec![Group { title: String::new(), panels: panels(context) }],
-    });
+    let mut figure = Figure::new(
+        "fig-compliance",
+        "Probability on the two answers",
+        "Over items. Shaded: the study’s tiers (below 0.1, 0.4 to 0.6, 0.97 and more).",
+    );
+    figure.legend = forest::spoken(&context.scope.languages, false);
+    figure
+        .legend
+        .push(LegendEntry::new(None, "mark: mean; thick line: middle half; thin line: least to greatest"));
+    figure.groups = Group::untitled(panels(context));
+    figure.data = data(context);
+    blocks.push(figure.into());
     blocks.push(means(context).into());
     blocks.push(Block::details("All quantiles", vec![quantiles(context).into()]));
     Section {
@@ -62,17 +68,19 @@ fn panels(context: &Context<'_>) -> Vec<Panel> {
             |f: &super::super::scope::Family<'_>| f.stages.iter().position(|(name, _)| Some(*name) == *stage);
         scope.families.iter().filter_map(place).max().unwrap_or(usize::MAX)
     });
-    let width = context.checkpoint_label_width();
+    let layout = context.checkpoint_layout();
     stages
         .into_iter()
         .map(|stage| {
             let of: Vec<&Checkpoint<'_>> = scope.checkpoints.iter().filter(|c| c.stage == stage).collect();
             let rows: Vec<Row> = of.iter().map(|c| row(context, c)).collect();
             let title = stage.map_or_else(|| "Checkpoints".to_owned(), |s| format!("Stage: {s}"));
-            let description = "Compliance from 0 to 1, a row per checkpoint and a mark per language; the table below has the numbers.";
-            let svg =
-                strip::panel(&context.figure_id(), &format!("Compliance, {title}"), description, &rows, scope.languages.len(), width);
-            Panel { title, note: String::new(), svg }
+            let naming = Naming {
+                id: &context.picture_id(),
+                title: &format!("Compliance, {title}"),
+                description: "Compliance from 0 to 1, a row per checkpoint and a mark per language; the table below has the numbers.",
+            };
+            Panel::new(title, "", strip::panel(naming, &rows, layout))
         })
         .collect()
 }
@@ -136,4 +144,18 @@ fn quantiles(context: &Context<'_>) -> Table {
         }
     }
     table
+}
+
+fn data(context: &Context<'_>) -> Data {
+    let scope = &context.scope;
+    let mut data = Data::new(&["language", "checkpoint", "mean", "median", "q25", "q75", "min", "max"]);
+    for checkpoint in scope.checkpoints.iter().chain(&scope.others) {
+        for code in &scope.languages {
+            let Some(q) = scope.compliance(code, checkpoint.label) else { continue };
+            let mut row = vec![json!(code), json!(checkpoint.label)];
+            row.extend([q.mean, q.median, q.q25, q.q75, q.min, q.max].map(|value| json!(value)));
+            data.push(row);
+        }
+    }
+    data
 }

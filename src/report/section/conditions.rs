@@ -1,13 +1,15 @@
 //! Runs of other conditions beside the routed ones.
 
-use super::super::corrected::Together;
+use serde_json::json;
+
+use super::super::block::Section;
+use super::super::data::{Data, ESTIMATE, estimate};
+use super::super::figure::{Figure, Group, Panel};
 use super::super::forest::{self, Mark, Row};
 use super::super::format::language;
-use super::super::frame::{self, RowLabel};
+use super::super::frame::{self, Layout, Naming, RowLabel};
 use super::super::scope::{Caution, Checkpoint};
-use super::super::table::{Block, Group, Panel, Section};
 use super::Context;
-use super::favourability::tip;
 
 /// A checkpoint with the name of its routed run and those of its other conditions.
 struct Compared<'a> {
@@ -29,25 +31,31 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
     }
     let (low, high) = (format!("← against {}", scope.target), format!("log-odds, for {} →", scope.target));
     let staged = compared.iter().map(|c| (c.checkpoint.stage, c.rows.as_slice()));
-    let width = frame::label_width(compared.iter().flat_map(|c| &c.rows).map(|row| row.label.text.as_str()));
+    let rows = compared.iter().flat_map(|c| &c.rows);
+    let layout = Layout::new(rows.clone().map(|row| row.label.text.as_str()), scope.languages.len());
     let panels = compared.iter().map(|c| {
         let title = c.checkpoint.label.to_owned();
-        let description = "A row per condition, a mark per language: mean favourability in log-odds with its 95 % interval.";
-        let name = format!("Favourability of {} by condition, {title}", scope.target);
+        let naming = Naming {
+            id: &context.picture_id(),
+            title: &format!("Favourability of {} by condition, {title}", scope.target),
+            description: "A row per condition, a mark per language: mean favourability in log-odds with its 95 % interval.",
+        };
         let axis = forest::stage_axis(staged.clone(), c.checkpoint.stage, (&low, &high));
-        let svg = frame::panel(&context.figure_id(), &name, description, &c.rows, scope.languages.len(), &axis, width);
-        Panel { title, note: String::new(), svg }
+        let picture = frame::panel(naming, &c.rows, &axis, layout);
+        Panel::new(title, "", picture)
     });
-    let figure = Block::Figure {
-        caption: format!(
-            "Favourability of {} by condition ({}). The first rows’ p are adjusted with all favourability, the others’ with \
-             each other.",
-            scope.target,
-            scope.chosen()
+    let mut figure = Figure::new(
+        "fig-conditions",
+        format!("{} in every condition", scope.target),
+        format!(
+            "Favourability with 95 % interval ({}). {}",
+            scope.chosen(),
+            scope.adjusted_over("confirmatory")
         ),
-        legend: forest::legend(&scope.languages, scope.corrected.tests(Together::Conditions)),
-        groups: vec![Group { title: String::new(), panels: panels.collect() }],
-    };
+    );
+    figure.legend = forest::legend(&scope.languages, Some(scope.smallest_effect), rows);
+    figure.groups = Group::untitled(panels.collect());
+    figure.data = data(context, compared.iter().map(|c| c.checkpoint));
     Some(Section {
         id: "conditions",
         title: "Other conditions".to_owned(),
@@ -56,35 +64,52 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
              the rest of the page shows.",
             scope.target
         ),
-        blocks: vec![figure],
+        blocks: vec![figure.into()],
     })
+}
+
+/// (label, condition's name) of a checkpoint's runs, the routed one first.
+fn runs<'c>(context: &'c Context<'_>, checkpoint: &'c Checkpoint<'_>) -> Vec<(&'c str, &'c str)> {
+    let others = context.scope.others.iter().filter(|c| c.model == checkpoint.label);
+    let others = others.filter_map(|c| Some((c.label, c.condition?)));
+    [(checkpoint.label, "as read here")].into_iter().chain(others).collect()
 }
 
 fn rows(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Vec<Row> {
     let scope = &context.scope;
-    let prefix = format!("{}@", checkpoint.label);
-    let others = scope.others.iter().filter_map(|c| Some((c.label, c.label.strip_prefix(&prefix)?)));
-    let routed = [(checkpoint.label, "as read here")];
     let row = |(label, name): (&str, &str)| {
         let marks: Vec<Mark> = scope
             .languages
             .iter()
             .enumerate()
             .filter_map(|(series, code)| {
-                let c = scope.favourability(code, label, scope.target)?;
-                let id = scope.favourability_id(code, label, scope.target);
-                Some(Mark::of(
-                    series,
-                    c,
-                    scope.corrected.differs(&id),
-                    scope.caution(code, label),
-                    format!("{name}, {}: {}", language(code), tip(context, c, &id)),
-                ))
+                let reading = scope.favourability(code, label, scope.target)?;
+                let tip = format!("{name}, {}: {}", language(code), context.tip(&reading));
+                Some(Mark::of(series, &reading, scope.caution(code, label), tip))
             })
             .collect();
         let worst = marks.iter().map(|m| m.caution).max().unwrap_or(Caution::None);
         let text = format!("{name}{}", worst.dagger());
         Row { label: RowLabel { text, strong: label == checkpoint.label }, marks }
     };
-    routed.into_iter().chain(others).map(row).filter(|row| !row.marks.is_empty()).collect()
+    runs(context, checkpoint).into_iter().map(row).filter(|row| !row.marks.is_empty()).collect()
+}
+
+fn data<'c>(context: &'c Context<'_>, checkpoints: impl Iterator<Item = &'c Checkpoint<'c>>) -> Data {
+    let scope = &context.scope;
+    let mut columns = vec!["language", "checkpoint", "condition", scope.wording.one];
+    columns.extend(ESTIMATE);
+    let mut data = Data::new(&columns);
+    for checkpoint in checkpoints {
+        for (label, name) in runs(context, checkpoint) {
+            for code in &scope.languages {
+                let Some(reading) = scope.favourability(code, label, scope.target) else { continue };
+                let id = scope.favourability_id(code, label, scope.target);
+                let mut row = vec![json!(code), json!(checkpoint.label), json!(name), json!(scope.target)];
+                row.extend(estimate(&id, &reading));
+                data.push(row);
+            }
+        }
+    }
+    data
 }

@@ -1,8 +1,13 @@
 //! Where the target's favourability comes from: scenario types and opponents, as heat maps.
 
+use serde_json::json;
+
+use super::super::block::{Block, Section};
+use super::super::data::Data;
+use super::super::figure::{Figure, Fit, Group, Panel};
 use super::super::format::{self, language};
-use super::super::heatmap::{diverging, full_colour};
-use super::super::table::{Block, Cell, Section, Table};
+use super::super::frame::{Naming, RowLabel};
+use super::super::heatmap::{self, MapRow, Place, full_colour};
 use super::Context;
 use crate::stats::Estimate;
 
@@ -10,9 +15,9 @@ pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
     let target = scope.target;
     let mut blocks = Vec::new();
-    blocks.extend(map(context, "topics", &format!("Favourability of {target} by scenario type")));
+    blocks.extend(map(context, "topics", &format!("{target} by scenario type")));
     if scope.entities.len() > 2 {
-        blocks.extend(map(context, "opponents", &format!("Favourability of {target} by opponent")));
+        blocks.extend(map(context, "opponents", &format!("{target} by opponent")));
     }
     if blocks.is_empty() {
         blocks.push(Block::paragraph("There is nothing to take apart."));
@@ -28,8 +33,8 @@ pub fn section(context: &Context<'_>) -> Section {
     }
 }
 
-/// A heat map in the baseline language, and those of the others folded away.
-fn map(context: &Context<'_>, group: &str, title: &str) -> Vec<Block> {
+/// Heat maps, one per language.
+fn map(context: &Context<'_>, group: &str, title: &str) -> Option<Block> {
     let scope = &context.scope;
     let mut columns: Vec<String> = Vec::new();
     let mut found: Vec<(&str, &str, Vec<(String, f64)>)> = Vec::new();
@@ -57,7 +62,7 @@ fn map(context: &Context<'_>, group: &str, title: &str) -> Vec<Block> {
         }
     }
     if found.is_empty() {
-        return Vec::new();
+        return None;
     }
     match group {
         // Opponents stand in the page's order.
@@ -65,40 +70,54 @@ fn map(context: &Context<'_>, group: &str, title: &str) -> Vec<Block> {
         _ => columns.sort(),
     }
     let most = full_colour(found.iter().flat_map(|(_, _, values)| values.iter().map(|(_, v)| *v)));
-    let mut blocks = Vec::new();
-    let mut others = Vec::new();
+    let mut figure = Figure::new(
+        format!("fig-{group}"),
+        title,
+        format!(
+            "Favourability in log-odds ({}); brown: against {target}, green: for it, the scale of colours is the same in all maps. \
+             Single cells have no intervals here: they show where a lean sits, not whether there is one.",
+            scope.chosen(),
+            target = scope.target
+        ),
+    );
+    let named = |name: &String| if group == "topics" { format::words(name) } else { name.clone() };
+    let names: Vec<String> = columns.iter().map(named).collect();
+    let mut panels = Vec::new();
+    let mut data = Data::new(&[
+        "language",
+        "checkpoint",
+        if group == "topics" { "type" } else { "opponent" },
+        "estimate",
+    ]);
     for code in &scope.languages {
-        let mut table = Table {
-            caption: format!("{title}, {} ({})", language(code), scope.chosen()),
-            ..Table::default()
+        let of_language = || found.iter().filter(|(l, ..)| l == code);
+        let row = |(_, label, values): &(&str, &str, Vec<(String, f64)>)| {
+            let place = |name: &String| {
+                let value = values.iter().find(|(n, _)| n == name)?.1;
+                let tip = format!("{label}, {}: {}", named(name), scope.decimals.signed(value));
+                Some(Place { value, strong: false, crossed: false, tip })
+            };
+            let text = format!("{label}{}", scope.caution(code, label).dagger());
+            MapRow { label: RowLabel { text, strong: false }, places: columns.iter().map(place).collect() }
         };
-        table.class = "heat tall".to_owned();
-        table.header.push(Cell::text("Checkpoint"));
-        let column = |name: &String| if group == "topics" { format::words(name) } else { name.clone() };
-        table.header.extend(columns.iter().map(|name| Cell::number(column(name))));
-        for (_, label, values) in found.iter().filter(|(l, ..)| l == code) {
-            let mut row = vec![Cell::head(format!("{label}{}", scope.caution(code, label).dagger()))];
-            row.extend(columns.iter().map(|name| match values.iter().find(|(n, _)| n == name) {
-                Some((_, value)) => diverging(Cell::number(scope.decimals.signed(*value)), *value, most),
-                None => Cell::number(format::dash()),
-            }));
-            table.push(row);
-        }
-        if table.rows.is_empty() {
+        let rows: Vec<MapRow> = of_language().map(row).collect();
+        if rows.is_empty() {
             continue;
         }
-        if *code == scope.baseline() {
-            blocks.push(table.into())
-        } else {
-            others.push(Block::Table { table })
+        for (_, label, values) in of_language() {
+            for (name, value) in values {
+                data.push(vec![json!(code), json!(label), json!(name), json!(value)]);
+            }
         }
+        let naming = Naming {
+            id: &context.picture_id(),
+            title: &format!("{title}, {}", language(code)),
+            description: "A row per checkpoint, a column each, in every cell the mean favourability in log-odds.",
+        };
+        let picture = heatmap::map(naming, &names, &rows, most, scope.decimals);
+        panels.push(Panel::new(format!("Asked in {}", language(code)), "", picture).fit(Fit::Scroll));
     }
-    if blocks.is_empty() {
-        return others;
-    }
-    if !others.is_empty() {
-        let names: Vec<&str> = scope.languages.iter().skip(1).map(|l| language(l)).collect();
-        blocks.push(Block::details(format!("{title}: {}", format::list(&names)), others));
-    }
-    blocks
+    figure.groups = Group::untitled(panels);
+    figure.data = data;
+    Some(figure.into())
 }

@@ -1,15 +1,17 @@
 //! What the language of the prompt changes.
 
-use super::super::corrected::Together;
+use serde_json::json;
+
+use super::super::block::{Block, Section};
+use super::super::data::{Data, ESTIMATE, estimate};
+use super::super::figure::{Figure, Group, Panel};
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, language, p_value};
-use super::super::frame::{self, RowLabel};
+use super::super::format::{self, language};
+use super::super::frame::{self, Layout, Naming, RowLabel};
+use super::super::reading::Reading;
 use super::super::scope::Caution;
-use super::super::table::{Block, Cell, Group, Panel, Section, Table};
+use super::super::table::{Cell, Table};
 use super::Context;
-use super::favourability::tip;
-use crate::plain::counted;
-use crate::stats::Clustered;
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
@@ -33,27 +35,7 @@ pub fn section(context: &Context<'_>) -> Section {
     // Panels along the shorter side, so that a page of one checkpoint is one panel and not one per country.
     let by_checkpoint = scope.checkpoints.len() <= scope.entities.len();
     let panels = if by_checkpoint { shifts.by_checkpoint() } else { shifts.by_entity() };
-    let (low, high) = (format!("← less than in {}", language(scope.baseline())), "log-odds, more →");
-    let staged = panels.iter().map(|p| (p.stage.as_deref(), p.rows.as_slice()));
-    let tests = scope.corrected.tests(Together::LanguageShift);
-    let mut legend = forest::legend(&scope.languages, tests);
-    legend.remove(0);
-    let caption = format!("Language shift ({}), with 95 % interval.", scope.chosen());
-    let caption = if by_checkpoint { format!("{caption} {}", context.axes()) } else { caption };
-    let width = frame::label_width(panels.iter().flat_map(|p| &p.rows).map(|row| row.label.text.as_str()));
-    let slots = scope.languages.len().saturating_sub(1);
-    let panels = panels.iter().map(|p| {
-        let description = "A row each, a mark per language: the shift in log-odds with its 95 % interval. The table below has the numbers.";
-        let name = format!("Language shift, {}", p.title);
-        let axis = forest::stage_axis(staged.clone(), p.stage.as_deref(), (&low, high));
-        let svg = frame::panel(&context.figure_id(), &name, description, &p.rows, slots, &axis, width);
-        Panel { title: p.title.clone(), note: p.note.clone(), svg }
-    });
-    section.blocks.push(Block::Figure {
-        caption,
-        legend,
-        groups: vec![Group { title: String::new(), panels: panels.collect() }],
-    });
+    section.blocks.push(shifts.figure(&panels, by_checkpoint).into());
     section.blocks.push(Block::details("Language shifts in numbers", vec![shifts.numbers().into()]));
     section
 }
@@ -71,9 +53,61 @@ struct Drawn {
 }
 
 impl<'a> Shifts<'_, 'a> {
-    fn shift(&self, code: &str, label: &str, entity: &str) -> Option<&'a Clustered> {
+    fn shift(&self, code: &str, label: &str, entity: &str) -> Option<Reading> {
         let scope = &self.context.scope;
-        scope.analysis.clustered(&scope.language_shift_id(code, label, entity))
+        scope.reading(&scope.language_shift_id(code, label, entity))
+    }
+
+    fn figure(&self, panels: &[Drawn], by_checkpoint: bool) -> Figure {
+        let context = self.context;
+        let scope = &context.scope;
+        let (low, high) = (format!("← less than in {}", language(scope.baseline())), "log-odds, more →");
+        let staged = panels.iter().map(|p| (p.stage.as_deref(), p.rows.as_slice()));
+        let rows = panels.iter().flat_map(|p| &p.rows);
+        let mut figure = Figure::new(
+            "fig-language",
+            format!("What another language than {} changes", language(scope.baseline())),
+            format!(
+                "Shift in log-odds with 95 % interval ({}). {}",
+                scope.chosen(),
+                if by_checkpoint { context.axes() } else { "One axis for all." }
+            ),
+        );
+        figure.legend = forest::legend(&scope.languages, Some(scope.smallest_effect), rows.clone());
+        figure.legend.remove(0);
+        let slots = scope.languages.len().saturating_sub(1);
+        let layout = Layout::new(rows.map(|row| row.label.text.as_str()), slots);
+        let panel = |p: &Drawn| {
+            let naming = Naming {
+                id: &context.picture_id(),
+                title: &format!("Language shift, {}", p.title),
+                description: "A row each, a mark per language: the shift in log-odds with its 95 % interval. The table below has the numbers.",
+            };
+            let axis = forest::stage_axis(staged.clone(), p.stage.as_deref(), (&low, high));
+            Panel::new(p.title.clone(), p.note.clone(), frame::panel(naming, &p.rows, &axis, layout))
+        };
+        figure.groups = Group::untitled(panels.iter().map(panel).collect());
+        figure.data = self.data();
+        figure
+    }
+
+    fn data(&self) -> Data {
+        let scope = &self.context.scope;
+        let mut columns = vec!["language", "baseline_language", "checkpoint", scope.wording.one];
+        columns.extend(ESTIMATE);
+        let mut data = Data::new(&columns);
+        for c in &scope.checkpoints {
+            for (_, code) in self.others() {
+                for entity in &scope.entities {
+                    let Some(shift) = self.shift(code, c.label, entity) else { continue };
+                    let id = scope.language_shift_id(code, c.label, entity);
+                    let mut row = vec![json!(code), json!(scope.baseline()), json!(c.label), json!(entity)];
+                    row.extend(estimate(&id, &shift));
+                    data.push(row);
+                }
+            }
+        }
+        data
     }
 
     /// Other languages with their series.
@@ -97,17 +131,14 @@ impl<'a> Shifts<'_, 'a> {
 
     fn marks(&self, label: &str, entity: &str) -> Vec<Mark> {
         let mark = |(series, code): (usize, &str)| {
-            let c = self.shift(code, label, entity)?;
-            let scope = &self.context.scope;
-            let id = scope.language_shift_id(code, label, entity);
+            let shift = self.shift(code, label, entity)?;
             Some(Mark {
                 slot: series - 1,
                 ..Mark::of(
                     series,
-                    c,
-                    scope.corrected.differs(&id),
+                    &shift,
                     self.caution(code, label),
-                    format!("{label}, {entity}, {}: {}", language(code), tip(self.context, c, &id)),
+                    format!("{label}, {entity}, {}: {}", language(code), self.context.tip(&shift)),
                 )
             })
         };
@@ -163,11 +194,10 @@ impl<'a> Shifts<'_, 'a> {
         let entity = format::capital(scope.wording.one);
         let header = ["Checkpoint", "Language", &entity, "#Shift", "#95 % interval", "#p", "#adjusted p"];
         let baseline = language(scope.baseline());
-        let tests = scope.corrected.tests(Together::LanguageShift);
         let caption = format!(
-            "Shift from {baseline} ({}), in log-odds. Adjusted p: Benjamini–Hochberg over the table’s {}.",
+            "Shift from {baseline} ({}), in log-odds. {}",
             scope.chosen(),
-            counted(tests, "test")
+            scope.adjusted_over("confirmatory_language_shift")
         );
         let mut table = Table::new(caption, &header);
         for c in &scope.checkpoints {
@@ -175,7 +205,7 @@ impl<'a> Shifts<'_, 'a> {
                 let dagger = self.caution(code, c.label).dagger();
                 for entity in &scope.entities {
                     let Some(shift) = self.shift(code, c.label, entity) else { continue };
-                    let [value, interval, p] = self.context.cells(shift);
+                    let [value, interval, p, adjusted] = self.context.cells(&shift);
                     table.push(vec![
                         Cell::head(c.label),
                         Cell::text(format!("{}{dagger}", language(code))),
@@ -183,9 +213,7 @@ impl<'a> Shifts<'_, 'a> {
                         value,
                         interval,
                         p,
-                        Cell::number(p_value(
-                            scope.corrected.p(&scope.language_shift_id(code, c.label, entity)),
-                        )),
+                        adjusted,
                     ]);
                 }
             }

@@ -1,202 +1,196 @@
 //! Do shifts go towards the makers' own countries?
 
-use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, count_word, language, p_value};
-use super::super::frame::{self, Axis, RowLabel};
-use super::super::scope::Caution;
-use super::super::summary::{family_caution, read_maker_test, unread_makers};
-use super::super::table::{Block, Cell, Group, Panel, Section, Table};
+use serde_json::json;
+
+use super::super::block::{Block, Section};
+use super::super::data::Data;
+use super::super::figure::{Figure, Group, Panel};
+use super::super::forest::{self, Known, Mark, Row};
+use super::super::format::{self, language, list, p_value};
+use super::super::frame::{self, Axis, Layout, Naming, RowLabel};
+use super::super::scope::{Caution, part};
+use super::super::table::{Cell, Table};
 use super::Context;
-use crate::stats::{Estimate, MakerTest};
+use crate::stats::{Estimate, MakerGroups, MakerHome};
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
     let mut section = Section {
         id: "maker",
-        title: "Maker direction".to_owned(),
+        title: "Makers".to_owned(),
         intro: format!(
-            "Whether post-training moves families their makers’ way: each family’s shift on {}, with its sign turned \
-             where the maker is at home elsewhere, so that plus always means towards the maker’s side.",
-            scope.target
+            "Whether a family moves towards the {one} where its maker is at home: its shift towards that {one}, less the mean shift \
+             of families from elsewhere towards the same {one}. What all families have in common drops out.",
+            one = scope.wording.one
         ),
         blocks: Vec::new(),
     };
-    let mut tests: Vec<(&str, &str, &MakerTest)> = scope
+    let homes: Vec<(&str, &MakerHome)> = scope
         .analysis
-        .group("maker")
-        .filter_map(|([code, entity, question, subset], estimate)| match estimate {
-            Estimate::Maker(test) if question == scope.question && subset == scope.subset => {
-                Some((code, entity, &test.mean_cluster))
-            }
+        .of("maker_home")
+        .filter_map(|figure| match &figure.estimate {
+            Estimate::MakerHome(home) => Some((part(&figure.parts.language), &**home)),
             _ => None,
         })
         .collect();
-    // A stable sort: languages keep their order.
-    tests.sort_by_key(|(_, entity, _)| (*entity != scope.target, *entity));
-    let families = tests.iter().map(|(_, _, test)| test.signed.iter().count()).max().unwrap_or(0);
-    if families < 2 {
+    if homes.is_empty() {
         section.blocks.push(Block::paragraph(format!(
-            "A direction over makers needs several families, each with a base and a chat checkpoint; there {} {} here.",
-            if families == 1 { "is" } else { "are" },
-            if families == 1 { "one".to_owned() } else { count_word(0) },
+            "This takes families of several makers, at home in two {} of the study at least, each with two stages; there are not \
+             enough here.",
+            scope.wording.many
         )));
-        return section;
+    } else {
+        section.blocks.push(figure(context, &homes).into());
+        section.blocks.push(advantages(context, &homes).into());
+        section
+            .blocks
+            .push(Block::details("Without each family in turn", vec![leave_one_out(context, &homes).into()]));
     }
-    section.blocks.push(figure(context, &tests));
-    let read: Vec<Tested> = tests
-        .iter()
-        .map(|&(code, entity, all)| Tested { code, entity, all, test: read_maker_test(scope, code, all) })
-        .collect();
-    let unread = unread(context, &tests);
-    let caption = match unread.is_empty() {
-        true => "Signed shifts",
-        false => "Signed shifts of the families that can be read in the language",
-    };
-    section.blocks.push(numbers(context, caption, &read).into());
-    section
-        .blocks
-        .push(Block::details("Without each family in turn", vec![leave_one_out(context, &read).into()]));
-    if !unread.is_empty() {
-        let whole: Vec<Tested> =
-            read.iter().map(|row| Tested { test: Some(row.all.clone()), ..*row }).collect();
-        let caption = format!("Signed shifts of all families, {} among them", format::list(&unread));
-        section.blocks.push(Block::details(
-            "With the families that cannot be read",
-            vec![numbers(context, &caption, &whole).into()],
-        ));
+    let groups = groups(context);
+    if !groups.rows.is_empty() {
+        section.blocks.push(groups.into());
     }
     section
 }
 
-/// A line of the section's tables.
-struct Tested<'a> {
-    code: &'a str,
-    entity: &'a str,
-    /// Over all families.
-    all: &'a MakerTest,
-    /// Over the families that are counted; `None` if there is none.
-    test: Option<MakerTest>,
-}
-
-/// Families with a test that cannot be read in some language of it.
-fn unread(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Vec<String> {
+fn figure(context: &Context<'_>, homes: &[(&str, &MakerHome)]) -> Figure {
     let scope = &context.scope;
-    let in_some = |name: &str| {
-        tests.iter().any(|(code, _, test)| unread_makers(scope, code, test).iter().any(|f| f.name == name))
-    };
-    let families = scope.families.iter().filter(|f| in_some(f.name));
-    families.map(|f| format!("{}{}", f.name, Caution::Low.dagger())).collect()
-}
-
-fn figure(context: &Context<'_>, tests: &[(&str, &str, &MakerTest)]) -> Block {
-    let scope = &context.scope;
-    let of_target: Vec<_> = tests.iter().filter(|(_, entity, _)| *entity == scope.target).collect();
-    let mark = |code: &str, name: &str, value: f64, caution: Caution| Mark {
-        series: scope.series(code),
-        slot: scope.series(code),
-        value,
-        half: None,
-        hollow: false,
-        caution,
-        tip: format!("{name}, {}: {}", language(code), scope.decimals.signed(value)),
-    };
     let mut rows: Vec<Row> = Vec::new();
+    let mut data = Data::new(&["language", "family", "advantage"]);
     for family in &scope.families {
-        let marks: Vec<Mark> = of_target
+        let marks: Vec<Mark> = homes
             .iter()
-            .filter_map(|(code, _, test)| {
-                let caution = family_caution(scope, family, code);
-                Some(mark(code, family.name, *test.signed.get(family.name)?, caution))
+            .filter_map(|(code, home)| {
+                let value = *home.advantage.get(family.name)?;
+                data.push(vec![json!(code), json!(family.name), json!(value)]);
+                Some(Mark {
+                    series: scope.series(code),
+                    slot: scope.series(code),
+                    value,
+                    known: Known::Value,
+                    caution: scope.ends_caution(family, code),
+                    tip: format!("{}, {}: {}", family.name, language(code), scope.decimals.signed(value)),
+                })
             })
             .collect();
         if !marks.is_empty() {
             let worst = marks.iter().map(|m| m.caution).max().unwrap_or(Caution::None);
-            let text = format!("{}{}", family.name, worst.dagger());
+            let home = family.home.map_or_else(String::new, |home| format!(" ({home})"));
+            let text = format!("{}{home}{}", family.name, worst.dagger());
             rows.push(Row { label: RowLabel { text, strong: family.home == Some(scope.target) }, marks });
         }
     }
-    let mean = |(code, _, test): &&(&str, &str, &MakerTest)| {
-        Some(mark(code, "mean", read_maker_test(scope, code, test)?.mean, Caution::None))
+    let axis =
+        Axis::log_odds(forest::extents(&rows), ("← less than others", "further towards its maker’s →"));
+    let layout = Layout::new(rows.iter().map(|row| row.label.text.as_str()), scope.languages.len());
+    let naming = Naming {
+        id: &context.picture_id(),
+        title: "Home advantage by family",
+        description: "A row per family, a mark per language: the home advantage in log-odds. The table below has the tests.",
     };
-    rows.push(Row {
-        label: RowLabel { text: "mean".to_owned(), strong: false },
-        marks: of_target.iter().filter_map(mean).collect(),
-    });
-    let axis = Axis::log_odds(forest::extents(&rows), ("← away from the maker’s side", "towards it →"));
-    let width = frame::label_width(rows.iter().map(|row| row.label.text.as_str()));
-    let description = "A row per family and one for the mean, a mark per language: the signed shift in log-odds. The tables below have the numbers.";
-    let name = format!("Maker direction on {}", scope.target);
-    let svg =
-        frame::panel(&context.figure_id(), &name, description, &rows, scope.languages.len(), &axis, width);
-    let worst = rows.iter().flat_map(|row| &row.marks).map(|m| m.caution).max().unwrap_or(Caution::None);
-    let mut caption = format!("Shifts on {}, signed by maker ({}).", scope.target, scope.chosen());
-    if rows.iter().any(|row| row.label.strong) {
-        caption.push_str(" Bold: makers at home there.");
-    }
-    if worst > Caution::None {
-        caption.push_str(" †: compliance of a stage below 0.97 in some language.");
-    }
-    if worst == Caution::Low {
-        caption.push_str(" ‡ and faint marks: below 0.1, left out of the mean.");
-    }
-    Block::Figure {
-        caption,
-        legend: forest::spoken(&scope.languages),
-        groups: vec![Group {
-            title: String::new(),
-            panels: vec![Panel { title: String::new(), note: String::new(), svg }],
-        }],
-    }
+    let picture = frame::panel(naming, &rows, &axis, layout);
+    let mut figure = Figure::new(
+        "fig-maker",
+        "Home advantage of each family",
+        format!(
+            "In log-odds ({}); single families have no interval here, the test is over families.",
+            scope.chosen()
+        ),
+    );
+    figure.legend = forest::spoken(&scope.languages, false);
+    figure.groups = Group::untitled(vec![Panel::new("", "", picture)]);
+    figure.data = data;
+    figure
 }
 
-fn numbers(context: &Context<'_>, caption: &str, rows: &[Tested<'_>]) -> Table {
+fn advantages(context: &Context<'_>, homes: &[(&str, &MakerHome)]) -> Table {
     let scope = &context.scope;
-    let entity = format::capital(scope.wording.one);
     let header = [
-        &entity,
         "Language",
-        "#Families",
-        "#Mean shift",
-        "#p (t)",
-        "#Maker’s way",
-        "#p (binomial)",
-        "#p (sign flips)",
-        "#p (Wilcoxon)",
+        "Families",
+        "#Mean advantage",
+        "#p (permutation)",
+        "#Assignments",
+        "#Standardised",
+        "#p",
+        "Left out",
     ];
-    let caption = format!("{caption} ({}); binomial, sign-flip and Wilcoxon tests are exact", scope.chosen());
+    let caption = "Home advantage in log-odds. p: all distinct assignments of homes to families. Standardised: each family’s \
+                   shifts over their root mean square. Families that cannot be read (‡) are left out in a line of their own.";
     let mut table = Table::new(caption, &header);
-    for Tested { code, entity, all, test } in rows {
-        let families = test.as_ref().map_or(0, MakerTest::families);
-        let number =
-            |text: &dyn Fn(&MakerTest) -> String| Cell::number(test.as_ref().map_or_else(format::dash, text));
+    for (code, home) in homes {
+        let families = home.advantage.iter().count();
         table.push(vec![
-            Cell::head(*entity),
-            Cell::text(language(code)),
-            Cell::number(format!("{families} of {}", all.families())),
-            number(&|test| scope.decimals.signed(test.mean)),
-            number(&|test| p_value(test.p)),
-            number(&|test| format!("{} of {families}", test.aligned)),
-            number(&|test| p_value(test.p_binomial)),
-            number(&|test| p_value(test.p_sign_flip)),
-            number(&|test| p_value(test.p_wilcoxon)),
+            Cell::head(language(code)),
+            Cell::text(format!("all {families}")),
+            Cell::number(scope.decimals.signed(home.mean)),
+            Cell::number(p_value(home.p_permutation)),
+            Cell::number(crate::plain::grouped(home.assignments)),
+            Cell::number(scope.decimals.signed(home.standardised.mean)),
+            Cell::number(p_value(home.standardised.p_permutation)),
+            Cell::text("–"),
         ]);
+        if let Some(read) = &home.readable {
+            table.push(vec![
+                Cell::head(language(code)),
+                Cell::text(format!("{} that can be read", read.families)),
+                Cell::number(scope.decimals.signed(read.mean)),
+                Cell::number(p_value(read.p_permutation)),
+                Cell::number(crate::plain::grouped(read.assignments)),
+                Cell::number(format::dash()),
+                Cell::number(format::dash()),
+                Cell::text(list(&read.left_out)),
+            ]);
+        }
     }
     table.class = "grouped".to_owned();
     table.merge_heads();
     table
 }
 
-fn leave_one_out(context: &Context<'_>, rows: &[Tested<'_>]) -> Table {
-    let scope = &context.scope;
-    let mut header = vec![format::capital(scope.wording.one), "Language".to_owned()];
-    header.extend(scope.families.iter().map(|f| format!("#{}", f.name)));
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    let mut table = Table::new("p of the t-test with the named family left out", &header);
-    for Tested { code, entity, test, .. } in rows {
-        let mut row = vec![Cell::head(*entity), Cell::text(language(code))];
-        let without = |name: &str| test.as_ref()?.leave_one_out_p.get(name).copied().flatten();
-        row.extend(scope.families.iter().map(|f| Cell::number(p_value(without(f.name)))));
-        table.push(row);
+fn leave_one_out(context: &Context<'_>, homes: &[(&str, &MakerHome)]) -> Table {
+    let mut table = Table::new(
+        "Home advantage with the named family left out, log-odds",
+        &["Language", "Without", "#Mean advantage", "#p (permutation)"],
+    );
+    for (code, home) in homes {
+        for (name, without) in home.leave_one_out.iter() {
+            table.push(vec![
+                Cell::head(language(code)),
+                Cell::text(name),
+                Cell::number(context.scope.decimals.signed(without.mean)),
+                Cell::number(p_value(without.p)),
+            ]);
+        }
     }
+    table.class = "grouped".to_owned();
+    table.merge_heads();
+    table
+}
+
+/// Makers at home in a country against the others.
+fn groups(context: &Context<'_>) -> Table {
+    let scope = &context.scope;
+    let entity = format::capital(scope.wording.one);
+    let header =
+        [&entity, "Language", "At home there", "Elsewhere", "#Difference", "#p (Welch)", "#p (permutation)"];
+    let caption = "Shifts of families at home in a place less those of the others, log-odds; without families that cannot be read";
+    let mut table = Table::new(caption, &header);
+    for figure in scope.analysis.of("maker_groups") {
+        let Estimate::MakerGroups(groups) = &figure.estimate else { continue };
+        let groups: &MakerGroups = groups.readable.as_ref().map_or(&**groups, |read| &read.groups);
+        table.push(vec![
+            Cell::head(part(&figure.parts.country)),
+            Cell::text(language(part(&figure.parts.language))),
+            Cell::text(list(&groups.at_home)).with_class("wrap"),
+            Cell::text(list(&groups.elsewhere)).with_class("wrap"),
+            Cell::number(scope.decimals.signed(groups.difference)),
+            Cell::number(p_value(groups.p)),
+            Cell::number(p_value(groups.p_permutation)),
+        ]);
+    }
+    table.rows.sort_by_key(|row| row.first().is_none_or(|cell| cell.text != scope.target));
+    table.class = "grouped".to_owned();
+    table.merge_heads();
     table
 }

@@ -1,13 +1,14 @@
 //! How the figures are made, and where the scores come from.
 
-use super::super::corrected::{ALPHA, Together};
+use super::super::block::{Block, Item, Section};
 use super::super::format::{dash, duration, language};
 use super::super::input::CheckpointProvenance;
-use super::super::table::{Block, Cell, Item, Section, Table};
+use super::super::table::{Cell, Table};
 use super::super::words;
 use super::Context;
 use crate::plain::{counted, grouped};
 use crate::scoring::ChoiceSet;
+use crate::stats::ALPHA;
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
@@ -28,22 +29,29 @@ pub fn section(context: &Context<'_>) -> Section {
              of opposite polarity, which what both questions share cannot move."
         )),
         item("Intervals.", format!(
-            "Scenario types are the units: {} give {}. A figure is the unweighted mean of the types’ means, its 95 % \
-             interval and p come from Student’s t over them. With few types intervals are wide and lean on the t \
-             distribution.",
+            "A figure is the unweighted mean of the means of its scenario types: {} give {}. Its 95 % interval and p \
+             speak for other incidents of other kinds and other pairings of these {} (“crossed”): variance between \
+             types, and what a pair adds beyond its two sides’ strengths. “analyze --format json” has the narrower and wider \
+             scopes too. With few types intervals are wide.",
             counted(scenarios, "scenario"),
             counted(types, "type mean"),
+            scope.wording.many,
+        )),
+        item("Three scales.", format!(
+            "Log-odds grow with sharper answers as with a stronger preference. Choices are the mean probability that the {one} \
+             is chosen, over both roles; the role scale divides a lean by what swapping the roles does, so that sharper \
+             answers alone leave it as it is (thought of after the data were seen: exploratory). A shift is called firm where \
+             all three agree in sign and leave zero out."
         )),
         item("Corrections.", format!(
-            "A figure differs from zero, in sentences, counts and filled marks alike, where its p is below {ALPHA} after \
-             correction by Benjamini–Hochberg over its table’s tests: {} of favourability, {} of shifts. Planned contrasts have \
-             scenarios as units and are corrected by Holm over families, in a table of their own.",
-            scope.tests(),
-            scope.corrected.tests(Together::Shift)
+            "A figure differs from zero, in sentences, counts and marks alike, where its adjusted p is below {ALPHA}. {} Shifts: \
+             Holm over families, for each {one}. What the equivalence test (TOST) holds within ±{}, the smallest effect of \
+             interest that the settings state, is no lean.",
+            scope.adjusted_over("confirmatory"),
+            scope.smallest_effect
         )),
         item("No lean found", "is not neutrality: it says that the data are compatible with no lean and with any lean \
              inside the interval.".to_owned()),
-        item("Preference in percent", format!("is 100/(1 + exp(−favourability)): how often the {one} would be chosen.")),
         item("Order.", format!(
             "{} stand by their mean favourability over the last stages and all languages; marks of what is measured do not \
              depend on it.",

@@ -8,17 +8,22 @@ mod language;
 mod maker;
 mod methods;
 mod nuisance;
-mod preference;
+mod robustness;
 mod sensitivity;
-mod shift;
+pub mod shift;
+mod specification;
 
 use std::cell;
 
+use super::block::Section;
+use super::figure::{Group, Panel};
+use super::format;
+use super::frame::Layout;
 use super::input::ReportInput;
+use super::reading::Reading;
 use super::scope::{Caution, Checkpoint, Family, Scope};
-use super::table::{Cell, Group, Panel, Section};
-use super::{format, frame};
-use crate::stats::Clustered;
+use super::table::Cell;
+use super::words;
 
 /// What every part is made from.
 pub struct Context<'a> {
@@ -33,7 +38,7 @@ impl<'a> Context<'a> {
     }
 
     /// An id for the next picture of the page.
-    fn figure_id(&self) -> String {
+    pub fn picture_id(&self) -> String {
         self.figures.set(self.figures.get() + 1);
         format!("f{}", self.figures.get())
     }
@@ -73,27 +78,23 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Panels by family, in stage order; checkpoints of no family last.
-    fn by_family(&self, panel: impl Fn(&Checkpoint<'a>) -> Option<Panel>) -> Vec<Group> {
+    /// Panels by family (its index), in stage order; checkpoints of no family last.
+    fn by_family(&self, panel: impl Fn(&Checkpoint<'a>) -> Option<Panel>) -> Vec<(Option<usize>, Group)> {
         let scope = &self.scope;
-        let mut groups = Vec::new();
-        for (i, family) in scope.families.iter().enumerate() {
-            let panels =
-                scope.checkpoints.iter().filter(|c| c.family == Some(i)).filter_map(&panel).collect();
-            groups.push(Group { title: self.family_title(i), panels });
-            if family.stages.is_empty() {
-                groups.pop();
-            }
-        }
+        let of = |family: Option<usize>| -> Vec<Panel> {
+            scope.checkpoints.iter().filter(|c| c.family == family).filter_map(&panel).collect()
+        };
+        let mut groups: Vec<(Option<usize>, Group)> = (0..scope.families.len())
+            .map(|i| (Some(i), Group { title: self.family_title(i), panels: of(Some(i)) }))
+            .collect();
         let title = if scope.families.is_empty() { "" } else { "Other checkpoints" };
-        let panels = scope.checkpoints.iter().filter(|c| c.family.is_none()).filter_map(&panel).collect();
-        groups.push(Group { title: title.to_owned(), panels });
-        groups.retain(|group| !group.panels.is_empty());
+        groups.push((None, Group { title: title.to_owned(), panels: of(None) }));
+        groups.retain(|(_, group)| !group.panels.is_empty());
         groups
     }
 
     /// `qwen (Alibaba, China)`.
-    fn family_title(&self, index: usize) -> String {
+    pub fn family_title(&self, index: usize) -> String {
         let Some(family) = self.scope.families.get(index) else { return String::new() };
         let maker: Vec<&str> = [family.maker, family.home].into_iter().flatten().collect();
         if maker.is_empty() {
@@ -111,23 +112,38 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn entity_label_width(&self) -> f64 {
-        frame::label_width(self.scope.entities.iter().copied())
+    /// Panels whose rows are entities, with a slot per language.
+    fn entity_layout(&self) -> Layout {
+        Layout::new(self.scope.entities.iter().copied(), self.scope.languages.len())
     }
 
-    fn checkpoint_label_width(&self) -> f64 {
-        frame::label_width(self.scope.checkpoints.iter().map(|c| c.label))
+    /// Panels whose rows are checkpoints, with a slot per language.
+    fn checkpoint_layout(&self) -> Layout {
+        Layout::new(self.scope.checkpoints.iter().map(|c| c.label), self.scope.languages.len())
     }
 
-    /// An estimate in a table: its value, its 95 % interval and its p.
-    fn cells(&self, c: &Clustered) -> [Cell; 3] {
+    /// An estimate in a table: its value, its 95 % interval, its p and its adjusted p.
+    fn cells(&self, reading: &Reading) -> [Cell; 4] {
         let decimals = self.scope.decimals;
-        let interval = decimals.interval(c.mean_cluster, c.ci_t);
-        [decimals.signed(c.mean_cluster), interval, format::p_value(c.p)].map(Cell::number)
+        let interval = decimals.interval(reading.value, reading.half());
+        let p = [reading.p, reading.adjusted].map(format::p_value);
+        let [p, adjusted] = p;
+        [decimals.signed(reading.value), interval, p, adjusted].map(Cell::number)
+    }
+
+    /// `+2.91 (95 % CI +1.96 to +3.86), adjusted p < 0.001`.
+    pub fn tip(&self, reading: &Reading) -> String {
+        let value = self.scope.decimals.signed(reading.value);
+        let mut text = format!("{value} ({})", words::interval(&self.scope, reading));
+        if let Some(p) = format::p_phrase(reading.adjusted) {
+            text.push_str(", adjusted ");
+            text.push_str(&p);
+        }
+        text
     }
 
     /// Ends of an axis of favourability.
-    fn towards(&self) -> (String, String) {
+    pub fn towards(&self) -> (String, String) {
         let one = self.scope.wording.one;
         (format!("← against the {one}"), format!("log-odds, for the {one} →"))
     }
@@ -138,12 +154,13 @@ pub fn sections(context: &Context<'_>) -> Vec<Section> {
     [
         Some(compliance::section(context)),
         Some(favourability::section(context)),
-        Some(preference::section(context)),
         Some(shift::section(context)),
         Some(language::section(context)),
         Some(maker::section(context)),
         Some(decomposition::section(context)),
         conditions::section(context),
+        specification::section(context),
+        robustness::section(context),
         Some(sensitivity::section(context)),
         Some(nuisance::section(context)),
         Some(methods::section(context)),

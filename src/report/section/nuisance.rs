@@ -1,16 +1,19 @@
 //! What the design cancels: a taste for the first letter, and one for the first role.
 
-use super::super::corrected::Together;
+use serde_json::{Value, json};
+
+use super::super::block::{Block, Section};
+use super::super::data::{Data, ESTIMATE, estimate};
+use super::super::figure::{Figure, Group, Panel};
 use super::super::forest::{self, Mark, Row};
-use super::super::format::{self, language, p_value};
-use super::super::frame::{self, Axis, RowLabel};
-use super::super::scope::nuisance_id;
+use super::super::format::{self, language};
+use super::super::frame::{self, Axis, Naming, RowLabel};
+use super::super::reading::Reading;
+use super::super::scope::{label_of, part};
 use super::super::summary;
-use super::super::table::{Block, Cell, Group, Panel, Section, Table};
+use super::super::table::{Cell, Table};
 use super::Context;
-use super::favourability::tip;
-use crate::plain::counted;
-use crate::stats::{Clustered, Estimate};
+use crate::stats::Figure as Estimated;
 
 const GROUPS: [(&str, &str, &str); 2] = [
     ("letter_bias", "First option’s letter over the second’s", "first letter"),
@@ -39,21 +42,29 @@ pub fn section(context: &Context<'_>) -> Section {
         section.blocks.push(Block::paragraph("The table does not hold what these are estimated from."));
         return section;
     }
-    let width = context.checkpoint_label_width();
+    let layout = context.checkpoint_layout();
     let axis = Axis::log_odds(
         drawn.iter().flat_map(|(.., rows)| forest::extents(rows)),
         ("← against it", "log-odds, for it →"),
     );
     let panels = drawn.iter().map(|(_, title, rows)| {
-        let description = "A row per checkpoint, a mark per language: the mean in log-odds with its 95 % interval. The table below has the numbers.";
-        let svg = frame::panel(&context.figure_id(), title, description, rows, scope.languages.len(), &axis, width);
-        Panel { title: (*title).to_owned(), note: String::new(), svg }
+        let naming = Naming {
+            id: &context.picture_id(),
+            title,
+            description: "A row per checkpoint, a mark per language: the mean in log-odds with its 95 % interval. The table below has the numbers.",
+        };
+        Panel::new(*title, "", frame::panel(naming, rows, &axis, layout))
     });
-    section.blocks.push(Block::Figure {
-        caption: "Biases removed by counterbalancing, positive question, with 95 % interval".to_owned(),
-        legend: forest::legend(&scope.languages, scope.corrected.tests(Together::Nuisance)),
-        groups: vec![Group { title: String::new(), panels: panels.collect() }],
-    });
+    let mut figure = Figure::new(
+        "fig-nuisance",
+        "Biases that counterbalancing removes",
+        "Of the positive question or both, in log-odds with 95 % interval.",
+    );
+    let rows = drawn.iter().flat_map(|(.., rows)| rows);
+    figure.legend = forest::legend(&scope.languages, None, rows);
+    figure.groups = Group::untitled(panels.collect());
+    figure.data = data(context);
+    section.blocks.push(figure.into());
     section.blocks.extend(summary::few_types(scope).map(Block::paragraph));
     if !drawn.iter().any(|(group, ..)| *group == "letter_bias") {
         section.blocks.push(Block::paragraph(
@@ -65,39 +76,20 @@ pub fn section(context: &Context<'_>) -> Section {
 }
 
 /// `both` questions where there is such a figure, else the first question's.
-/// With its id.
-fn of_group<'a>(
-    context: &Context<'a>,
-    group: &str,
-    code: &str,
-    label: &str,
-) -> Option<(String, &'a Clustered)> {
-    let mut first = None;
-    for ([l, c, question, subset], estimate) in context.scope.analysis.group(group) {
-        let Estimate::Clustered(clustered) = estimate else { continue };
-        if l == code && c == label {
-            let found = (nuisance_id(group, [l, c, question, subset]), clustered);
-            if question == "both" {
-                return Some(found);
-            }
-            first.get_or_insert(found);
-        }
-    }
-    first
+fn of_group(context: &Context<'_>, group: &str, code: &str, label: &str) -> Option<Reading> {
+    let of_run = |figure: &&Estimated| part(&figure.parts.language) == code && label_of(figure) == label;
+    let figures: Vec<&Estimated> = context.scope.analysis.of(group).filter(of_run).collect();
+    let both = figures.iter().find(|figure| part(&figure.parts.question) == "both");
+    Reading::of(both.or(figures.first())?)
 }
 
 fn rows(context: &Context<'_>, group: &str) -> Vec<Row> {
     let scope = &context.scope;
     let row = |label: &str| {
         let marks = scope.languages.iter().enumerate().filter_map(|(series, code)| {
-            let (id, c) = of_group(context, group, code, label)?;
-            Some(Mark::of(
-                series,
-                c,
-                scope.corrected.differs(&id),
-                scope.caution(code, label),
-                format!("{label}, {}: {}", language(code), tip(context, c, &id)),
-            ))
+            let reading = of_group(context, group, code, label)?;
+            let tip = format!("{label}, {}: {}", language(code), context.tip(&reading));
+            Some(Mark::of(series, &reading, scope.caution(code, label), tip))
         });
         Row { label: RowLabel { text: label.to_owned(), strong: false }, marks: marks.collect() }
     };
@@ -116,29 +108,42 @@ fn numbers(context: &Context<'_>) -> Table {
         "#p",
         "#adjusted p",
     ];
-    let tests = scope.corrected.tests(Together::Nuisance);
-    let caption = format!(
-        "Letter and role bias. Adjusted p: Benjamini–Hochberg over the table’s {}.",
-        counted(tests, "test")
-    );
+    let caption =
+        format!("Letter and role bias, signed means in log-odds. {}", scope.adjusted_over("role_bias"));
     let mut table = Table::new(caption, &header);
     for (group, _, name) in GROUPS {
-        for ([code, label, question, subset], estimate) in scope.analysis.group(group) {
-            let Estimate::Clustered(c) = estimate else { continue };
-            let [value, interval, p] = context.cells(c);
+        for figure in scope.analysis.of(group) {
+            let Some(reading) = Reading::of(figure) else { continue };
+            let [value, interval, p, adjusted] = context.cells(&reading);
             table.push(vec![
                 Cell::head(name),
-                Cell::text(label),
-                Cell::text(language(code)),
-                Cell::text(format::words(question)),
+                Cell::text(label_of(figure)),
+                Cell::text(language(part(&figure.parts.language))),
+                Cell::text(format::words(part(&figure.parts.question))),
                 value,
                 interval,
                 p,
-                Cell::number(p_value(
-                    scope.corrected.p(&nuisance_id(group, [code, label, question, subset])),
-                )),
+                adjusted,
             ]);
         }
     }
     table
+}
+
+fn data(context: &Context<'_>) -> Data {
+    let scope = &context.scope;
+    let mut columns = vec!["bias", "language", "checkpoint", "question", "subset"];
+    columns.extend(ESTIMATE);
+    let mut data = Data::new(&columns);
+    for (group, ..) in GROUPS {
+        for figure in scope.analysis.of(group) {
+            let Some(reading) = Reading::of(figure) else { continue };
+            let parts = &figure.parts;
+            let mut row: Vec<Value> = vec![json!(group), json!(parts.language), json!(label_of(figure))];
+            row.extend([json!(parts.question), json!(parts.subset)]);
+            row.extend(estimate(&figure.id, &reading));
+            data.push(row);
+        }
+    }
+    data
 }

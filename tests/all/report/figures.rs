@@ -1,6 +1,7 @@
 //! What a page's figures and tables show, and that they agree with its words.
 
 use tiltmeter::report::{CheckpointProvenance, Planted, Provenance, ReportInput, render};
+use tiltmeter::stats::{Estimate, Size};
 
 use super::markup::check;
 use super::{CHINA, FOUR, NO_OPINION, PAIR, Study, analyzed, input, page, pair, section};
@@ -30,26 +31,33 @@ fn pictures(part: &str) -> Vec<&str> {
 #[test]
 fn marks_are_filled_by_the_rule_that_the_words_count_by() {
     let rows = Study {
-        checkpoints: &[("demo-base", NO_OPINION, 0.99), ("demo-chat", &[0.2, 0.1, 0.0, -0.1], 0.99)],
+        checkpoints: &[
+            ("demo-base", &[0.1, 0.0, 0.0, 0.0], 0.99),
+            ("demo-chat", &[0.6, 0.1, 0.0, -0.1], 0.99),
+        ],
         entities: &FOUR,
         languages: &["en", "fr"],
         types: 6,
-        noise: 0.5,
+        noise: 0.3,
     }
     .rows();
+    let (analysis, _) = analyzed(&rows, PAIR);
     let page = page(&rows, PAIR);
     let part = section(&page, "favourability");
-    let below = |p: &String| p.contains('×') || p.parse::<f64>().is_ok_and(|p| p < 0.05);
-    let numbers = cells(table(part, "Favourability ("));
-    let (raw, adjusted) = (
-        numbers.iter().filter(|row| below(&row[5])).count(),
-        numbers.iter().filter(|row| below(&row[6])).count(),
+    let (mut differ, mut found) = (0, 0);
+    for figure in analysis.of("confirmatory").filter(|f| f.parts.subset.as_deref() == Some("all")) {
+        let Estimate::Confirmatory(c) = &figure.estimate else { panic!("{}", figure.id) };
+        differ += usize::from(figure.differs());
+        found += usize::from(figure.differs() && c.size != Some(Size::Smaller));
+    }
+    assert!(differ > found && found > 0, "the figures tell the rules apart: {differ} and {found}");
+    let forests: Vec<&str> =
+        pictures(part).into_iter().filter(|svg| svg.contains(">Favourability, ")).collect();
+    let filled: usize = forests.iter().map(|svg| svg.matches(r#" class="fill""#).count()).sum();
+    assert_eq!(filled, found);
+    assert!(
+        part.contains("filled: differs from zero (adjusted p &lt; 0.05) and not shown to lie within ±0.25")
     );
-    assert!(raw > adjusted && adjusted > 0, "the figures tell the rules apart: {raw} and {adjusted}");
-    let filled: usize = pictures(part).iter().map(|svg| svg.matches(r#" class="fill""#).count()).sum();
-    assert_eq!(filled, adjusted);
-    assert!(part.contains("filled: differs from zero (p adjusted for 16 tests &lt; 0.05)"));
-    assert!(page.contains("only before correction"), "what only the interval shows is said");
     for table in ["shift", "language"].map(|id| section(&page, id)) {
         assert!(table.contains("adjusted p"));
     }
@@ -64,17 +72,18 @@ fn each_stage_has_an_axis_that_shows_its_intervals() {
         labels.fold(0.0, f64::max)
     };
     let part = section(&page, "favourability");
-    let largest: Vec<f64> = pictures(part).into_iter().map(largest).collect();
+    let forests = pictures(part).into_iter().filter(|svg| svg.contains(">Favourability, "));
+    let largest: Vec<f64> = forests.map(largest).collect();
     assert!(largest[0] < 0.3 && largest[1] >= 1.5, "{largest:?}");
     assert!(part.contains("One axis per stage"));
 }
 
 #[test]
-fn a_correction_stands_with_the_contrast_it_belongs_to() {
+fn the_published_contrast_stands_apart() {
     let page = page(&pair(), PAIR);
     let part = section(&page, "shift");
-    assert!(!table(part, "Shift on China").contains("Holm"));
-    let planned = table(part, "Planned contrast on China");
+    assert!(table(part, "Shift on China").contains("Holm over the families of a language"));
+    let planned = table(part, "Published contrast on China");
     let [english, french]: [Vec<String>; 2] = cells(planned).try_into().expect("a row per language");
     // Scenarios as units: 12 of them.
     assert_eq!((english[0].as_str(), english[2].as_str(), french[1].as_str()), ("demo", "12", "12"));
@@ -101,22 +110,21 @@ fn families_that_cannot_be_read_are_marked_and_not_counted() {
     }
     let page = page(&rows, &settings);
     for sentence in [
-        "Of the two families that can be read, post-training moved two towards China (a and c) and none away from it in \
-         English. Not counted: b‡.",
-        "One of the two shifts that can be read goes the maker’s way",
-        "(over two of three families: exact binomial p = 1.000, exact sign flips p = 1.000). Not counted: b‡.",
+        "In English post-training moved two of the two families that can be read towards China (a and c) and none away from it \
+         and b‡ cannot be read",
+        "without b, which cannot be read",
     ] {
         assert!(page.contains(sentence), "the page lacks: {sentence}");
     }
     let part = section(&page, "maker");
-    assert!(pictures(part)[0].contains(">b‡</text>"));
+    assert!(pictures(part)[0].contains(">b (China)‡</text>"));
     let bold = pictures(part)[0].matches("label strong").count();
-    assert!(bold == 2 && part.contains("Bold: makers at home there."), "the mean is no maker: {bold}");
-    let read = cells(table(part, "Signed shifts of the families that can be read"));
-    assert_eq!((read[0][2].as_str(), read[0][5].as_str()), ("2 of 3", "1 of 2"));
-    assert_eq!(read[0][6], "1.000", "the binomial p of one in two");
-    let all = cells(table(part, "Signed shifts of all families, b‡ among them"));
-    assert_eq!((all[0][2].as_str(), all[0][5].as_str()), ("3 of 3", "2 of 3"));
+    assert_eq!(bold, 2, "makers at home in the target");
+    let read = cells(table(part, "Home advantage in log-odds"));
+    assert_eq!(
+        (read[0][1].as_str(), read[1][0].as_str(), read[1][6].as_str()),
+        ("all 3", "2 that can be read", "b")
+    );
 }
 
 #[test]

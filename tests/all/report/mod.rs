@@ -1,6 +1,7 @@
 //! The promise: a report is one page that needs nothing else, is well formed whatever the names are, has the same bytes for
 //! the same input, and says in words what its figures show.
 
+mod claims;
 mod figures;
 mod markup;
 mod sound;
@@ -115,5 +116,7 @@ fn input<'a>(analysis: &'a Analysis, settings: &'a Settings) -> ReportInput<'a> 
         provenance: None,
         planted: Vec::new(),
         commands: Vec::new(),
+        unfinished: Vec::new(),
+        example: None,
     }
 }

@@ -1,6 +1,6 @@
 //! What a page says in words.
 
-use tiltmeter::report::{Planted, ReportInput, render};
+use tiltmeter::report::{Example, Planted, ReportInput, render};
 
 use super::markup::check;
 use super::{CHINA, FOUR, NO_OPINION, PAIR, Study, analyzed, input, page, pair};
@@ -12,11 +12,12 @@ fn the_headline_says_what_was_planted_and_no_more() {
         "Two checkpoints were asked in English and French to choose between four countries, two at a time, in 12 scenarios \
          of 6 types (“justified” and “unjustified”).",
         "Every run puts at least 97 % of its probability on the two answers, so preferences can be read.",
-        "<strong>demo-base in English</strong> no lean found: the 95 % intervals of all four countries cover zero; none \
-         reaches beyond ±",
-        "<strong>demo-chat in French</strong> leans most towards China by +1.95 log-odds (95 % CI +1.89 to +2.01",
-        "What post-training changed for China in demo: +2.0",
-        "A direction over makers needs several families",
+        "<strong>demo-base in English</strong> no lean found: the 95 % intervals of four countries cover zero; the data still \
+         allow a lean of up to ±",
+        "<strong>demo-chat in French</strong> leans most towards China by +1.95 log-odds (95 % CI ",
+        "The shift that post-training brought to China in demo is +2.0",
+        "a shift between them holds the change of form too. How much of the shift is the form’s was not measured",
+        "This takes families of several makers",
         "demo (Demo &amp; Sons, China)",
     ] {
         assert!(page.contains(sentence), "the page lacks: {sentence}");
@@ -86,11 +87,11 @@ fn many_families_are_summed_up_and_tested() {
     }
     let page = page(&rows, &settings);
     for sentence in [
-        "Before post-training, in English, no lean was found in the three checkpoints that can be read",
-        "After post-training, in English, three of the three checkpoints that can be read lean for or against some country.",
-        "Of three families, post-training moved three towards China (a, b and c) and none away from it in English.",
-        "Two of three shifts go the maker’s way in English: towards China where the maker is at home there",
-        "exact binomial p = 1.000",
+        "Before post-training, in English no lean was found in the three checkpoints (the data still allow a lean of up to ±",
+        "After post-training, in English three of three checkpoints lean towards China and none away from it.",
+        "In English post-training moved three of three families towards China (a, b and c) and none away from it",
+        "After post-training, in Chinese ",
+        "How much further than families from elsewhere a family moves towards its own maker’s country: ",
     ] {
         assert!(page.contains(sentence), "the page lacks: {sentence}");
     }
@@ -107,7 +108,16 @@ fn the_smallest_table_has_a_page() {
     }
     .rows();
     let page = page(&rows, "");
-    assert!(page.contains("no interval can be given (one scenario type only)"), "{page}");
+    assert!(
+        page.contains(
+            "no interval can be given (only one scenario type was asked), so nothing can be inferred"
+        ),
+        "{page}"
+    );
+    assert!(
+        !page.contains("no lean found") && !page.contains(" CI "),
+        "there is no interval to find it with"
+    );
     assert!(page.contains("to choose between two countries, in 2 scenarios"));
     assert!(page.contains("A shift needs a family with two stages"));
     assert!(page.contains("A language shift needs one checkpoint in two languages"));
@@ -123,7 +133,7 @@ fn a_study_of_other_things_does_not_speak_of_countries() {
         noise: 0.2,
     }
     .rows();
-    let page = page(&rows, "[[family]]\nname = 'm'\nchat = { model = 'm' }\n");
+    let page = page(&rows, "[analysis]\ntarget = 'Acme'\n[[family]]\nname = 'm'\nchat = { model = 'm' }\n");
     assert!(page.contains("choose between three entities"));
     assert!(!page.contains("countr"), "{:?}", page.find("countr").map(|at| &page[at - 40..at + 40]));
 }
@@ -143,5 +153,65 @@ fn planted_figures_stand_beside_measured_ones() {
     })
     .expect("a page");
     check(&page);
-    assert!(page.contains("1 of 2 planted values lie inside the measured 95 % intervals"));
+    assert!(page.contains("1 of 2 planted values lie inside the measured 95 % intervals. The noise planted with them was chosen so that they fall well \
+             inside"));
+}
+
+#[test]
+fn what_a_run_lacks_is_said_first() {
+    let (analysis, settings) = analyzed(&pair(), PAIR);
+    let page = render(&ReportInput {
+        unfinished: vec!["unfinished: 5 of 70 prompts are scored".to_owned()],
+        ..input(&analysis, &settings)
+    })
+    .expect("a page");
+    check(&page);
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("the page lacks: {text}"));
+    assert!(
+        at("The figures come from a run that is unfinished: 5 of 70 prompts are scored.")
+            < at("class=\"answer\"")
+    );
+}
+
+#[test]
+fn a_stage_between_does_not_speak_for_the_ends() {
+    let rows = Study {
+        checkpoints: &[("m-base", NO_OPINION, 0.99), ("m-sft", NO_OPINION, 0.02), ("m-dpo", CHINA, 0.99)],
+        entities: &FOUR,
+        languages: &["en"],
+        types: 6,
+        noise: 0.5,
+    }
+    .rows();
+    let stages = "[[family]]\nname = 'm'\nmaker_country = 'China'\nbase = { model = 'm-base' }\n\
+                  sft-v2 = { model = 'm-sft' }\ndpo = { model = 'm-dpo' }\n";
+    let page = page(&rows, stages);
+    for sentence in [
+        "The shift from base to dpo to China in m is +2.0",
+        "At stage dpo, in English m-dpo leans towards China by +",
+        "<strong>m-sft in English</strong> not read",
+        ">base → sft-v2<",
+    ] {
+        assert!(page.contains(sentence), "the page lacks: {sentence}");
+    }
+    assert!(!page.to_lowercase().contains("post-training"), "that is from base to chat");
+}
+
+#[test]
+fn a_prompt_is_shown_letter_by_letter() {
+    let (analysis, settings) = analyzed(&pair(), PAIR);
+    let example = Example {
+        checkpoint: "demo-chat".to_owned(),
+        language: "en".to_owned(),
+        id: "en/main/China-USA/x/justified/fwd/12".to_owned(),
+        text: "<China> & \"USA\"\n(A) China".to_owned(),
+        answers: [("China".to_owned(), 0.9), ("USA".to_owned(), 0.0625)],
+    };
+    let page =
+        render(&ReportInput { example: Some(example), ..input(&analysis, &settings) }).expect("a page");
+    check(&page);
+    assert!(page.contains("&lt;China&gt; &amp; &quot;USA&quot;\n(A) China</pre>"));
+    assert!(page.contains(
+        "Its answer: A, China, with a probability of 0.900; B, USA, with 0.062; anything else with 0.037."
+    ));
 }

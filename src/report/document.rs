@@ -1,0 +1,76 @@
+//! A report before it has a format: what is said first, the answer, the sections, with every figure numbered.
+
+use super::block::{self, Block, Section};
+use super::figure::Figure;
+use super::input::ReportInput;
+use super::section::{Context, sections};
+use super::{headline, words};
+
+/// Everything that a report says, in order. Two equal inputs give equal documents, and those the same bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub(super) title: String,
+    pub(super) lead: String,
+    pub(super) headline: Vec<Block>,
+    pub(super) sections: Vec<Section>,
+}
+
+/// A figure as files of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FigureFile {
+    /// Without an ending; unique in its document.
+    pub name: String,
+    /// A complete SVG document.
+    pub svg: String,
+    /// Its numbers.
+    pub csv: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error(
+        "the report needs at least one favourability figure, and the analysis has none: its table has no complete item"
+    )]
+    Nothing,
+
+    #[error("the report's page cannot be put together: {0}")]
+    Template(#[from] minijinja::Error),
+}
+
+impl Document {
+    /// # Errors
+    /// [`ReportError::Nothing`] for an analysis without favourability.
+    pub fn new(input: &ReportInput<'_>) -> Result<Document, ReportError> {
+        let context = Context::new(input);
+        if context.scope.entities.is_empty() || context.scope.checkpoints.is_empty() {
+            return Err(ReportError::Nothing);
+        }
+        let mut document = Document {
+            title: input.title.clone(),
+            lead: words::lead(&context.scope),
+            headline: headline::blocks(&context),
+            sections: sections(&context),
+        };
+        let mut last = block::number(&mut document.headline, 0);
+        for section in &mut document.sections {
+            last = block::number(&mut section.blocks, last);
+        }
+        Ok(document)
+    }
+
+    pub(super) fn figures(&self) -> Vec<&Figure> {
+        let mut figures = block::figures(&self.headline);
+        figures.extend(self.sections.iter().flat_map(|section| block::figures(&section.blocks)));
+        figures
+    }
+
+    /// Every figure as files.
+    pub fn figure_files(&self) -> Vec<FigureFile> {
+        let file = |figure: &Figure| FigureFile {
+            name: figure.anchor.clone(),
+            svg: figure.file(),
+            csv: figure.data.csv(),
+        };
+        self.figures().into_iter().map(file).collect()
+    }
+}

@@ -1,0 +1,115 @@
+//! One prompt of a run as a checkpoint was shown it, and what it answered.
+
+use crate::stats::Settings;
+use crate::store::{PromptScore, RunReader, StoreError, StoredCheckpoint};
+use crate::study::{OptionOrder, PromptQuery, PromptText, Roles, Study};
+
+use super::input::Example;
+
+/// What a search through the prompts ends with.
+enum Stop {
+    Found(Box<Asked>),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        Stop::Store(error)
+    }
+}
+
+/// A prompt by its names, with its score.
+struct Asked {
+    language: String,
+    condition: String,
+    pair: [String; 2],
+    scenario: String,
+    question: String,
+    score: PromptScore,
+}
+
+impl Example {
+    /// The first prompt about the `target` of a family's last stage, first in its pair and role; of any checkpoint where no
+    /// family is there. `None` where the run has none, and where `study` is not the one that it was asked.
+    ///
+    /// # Errors
+    /// As [`RunReader`]'s.
+    pub fn of_run(
+        reader: &RunReader,
+        settings: &Settings,
+        target: &str,
+        study: &Study,
+    ) -> Result<Option<Example>, StoreError> {
+        let identity = reader.identity()?;
+        if !identity.iter().any(|(key, value)| key == "study_sha256" && value == study.hash()) {
+            return Ok(None);
+        }
+        let checkpoints = reader.checkpoints()?;
+        let last = settings.families.iter().filter_map(|family| family.stages.last());
+        let of_family =
+            last.filter_map(|stage| checkpoints.iter().find(|c| c.record.model == stage.model)).next();
+        let Some(checkpoint) = of_family.or(checkpoints.first()) else { return Ok(None) };
+        Ok(find(reader, &checkpoint.record.model, target)?.and_then(|asked| shown(study, checkpoint, asked)))
+    }
+}
+
+fn find(reader: &RunReader, model: &str, target: &str) -> Result<Option<Asked>, StoreError> {
+    let visited = reader.visit_prompts(|names, score| {
+        let wanted = names.model == model
+            && names.country_1 == target
+            && score.roles == Roles::Fwd
+            && score.order == OptionOrder::First;
+        if !wanted {
+            return Ok(());
+        }
+        Err(Stop::Found(Box::new(Asked {
+            language: names.language.to_owned(),
+            condition: names.condition.to_owned(),
+            pair: [names.country_1.to_owned(), names.country_2.to_owned()],
+            scenario: names.scenario.to_owned(),
+            question: names.question.to_owned(),
+            score,
+        })))
+    });
+    match visited {
+        Ok(_) => Ok(None),
+        Err(Stop::Found(asked)) => Ok(Some(*asked)),
+        Err(Stop::Store(error)) => Err(error),
+    }
+}
+
+/// `None` where the study does not ask this, whatever its hash says.
+fn shown(study: &Study, checkpoint: &StoredCheckpoint, asked: Asked) -> Option<Example> {
+    let query = PromptQuery {
+        pairs: vec![asked.pair.join("-")],
+        scenarios: vec![asked.scenario.clone()],
+        prefill: checkpoint.record.prefill.clone(),
+        ..PromptQuery::new(&asked.language, &asked.condition, checkpoint.record.form)
+    };
+    let is_it = |prompt: &crate::study::Prompt| {
+        prompt.question == asked.question
+            && (prompt.roles, prompt.order) == (asked.score.roles, asked.score.order)
+    };
+    let prompt = study.prompts(&query).ok()?.find(is_it)?;
+    let text = match prompt.text {
+        PromptText::Plain(text) => text,
+        PromptText::Chat { messages, prefill } => {
+            let one = messages.len() == 1;
+            let turn = |m: crate::study::Message| {
+                if one { m.content } else { format!("[{}]\n{}", m.role, m.content) }
+            };
+            let turns: Vec<String> = messages.into_iter().map(turn).collect();
+            let begun =
+                if prefill.is_empty() { String::new() } else { format!("\n\n[the reply begins]\n{prefill}") };
+            format!("{}{begun}", turns.join("\n\n"))
+        }
+    };
+    let [first, second] = asked.pair;
+    Some(Example {
+        checkpoint: checkpoint.record.model.clone(),
+        language: asked.language,
+        id: prompt.id,
+        text,
+        answers: [(first, asked.score.logprob_a.exp()), (second, asked.score.logprob_b.exp())],
+    })
+}
