@@ -2,10 +2,12 @@
 //! things in words too.
 
 mod alike;
+mod date;
 mod nearest;
 mod number;
 
 pub(crate) use alike::{alike, reading};
+pub(crate) use date::now;
 pub(crate) use nearest::nearest;
 pub(crate) use number::{counted, grouped, noun};
 

@@ -1,10 +1,14 @@
 //! `tiltmeter analyze`: figures from an item table or a run.
 
 use super::input::{Input, settings_for};
+use super::origin;
 use super::output::{say, standard_output};
 use super::{counted, grouped};
-use crate::stats::summary::{self, SummaryOptions};
-use crate::stats::{Analysis, LetterBias, PromptScore, Recipes, Settings, Table, analyze_with, read_table};
+use crate::stats::summary::{self, SummaryOptions, Tables};
+use crate::stats::{
+    Analysis, LetterBias, Named, PromptScore, Recipes, Settings, Table, analyze_with, read_table,
+};
+use crate::store::export::parquet_error;
 use crate::store::file::replace;
 use crate::store::{RunReader, StoreError};
 use crate::study::{OptionOrder, Roles};
@@ -13,27 +17,36 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Estimate favourability, shifts, maker direction, coherence and compliance.
+/// Estimate leans, shifts, makers' advantage and compliance: tables for a person, or every figure for a program.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     input: Input,
     /// Which recipes
-    #[arg(long, value_enum, default_value_t = Choice::Published)]
+    #[arg(long, value_enum, default_value_t = Choice::Confirmatory)]
     analysis: Choice,
-    /// Tables for a person, or every figure as JSON
+    /// Tables for a person; every figure as JSON; one row an estimate as CSV, Parquet or Markdown
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Where to write; standard output if left out
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// A plan that `plan` wrote before the run: say what was planned and what was not
+    #[arg(long, value_name = "FILE.toml")]
+    plan: Option<PathBuf>,
+    /// The date to write into the JSON; without it the only dates there are the run's own
+    #[arg(long, value_name = "DATE")]
+    date: Option<String>,
+    /// How many tables
+    #[arg(long, value_enum, default_value_t = Amount::Key)]
+    tables: Amount,
     /// Question shown in the tables (default: preference, where both polarities were asked)
     #[arg(long, value_name = "NAME")]
     question: Option<String>,
     /// Scenarios shown in the tables: all, coherent70 ... (default: all)
     #[arg(long, value_name = "NAME")]
     subset: Option<String>,
-    /// The one country shown in the tables (default: every country)
+    /// The one country shown in the tables (default: the target; every country with --tables all)
     #[arg(long, value_name = "NAME")]
     country: Option<String>,
     /// The one language shown in the tables (default: every language)
@@ -53,65 +66,118 @@ enum Choice {
     Both,
 }
 
-impl Choice {
-    fn recipes(self) -> Recipes {
-        match self {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+    Parquet,
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Amount {
+    /// Those that an answer needs, for the target
+    Key,
+    /// Every one, for every country
+    All,
+}
+
+impl Args {
+    fn recipes(&self) -> Recipes {
+        // Scenarios and questions that only the published study's figures are made for.
+        let asks_published = self.question.is_some() || self.subset.as_deref().is_some_and(|s| s != "all");
+        match self.analysis {
+            Choice::Confirmatory if self.format == Format::Table && asks_published => Recipes::Both,
             Choice::Confirmatory => Recipes::Confirmatory,
             Choice::Published => Recipes::Published,
             Choice::Both => Recipes::Both,
         }
     }
-}
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Format {
-    Table,
-    Json,
+    /// Those that shape the figures.
+    fn arguments(&self) -> Named<String> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let analysis = match self.analysis {
+            Choice::Confirmatory => "confirmatory",
+            Choice::Published => "published",
+            Choice::Both => "both",
+        };
+        let given = [
+            ("items", path(&self.input.items)),
+            ("run", path(&self.input.run)),
+            ("settings", path(&self.input.settings)),
+            ("analysis", Some(analysis.to_owned())),
+            ("plan", path(&self.plan)),
+        ];
+        given.into_iter().filter_map(|(flag, value)| Some((flag.to_owned(), value?))).collect()
+    }
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
     if let Some(output) = &args.output {
         args.input.check_output(output)?;
+    } else if args.format == Format::Parquet {
+        bail!("Parquet is no text for a terminal: name a file with --output");
     }
     let settings = args.input.settings()?;
     let mut first = String::new();
-    let analysis = match (&args.input.items, &args.input.run) {
-        (Some(items), _) => {
-            analyze_with(&read_table(items)?, &settings.unwrap_or_default(), args.analysis.recipes(), None)?
-        }
+    let recipes = args.recipes();
+    let mut analysis = match (&args.input.items, &args.input.run) {
+        (Some(items), _) => analyze_with(&read_table(items)?, &settings.unwrap_or_default(), recipes, None)?,
         (None, Some(dir)) => {
             for sentence in RunReader::open(dir)?.completeness()?.sentences() {
                 first.push_str(&format!("{sentence}\n\n"));
             }
-            analyze_run_with(dir, settings, args.analysis.recipes())?
+            analyze_run_with(dir, settings, recipes)?
         }
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
+    if let Some(path) = &args.plan {
+        let check = super::plan::check(path, &args.input, &analysis)?;
+        first.push_str(&format!("{}\n\n", check.sentences().join("\n")));
+        analysis.plan = Some(check);
+    }
+    let origin = origin::of(&args.input, args.arguments(), args.date.clone(), &analysis)?;
+    analysis.origin = Some(origin);
     for note in &analysis.notes {
         say(format_args!("note: {note}"));
     }
-    let text = match args.format {
-        Format::Json => None,
+    write(&args, &analysis, first)
+}
+
+fn write(args: &Args, analysis: &Analysis, first: String) -> Result<ExitCode> {
+    let table = match args.format {
         Format::Table => {
             let options = SummaryOptions {
-                question: args.question,
-                subset: args.subset,
-                country: args.country,
-                language: args.language,
-                condition: args.condition,
+                tables: match args.tables {
+                    Amount::Key => Tables::Key,
+                    Amount::All => Tables::All,
+                },
+                question: args.question.clone(),
+                subset: args.subset.clone(),
+                country: args.country.clone(),
+                language: args.language.clone(),
+                condition: args.condition.clone(),
             };
-            Some(summary::render(&analysis, &options).map_err(|problem| anyhow!(problem))?)
+            first + &summary::render(analysis, &options).map_err(|problem| anyhow!(problem))?
         }
+        _ => String::new(),
     };
-    let write = |out: &mut dyn Write| match &text {
-        Some(text) => out.write_all(first.as_bytes()).and_then(|()| out.write_all(text.as_bytes())),
-        None => analysis.write_json(out),
+    let text = |out: &mut dyn Write| match args.format {
+        Format::Json => analysis.write_json(out),
+        Format::Csv => analysis.write_csv(out),
+        Format::Markdown => analysis.write_markdown(out),
+        Format::Table | Format::Parquet => out.write_all(table.as_bytes()),
     };
     match &args.output {
-        Some(path) => replace(path, |out| write(out).map_err(|e| StoreError::io(path, e)))?,
+        Some(path) if args.format == Format::Parquet => {
+            replace(path, |out| analysis.write_parquet(out).map_err(|e| parquet_error(path, e)))?;
+        }
+        Some(path) => replace(path, |out| text(out).map_err(|e| StoreError::io(path, e)))?,
         None => {
             let mut out = standard_output();
-            write(&mut out)?;
+            text(&mut out)?;
             out.flush()?;
         }
     }
@@ -267,7 +333,7 @@ mod tests {
         }
         let text = summary::render(&analysis, &SummaryOptions::default()).expect("tables");
         assert!(text.contains("‡ in en, compliance is below 0.1, as good as noise: chat 0.050"), "{text}");
-        assert!(text.contains("chat‡") && text.contains("first letter"), "{text}");
+        assert!(text.contains("chat‡") && text.contains("letters, both"), "{text}");
         // Of one family no direction is made.
         assert!(!text.contains("Maker direction"), "{text}");
     }

@@ -11,7 +11,9 @@ mod engine;
 mod export;
 mod input;
 mod inspect;
+mod origin;
 mod output;
+mod plan;
 mod progress;
 mod prompts;
 mod report;
@@ -44,6 +46,7 @@ enum Command {
     Prompts(prompts::Args),
     Inspect(inspect::Args),
     Score(score::Args),
+    Plan(plan::Args),
     Sweep(sweep::Args),
     Status(status::Args),
     Export(export::Args),
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Prompts(args) => prompts::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Score(args) => score::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Status(args) => status::run(args),
         Command::Export(args) => export::run(args),

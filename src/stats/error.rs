@@ -9,7 +9,7 @@ pub enum StatsError {
     Read { path: PathBuf, source: std::io::Error },
 
     #[error(
-        "{table} is {format}, and item tables are read from .csv and .csv.gz: `tiltmeter export` writes both"
+        "{table} is {format}, and item tables are read from .csv, .csv.gz, .jsonl and .parquet: `tiltmeter export` writes all four"
     )]
     Format { table: String, format: &'static str },
 

@@ -21,8 +21,10 @@ use super::error::StatsError;
 use super::favourability::{Rank, Spread};
 use super::key::Parts;
 use super::maker::{LanguagePopulation, MakerTest};
+use super::origin::Origin;
 use super::pairs::PairEstimate;
 use super::planned::{PlannedContrast, PowerPlan};
+use super::preregistration::PlanCheck;
 use super::review::{
     Effect, EmpiricalNull, ItemQuality, LanguageInvariance, LeaveOneOut, Reliability, ScenarioDif,
     SpecificationCurve,
@@ -35,9 +37,23 @@ pub const SCHEMA: &str = "tiltmeter-analysis/1";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Named<T>(pub Vec<(String, T)>);
 
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Named(Vec::new())
+    }
+}
+
 impl<T> Named<T> {
     pub fn get(&self, name: &str) -> Option<&T> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
@@ -161,13 +177,17 @@ pub struct Analysis {
     pub settings: Value,
     figures: Vec<Figure>,
     by_id: HashMap<String, usize>,
+    /// Where it comes from, where that is to be written down.
+    pub origin: Option<Origin>,
+    /// The plan that it was held against.
+    pub plan: Option<PlanCheck>,
     /// What a person should know about how the settings met the table.
     pub notes: Vec<String>,
 }
 
 impl Analysis {
     pub fn new(settings: Value, notes: Vec<String>) -> Analysis {
-        Analysis { settings, figures: Vec::new(), by_id: HashMap::new(), notes }
+        Analysis { settings, figures: Vec::new(), by_id: HashMap::new(), origin: None, plan: None, notes }
     }
 
     /// Adds figures; each id stands once.
@@ -218,7 +238,20 @@ impl Analysis {
 
     /// Writes the JSON document, one figure a line.
     pub fn write_json(&self, mut out: impl Write) -> std::io::Result<()> {
-        write!(out, "{{\"schema\":\"{SCHEMA}\",\n\"settings\":")?;
+        writeln!(out, "{{\"schema\":\"{SCHEMA}\",")?;
+        if let Some(origin) = &self.origin {
+            write!(out, "\"origin\":")?;
+            serde_json::to_writer(&mut out, origin)?;
+            writeln!(out, ",")?;
+        }
+        if let Some(plan) = &self.plan {
+            write!(out, "\"plan\":")?;
+            serde_json::to_writer(&mut out, plan)?;
+            writeln!(out, ",")?;
+        }
+        write!(out, "\"notes\":")?;
+        serde_json::to_writer(&mut out, &self.notes)?;
+        write!(out, ",\n\"settings\":")?;
         serde_json::to_writer(&mut out, &self.settings)?;
         write!(out, ",\n\"figures\":[")?;
         for (i, figure) in self.figures.iter().enumerate() {

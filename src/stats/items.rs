@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::builder::TableBuilder;
 use super::error::StatsError;
+use super::formats::{parse_jsonl, read_parquet};
 use super::lines::{Lines, Watched};
 use super::table::Table;
 
@@ -35,6 +36,7 @@ pub const NAMES: usize = 8;
 
 /// One item: the mean over two option orders and two role assignments (four prompts).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ItemRow {
     pub model: String,
     pub language: String,
@@ -114,17 +116,19 @@ impl ItemRow {
     }
 }
 
-/// Reads an item table from a CSV file, plain or gzipped (told by its first bytes, not its name).
+/// Reads an item table from a CSV file, plain or gzipped, from JSON lines or from Parquet (told by its first bytes, not
+/// its name).
 pub fn read_table(path: &Path) -> Result<Table, StatsError> {
     let read_error = |source| StatsError::Read { path: path.to_owned(), source };
     let mut file = BufReader::new(File::open(path).map_err(read_error)?);
     let name = path.display().to_string();
     let start = file.fill_buf().map_err(read_error)?;
     let gzipped = start.starts_with(&[0x1f, 0x8b]);
-    for (sign, format) in [(&b"PAR1"[..], "a Parquet file"), (b"{", "JSON lines"), (b"[", "JSON")] {
-        if start.starts_with(sign) {
-            return Err(StatsError::Format { table: name, format });
-        }
+    match start {
+        [b'P', b'A', b'R', b'1', ..] => return read_parquet(path),
+        [b'{', ..] => return parse_jsonl(file, &name),
+        [b'[', ..] => return Err(StatsError::Format { table: name, format: "a JSON list" }),
+        _ => {}
     }
     if gzipped { parse_table(MultiGzDecoder::new(file), &name) } else { parse_table(file, &name) }
 }

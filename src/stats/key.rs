@@ -48,6 +48,39 @@ pub struct Parts {
     pub name: Option<String>,
 }
 
+impl Parts {
+    /// A checkpoint as people are told it: `model`, or `model@condition` where the condition is not the routed one.
+    pub fn label(&self) -> Option<String> {
+        self.labelled(self.checkpoint.as_deref()?)
+    }
+
+    /// A family's step: `family`, `family:later-earlier`, `family@condition`.
+    pub fn step_label(&self, between: bool) -> Option<String> {
+        let family = self.family.as_deref()?;
+        match (between, &self.stage, &self.baseline_stage) {
+            (true, Some(stage), Some(from)) => Some(format!("{family}:{stage}-{from}")),
+            _ => self.labelled(family),
+        }
+    }
+
+    fn labelled(&self, name: &str) -> Option<String> {
+        Some(match (self.routed, self.condition.as_deref()) {
+            (Some(false), Some(condition)) => format!("{name}@{condition}"),
+            _ => name.to_owned(),
+        })
+    }
+
+    /// `fr`, or `fr-en` for a difference between languages.
+    pub fn spoken(&self) -> Option<String> {
+        let language = self.language.as_deref()?;
+        Some(
+            self.baseline_language
+                .as_deref()
+                .map_or_else(|| language.to_owned(), |from| format!("{language}-{from}")),
+        )
+    }
+}
+
 /// An id in the making. Each method adds to the id and to the parts.
 #[derive(Debug, Clone)]
 pub struct Key {

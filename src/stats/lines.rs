@@ -6,7 +6,7 @@ use std::io::Read;
 use std::rc::Rc;
 
 /// A single record may not be longer than this: a file without line ends must not fill the memory.
-const LONGEST_RECORD: usize = 1 << 20;
+pub const LONGEST_RECORD: usize = 1 << 20;
 
 /// The lines of what has been read ahead.
 #[derive(Debug)]

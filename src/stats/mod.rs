@@ -19,23 +19,28 @@ mod distributions;
 mod error;
 mod favourability;
 mod figure;
+mod formats;
 pub mod items;
 mod key;
 mod lines;
 mod maker;
 mod misnamed;
 pub mod nuisance;
+mod origin;
 mod pairs;
 mod plan;
 mod planned;
+mod preregistration;
 mod random;
 mod restrict;
 mod review;
 pub mod settings;
 mod shift;
+pub mod simulate;
 pub mod summary;
 pub mod table;
 mod tidy;
+mod tidy_parquet;
 mod view;
 
 #[cfg(test)]
@@ -63,8 +68,10 @@ pub use key::Parts;
 pub use maker::{LanguagePopulation, MakerTest};
 pub use misnamed::Nameable;
 pub use nuisance::{LetterBias, PromptScore};
+pub use origin::{CheckpointHashes, Dates, Hashes, Origin, Program};
 pub use pairs::PairEstimate;
 pub use planned::{PlannedContrast, PowerPlan, SdRange};
+pub use preregistration::{Facts, PLAN_SCHEMA, PlanCheck, PlannedHashes, Preregistration};
 pub use review::{
     Differing, Effect, EmpiricalNull, ItemQuality, LanguageInvariance, LeaveOneOut, Reliability, ScenarioDif,
     Specification, SpecificationCurve,

@@ -193,7 +193,7 @@ fn the_command_prints_one_object_and_nothing_else() {
     assert!(table.status.success());
     let order = [
         "Compliance",
-        "Favourability (preference, coherent60",
+        "Favourability (Norland, preference, coherent60",
         "Post-training",
         "Language",
         "Maker",

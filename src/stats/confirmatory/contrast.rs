@@ -80,13 +80,32 @@ impl Contrast {
                 _ => kinds.push((kind(*scenario), at..at + 1)),
             }
         }
-        let means = cells
-            .chunks(scenarios.len())
-            .flat_map(|pair| {
-                kinds.iter().map(|(_, places)| present_mean(&pair[places.clone()])).collect::<Vec<_>>()
-            })
-            .collect();
-        Some(Contrast { countries, scenarios, kinds, cells, means })
+        Some(Contrast::with_means(countries, scenarios, kinds, cells))
+    }
+
+    /// Of `cells` [pair][scenario], types of so many scenarios one after the other, every cell there.
+    pub fn of_cells(countries: usize, sizes: &[usize], cells: Vec<f64>) -> Contrast {
+        let mut kinds: Vec<(Id, Range<usize>)> = Vec::with_capacity(sizes.len());
+        let mut from = 0;
+        for (kind, size) in sizes.iter().enumerate() {
+            kinds.push((kind as Id, from..from + size));
+            from += size;
+        }
+        let countries = (0..countries as Id).collect();
+        Contrast::with_means(countries, (0..from as Id).collect(), kinds, cells)
+    }
+
+    fn with_means(
+        countries: Vec<Id>,
+        scenarios: Vec<Id>,
+        kinds: Vec<(Id, Range<usize>)>,
+        cells: Vec<f64>,
+    ) -> Contrast {
+        let of_pair = |pair: &[f64]| -> Vec<f64> {
+            kinds.iter().map(|(_, places)| present_mean(&pair[places.clone()])).collect()
+        };
+        let means = cells.chunks(scenarios.len().max(1)).flat_map(of_pair).collect();
+        Contrast { countries, scenarios, kinds, cells, means }
     }
 
     pub fn place(&self, country: Id) -> Option<usize> {

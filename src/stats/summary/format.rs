@@ -1,6 +1,5 @@
 //! Numbers as the tables print them.
 
-use super::super::cluster::Clustered;
 use super::super::compliance::Tier;
 
 /// How many decimals the log-odds of a table have.
@@ -22,15 +21,12 @@ impl Digits {
         text
     }
 
-    /// Mean, interval and p.
-    pub fn columns(self, c: &Clustered) -> [String; 3] {
-        let interval = c.ci_t.map_or_else(
-            || "-".to_owned(),
-            |half| {
-                format!("{} to {}", self.signed(c.mean_cluster - half), self.signed(c.mean_cluster + half))
-            },
-        );
-        [self.signed(c.mean_cluster), interval, p_value(c.p)]
+    /// `+0.512 to +2.204`, or `none` where there is none.
+    pub fn interval(self, estimate: f64, half: Option<f64>) -> String {
+        half.map_or_else(
+            || "none".to_owned(),
+            |half| format!("{} to {}", self.signed(estimate - half), self.signed(estimate + half)),
+        )
     }
 }
 

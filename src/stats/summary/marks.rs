@@ -6,13 +6,13 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::super::compliance::Tier;
-use super::super::figure::{Analysis, Estimate};
+use super::super::figure::{Analysis, Estimate, Figure};
 use super::format::probability;
 
 /// Compliance by (language, checkpoint), and the settings' families and routes.
 pub struct Marks<'a> {
     analysis: &'a Analysis,
-    means: HashMap<(&'a str, &'a str), f64>,
+    means: HashMap<(&'a str, String), f64>,
 }
 
 /// As in the report: with care, and not at all.
@@ -26,63 +26,38 @@ fn mark(mean: f64) -> &'static str {
 
 impl<'a> Marks<'a> {
     pub fn new(analysis: &'a Analysis) -> Marks<'a> {
-        let means = analysis.group("compliance").filter_map(|([language, label, question, _], estimate)| {
-            match estimate {
-                Estimate::Compliance(c) if question == "both" => Some(((language, label), c.mean)),
-                _ => None,
+        let means = analysis.of("compliance").filter_map(|figure| match &figure.estimate {
+            Estimate::Compliance(c) if figure.parts.question.as_deref() == Some("both") => {
+                Some(((figure.parts.language.as_deref()?, figure.parts.label()?), c.mean))
             }
+            _ => None,
         });
         Marks { analysis, means: means.collect() }
     }
 
-    /// A checkpoint with the mark of its worst run in `languages`.
-    pub fn checkpoint(&self, languages: &[&str], label: &str) -> String {
-        format!("{label}{}", self.worst(languages, &[label]))
+    /// The mark of what a figure is made of.
+    pub fn figure(figure: &Figure) -> &'static str {
+        figure.compliance.map_or("", mark)
     }
 
-    /// A family, one step of it (`family:chat-base`) or it in another condition (`family@condition`), with the mark of
-    /// the worse of the two runs that its shift is made of.
-    pub fn shift(&self, language: &str, head: &str) -> String {
-        format!("{head}{}", self.of_shift(language, head))
-    }
-
-    /// Whether a family's shift can be read in the language.
+    /// Whether a family's shift between its ends can be read in the language.
     pub fn reads(&self, language: &str, family: &str) -> bool {
-        self.of_shift(language, family) != mark(0.0)
-    }
-
-    fn of_shift(&self, language: &str, head: &str) -> &'static str {
-        let nothing = Vec::new();
-        for family in self.analysis.settings["family"].as_array().unwrap_or(&nothing) {
-            let rest = family["name"].as_str().and_then(|name| head.strip_prefix(name));
-            let (Some(rest), Some(keys)) = (rest, family.as_object()) else { continue };
-            let stages: Vec<(&str, &str)> = keys
-                .iter()
-                .filter_map(|(stage, value)| Some((stage.as_str(), value["model"].as_str()?)))
-                .collect();
-            let models: Vec<String> = match (rest.strip_prefix(':'), rest.strip_prefix('@')) {
-                (Some(step), _) => {
-                    let of_step = |stage: &str| step.split('-').any(|part| part == stage);
-                    stages.iter().filter(|(stage, _)| of_step(stage)).map(|(_, m)| (*m).to_owned()).collect()
-                }
-                (_, Some(condition)) => ends(&stages).map(|model| format!("{model}@{condition}")).collect(),
-                _ if rest.is_empty() => ends(&stages).map(str::to_owned).collect(),
-                _ => continue,
-            };
-            let models: Vec<&str> = models.iter().map(String::as_str).collect();
-            return self.worst(&[language], &models);
-        }
-        ""
-    }
-
-    fn worst(&self, languages: &[&str], labels: &[&str]) -> &'static str {
-        let pairs = languages.iter().flat_map(|language| labels.iter().map(move |label| (*language, *label)));
-        let means = pairs.filter_map(|key| self.means.get(&key));
-        mark(means.copied().fold(1.0, f64::min))
+        let of = |group| {
+            self.analysis.of(group).find(|figure| {
+                let p = &figure.parts;
+                p.language.as_deref() == Some(language)
+                    && p.family.as_deref() == Some(family)
+                    && p.routed == Some(true)
+                    && !figure.step_between
+            })
+        };
+        of("shift")
+            .or_else(|| of("confirmatory_shift"))
+            .is_none_or(|figure| Marks::figure(figure) != mark(0.0))
     }
 
     /// For each language at most two lines: who is to be read with care, and who not at all.
-    pub fn warnings(&self, shown: &[(&str, &str)]) -> String {
+    pub fn warnings(&self, shown: &[(&'a str, String)]) -> String {
         let mut languages: Vec<&str> = Vec::new();
         for (language, _) in shown {
             if !languages.contains(language) {
@@ -107,12 +82,6 @@ impl<'a> Marks<'a> {
         text
     }
 
-    /// The condition behind a checkpoint's bare name.
-    pub fn routed(&self, label: &str) -> &'a str {
-        let analysis = &self.analysis.settings["analysis"];
-        analysis["route"][label].as_str().or(analysis["condition"].as_str()).unwrap_or("")
-    }
-
     /// A line for each condition that stands behind bare names and is not the usual one.
     pub fn routes(&self) -> String {
         let mut text = String::new();
@@ -123,7 +92,7 @@ impl<'a> Marks<'a> {
         conditions.dedup();
         conditions.retain(|condition| analysis["condition"] != **condition);
         for condition in conditions {
-            let is_here = |model: &&String| self.means.keys().any(|(_, label)| label == model);
+            let is_here = |model: &&String| self.means.keys().any(|(_, label)| label == *model);
             let models =
                 route.iter().filter(|(_, to)| **to == *condition).map(|(model, _)| model).filter(is_here);
             let models: Vec<&str> = models.map(String::as_str).collect();
@@ -137,9 +106,4 @@ impl<'a> Marks<'a> {
         }
         text
     }
-}
-
-/// The first and the last model.
-fn ends<'a>(stages: &[(&'a str, &'a str)]) -> impl Iterator<Item = &'a str> {
-    stages.first().into_iter().chain(stages.last()).map(|(_, model)| *model).collect::<Vec<_>>().into_iter()
 }

@@ -1,20 +1,20 @@
-//! An analysis as tables for a person: compliance before any preference, then what the preferences are.
+//! An analysis as tables in a terminal of 80 columns: compliance first, since it decides what else can be read, then what
+//! the preferences are.
 
 mod format;
 mod marks;
+mod sections;
 
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table as Grid, TableStyle};
 
-use super::cluster::Clustered;
-use super::compliance::Tier;
-use super::corrections::benjamini_hochberg;
-use super::favourability::percent;
-use super::figure::{Analysis, Estimate};
+use super::figure::{Analysis, Figure};
 pub(crate) use format::decimals;
-use format::{Digits, p_value, probability};
 use marks::Marks;
+
+/// No line of a table is longer.
+const WIDTH: u16 = 80;
 
 /// A rule above, one below the header, one at the end.
 const RULED: TableStyle = {
@@ -22,14 +22,25 @@ const RULED: TableStyle = {
     TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule)
 };
 
+/// Which tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tables {
+    /// Those that an answer needs, for the target.
+    #[default]
+    Key,
+    /// Every one, for every country.
+    All,
+}
+
 /// Which estimates are shown.
 #[derive(Debug, Clone, Default)]
 pub struct SummaryOptions {
+    pub tables: Tables,
     /// `preference` where there are two polarities, else the first question.
     pub question: Option<String>,
     /// `all` scenarios unless named.
     pub subset: Option<String>,
-    /// Every country unless named.
+    /// The target unless named; every country with all tables.
     pub country: Option<String>,
     /// Every language unless named.
     pub language: Option<String>,
@@ -41,275 +52,102 @@ pub struct SummaryOptions {
 pub fn render(analysis: &Analysis, options: &SummaryOptions) -> Result<String, String> {
     let summary = Summary::new(analysis, options)?;
     let mut text = String::new();
-    summary.compliance(&mut text);
-    summary.favourability(&mut text);
-    summary.shifts(&mut text, "shift", "Post-training shift (last stage less first)", ["language", "family"]);
-    let title = "Language shift (less the baseline language)";
-    summary.shifts(&mut text, "language_shift", title, ["languages", "checkpoint"]);
-    summary.makers(&mut text);
-    summary.coherence(&mut text);
-    summary.nuisance(&mut text);
+    for section in summary.sections() {
+        section.write(&mut text);
+    }
     Ok(text)
 }
 
 struct Summary<'a> {
     analysis: &'a Analysis,
+    tables: Tables,
     question: String,
     subset: String,
-    country: Option<&'a str>,
+    /// `None` for every one.
+    country: Option<String>,
     language: Option<&'a str>,
     condition: Option<&'a str>,
-    /// Conditions that the labels name.
-    conditions: Vec<&'a str>,
     marks: Marks<'a>,
 }
 
 impl<'a> Summary<'a> {
     fn new(analysis: &'a Analysis, options: &'a SummaryOptions) -> Result<Self, String> {
-        let mut questions: Vec<&str> = Vec::new();
-        let mut subsets: Vec<&str> = Vec::new();
-        let (mut countries, mut languages, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        for ([language, label, country, question, subset], _) in analysis.group("favourability") {
-            add(&mut languages, language);
-            add(&mut labels, label);
-            add(&mut countries, country);
-            add(&mut questions, question);
-            add(&mut subsets, subset);
-        }
-        let marks = Marks::new(analysis);
-        let mut conditions = Vec::new();
-        for label in &labels {
-            match label.rsplit_once('@') {
-                Some((front, condition)) if labels.contains(&front) => add(&mut conditions, condition),
-                _ => add(&mut conditions, marks.routed(label)),
+        let (mut questions, mut subsets): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+        let (mut countries, mut languages, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
+        for figure in analysis.of("favourability").chain(analysis.of("confirmatory")) {
+            let p = &figure.parts;
+            for (names, name) in [
+                (&mut questions, &p.question),
+                (&mut subsets, &p.subset),
+                (&mut countries, &p.country),
+                (&mut languages, &p.language),
+                (&mut conditions, &p.condition),
+            ] {
+                if let Some(name) = name.as_deref().filter(|name| !names.contains(name)) {
+                    names.push(name);
+                }
             }
         }
         let usual =
             if questions.contains(&"preference") { Some("preference") } else { questions.first().copied() };
         let question = choose("question", options.question.as_deref().or(usual), &questions)?;
         let subset = choose("subset", options.subset.as_deref().or(Some("all")), &subsets)?;
-        let country = options.country.as_deref();
-        if let Some(country) = country {
-            choose("country", Some(country), &countries)?;
-        }
         let (language, condition) = (options.language.as_deref(), options.condition.as_deref());
-        for (what, wanted, known) in
-            [("language", language, &languages), ("condition", condition, &conditions)]
-        {
+        let chosen = [
+            ("country", options.country.as_deref(), &countries),
+            ("language", language, &languages),
+            ("condition", condition, &conditions),
+        ];
+        for (what, wanted, known) in chosen {
             if wanted.is_some() {
                 choose(what, wanted, known)?;
             }
         }
-        Ok(Summary { analysis, question, subset, country, language, condition, conditions, marks })
-    }
-
-    fn shows_language(&self, language: &str) -> bool {
-        self.language.is_none_or(|chosen| chosen == language)
-    }
-
-    /// By a checkpoint's or a family's name, which holds its condition where that is not the routed one.
-    fn shows_condition(&self, label: &str) -> bool {
-        self.condition.is_none_or(|chosen| {
-            let own = label.rsplit_once('@').map(|(_, condition)| condition);
-            own.filter(|own| self.conditions.contains(own)).unwrap_or(self.marks.routed(label)) == chosen
+        let target = || analysis.settings["analysis"]["target"].as_str().map(str::to_owned);
+        let country = match (&options.country, options.tables) {
+            (Some(country), _) => Some(country.clone()),
+            (None, Tables::Key) => target(),
+            (None, Tables::All) => None,
+        };
+        let marks = Marks::new(analysis);
+        Ok(Summary {
+            analysis,
+            tables: options.tables,
+            question,
+            subset,
+            country,
+            language,
+            condition,
+            marks,
         })
     }
 
-    fn compliance(&self, text: &mut String) {
-        let mut rows = Vec::new();
-        let mut shown = Vec::new();
-        for ([language, checkpoint, question, _], estimate) in self.analysis.group("compliance") {
-            let (Estimate::Compliance(c), "both") = (estimate, question) else { continue };
-            if !self.shows_language(language) || !self.shows_condition(checkpoint) {
-                continue;
-            }
-            shown.push((language, checkpoint));
-            rows.push(vec![
-                self.marks.checkpoint(&[language], checkpoint),
-                language.to_owned(),
-                probability(c.mean),
-                probability(c.median),
-                probability(c.min),
-                Tier::of(c.mean).name().to_owned(),
-            ]);
-        }
-        let header = ["checkpoint", "language", "mean", "median", "least", "tier"];
-        section(text, "Compliance (probability on the choices)", &header, rows);
-        text.push_str(&self.marks.warnings(&shown));
-        text.push_str(&self.marks.routes());
+    /// Whether a figure is of the chosen question, scenarios, country, language and condition, as far as it has them.
+    fn shows(&self, figure: &Figure) -> bool {
+        let p = &figure.parts;
+        let is = |part: &Option<String>, chosen: Option<&str>| {
+            chosen.is_none_or(|chosen| part.as_deref().is_none_or(|part| part == chosen))
+        };
+        let of_language = self.language.is_none_or(|chosen| {
+            [&p.language, &p.baseline_language].into_iter().flatten().any(|part| part == chosen)
+                || p.language.is_none()
+        });
+        of_language && is(&p.condition, self.condition) && is(&p.country, self.country.as_deref())
     }
 
-    /// The clustered sets of a group at the chosen question and subset: the id's first three parts, the columns of
-    /// the estimate, and the estimate. p is corrected over all of them, also where a part was chosen to be shown.
-    fn estimates(&self, group: &str) -> Vec<([&'a str; 3], Vec<String>, &'a Clustered)> {
-        let found =
-            self.analysis.group(group).filter_map(|([head, name, country, question, subset], estimate)| {
-                match estimate {
-                    Estimate::Clustered(c) if question == self.question && subset == self.subset => {
-                        Some(([head, name, country], c))
-                    }
-                    _ => None,
-                }
-            });
-        let found: Vec<([&str; 3], &Clustered)> = found.collect();
-        let adjusted = benjamini_hochberg(&found.iter().map(|(_, c)| c.p).collect::<Vec<_>>());
-        let digits = Digits::of(found.iter().filter_map(|(_, c)| c.ci_t).collect());
-        let columns = |c: &Clustered, p_bh| {
-            let mut columns = digits.columns(c).to_vec();
-            columns.push(p_value(p_bh));
-            columns
-        };
-        found
-            .into_iter()
-            .zip(adjusted)
-            .filter(|(([head, name, country], _), _)| {
-                // A language shift's head is two languages.
-                let of = |language: &str| {
-                    *head == language
-                        || head.strip_prefix(language).is_some_and(|rest| rest.starts_with('-'))
-                        || head.strip_suffix(language).is_some_and(|rest| rest.ends_with('-'))
-                };
-                self.country.is_none_or(|chosen| chosen == *country)
-                    && self.language.is_none_or(of)
-                    && self.shows_condition(name)
-            })
-            .map(|((names, c), p_bh)| (names, columns(c, p_bh), c))
-            .collect()
+    /// The figures of a group at the chosen question and scenarios.
+    fn of(&self, group: &'a str) -> impl Iterator<Item = &'a Figure> {
+        self.analysis.of(group).filter(move |figure| {
+            let p = &figure.parts;
+            self.shows(figure)
+                && p.question.as_deref() == Some(&self.question)
+                && p.subset.as_deref() == Some(&self.subset)
+        })
     }
 
     fn chosen(&self) -> String {
-        format!("{}, {} scenarios", self.question, self.subset)
-    }
-
-    fn favourability(&self, text: &mut String) {
-        let row = |([language, checkpoint, country], columns, c): ([&str; 3], Vec<String>, &Clustered)| {
-            let checkpoint = self.marks.checkpoint(&[language], checkpoint);
-            let mut row = vec![checkpoint, language.to_owned(), country.to_owned()];
-            row.extend(columns);
-            row.push(format!("{:.1}", percent(c.mean_cluster)));
-            row
-        };
-        let rows = self.estimates("favourability").into_iter().map(row).collect();
-        let header =
-            ["checkpoint", "language", "country", "log-odds", "95 % interval", "p", "p (BH)", "preference %"];
-        section(text, &format!("Favourability ({})", self.chosen()), &header, rows);
-        text.push_str("Means over scenario types; intervals and p from Student's t over the types.\n");
-    }
-
-    fn shifts(&self, text: &mut String, group: &str, title: &str, names: [&str; 2]) {
-        let row = |([head, name, country], columns, _): ([&str; 3], Vec<String>, &Clustered)| {
-            let name = match group {
-                "shift" => self.marks.shift(head, name),
-                _ => {
-                    let both: Vec<&str> =
-                        head.match_indices('-').flat_map(|(at, _)| [&head[..at], &head[at + 1..]]).collect();
-                    self.marks.checkpoint(&both, name)
-                }
-            };
-            let mut row = vec![name, head.to_owned(), country.to_owned()];
-            row.extend(columns);
-            row
-        };
-        let rows = self.estimates(group).into_iter().map(row).collect();
-        let header = [names[1], names[0], "country", "log-odds", "95 % interval", "p", "p (BH)"];
-        section(text, &format!("{title} ({})", self.chosen()), &header, rows);
-    }
-
-    fn makers(&self, text: &mut String) {
-        let mut rows = Vec::new();
-        let mut unread = false;
-        for ([language, country, question, subset], estimate) in self.analysis.group("maker") {
-            let Estimate::Maker(test) = estimate else { continue };
-            // Families are read as they are routed; one of them has no direction in common with others.
-            let shown = self.country.is_none_or(|chosen| chosen == country)
-                && self.shows_language(language)
-                && self.shows_condition("")
-                && test.mean_cluster.families() > 1;
-            if question != self.question || subset != self.subset || !shown {
-                continue;
-            }
-            let all = &test.mean_cluster;
-            let Some(test) = all.among(|family| self.marks.reads(language, family)) else { continue };
-            unread |= test.families() < all.families();
-            rows.push(vec![
-                country.to_owned(),
-                language.to_owned(),
-                format!("{} of {}", test.families(), all.families()),
-                Digits::of(Vec::new()).signed(test.mean),
-                p_value(test.p),
-                format!("{} of {}", test.aligned, test.families()),
-                p_value(test.p_binomial),
-                p_value(test.p_sign_flip),
-                p_value(test.p_wilcoxon),
-            ]);
-        }
-        let header = [
-            "country",
-            "language",
-            "families",
-            "mean shift",
-            "p (t)",
-            "aligned",
-            "p (binomial)",
-            "p (sign flip)",
-            "p (Wilcoxon)",
-        ];
-        let title = "Maker direction (shift towards the country at home, away from it elsewhere)";
-        section(text, &format!("{title} ({})", self.chosen()), &header, rows);
-        if unread {
-            text.push_str("Without the families that are as good as noise in the language (‡).\n");
-        }
-    }
-
-    fn coherence(&self, text: &mut String) {
-        let mut rows = Vec::new();
-        for ([name], estimate) in self.analysis.group("coherence") {
-            if let Estimate::CoherentSet(set) = estimate {
-                rows.push(vec![name.to_owned(), set.n.to_string(), set.types.len().to_string()]);
-            }
-        }
-        section(
-            text,
-            "Coherence (the two polarities opposite in sign)",
-            &["threshold", "scenarios", "types"],
-            rows,
-        );
-        if let Some(Estimate::CoherenceCounts(counts)) = self.analysis.estimate("coherence/counts") {
-            let _ = writeln!(
-                text,
-                "Runs: {}; the most coherent scenario is so in {} of them.",
-                counts.runs, counts.max
-            );
-        }
-    }
-
-    fn nuisance(&self, text: &mut String) {
-        let mut found: Vec<([&str; 4], &Clustered)> = Vec::new();
-        for (group, name) in [("role_bias", "first role"), ("letter_bias", "first letter")] {
-            for ([language, checkpoint, question, _], estimate) in self.analysis.group(group) {
-                let Estimate::Clustered(c) = estimate else { continue };
-                if self.shows_language(language) && self.shows_condition(checkpoint) {
-                    found.push(([checkpoint, language, name, question], c));
-                }
-            }
-        }
-        let digits = Digits::of(found.iter().filter_map(|(_, c)| c.ci_t).collect());
-        let row = |([checkpoint, language, name, question], c): ([&str; 4], &Clustered)| {
-            let checkpoint = self.marks.checkpoint(&[language], checkpoint);
-            let mut row = vec![checkpoint, language.to_owned(), name.to_owned(), question.to_owned()];
-            row.extend(digits.columns(c));
-            row
-        };
-        let rows = found.into_iter().map(row).collect();
-        let header =
-            ["checkpoint", "language", "taste for the", "question", "log-odds", "95 % interval", "p"];
-        section(text, "What the design cancels", &header, rows);
-    }
-}
-
-fn add<'a>(names: &mut Vec<&'a str>, name: &'a str) {
-    if !names.contains(&name) {
-        names.push(name);
+        let of = self.country.as_deref().map_or_else(String::new, |country| format!("{country}, "));
+        format!("{of}{}, {} scenarios", self.question, self.subset)
     }
 }
 
@@ -321,27 +159,61 @@ fn choose(what: &str, wanted: Option<&str>, known: &[&str]) -> Result<String, St
     }
 }
 
-/// A heading and a table, or nothing where there are no rows.
-fn section(text: &mut String, title: &str, header: &[&str], rows: Vec<Vec<String>>) {
-    if rows.is_empty() {
-        return;
-    }
-    let mut grid = Grid::new();
-    // The same text whatever the terminal: no wrapping to its width.
-    grid.load_style(RULED).set_content_arrangement(ContentArrangement::Disabled);
-    grid.set_header(header.iter().copied());
-    for row in rows {
-        grid.add_row(row);
-    }
-    for (column, name) in grid.column_iter_mut().zip(header) {
-        let is_number = !["checkpoint", "language", "languages", "country", "family", "tier", "threshold"]
-            .iter()
-            .chain(&["taste for the", "question"])
-            .any(|text| text == name);
-        if is_number {
-            column.set_cell_alignment(CellAlignment::Right);
+/// A heading, a table and what must be said below it.
+struct Section {
+    title: String,
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    /// Lines with their ends.
+    below: String,
+}
+
+/// Columns whose cells are words; all others are numbers, and stand to the right.
+const WORDS: [&str; 9] =
+    ["checkpoint", "lang", "country", "family", "tier", "threshold", "name", "verdict", "of"];
+
+impl Section {
+    /// Nothing where there are no rows.
+    fn write(self, text: &mut String) {
+        if self.rows.is_empty() {
+            return;
         }
+        let mut grid = Grid::new();
+        // The same text whatever the terminal: wrapped to one width.
+        grid.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+        grid.set_header(self.header.iter().copied());
+        for row in self.rows {
+            grid.add_row(row);
+        }
+        for (column, name) in grid.column_iter_mut().zip(&self.header) {
+            if !WORDS.contains(name) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let separator = if text.is_empty() { "" } else { "\n" };
+        let (title, below) = (wrapped(&self.title), wrapped(&self.below));
+        let _ = write!(text, "{separator}{title}{}\n{below}", grid.trim_fmt());
     }
-    let separator = if text.is_empty() { "" } else { "\n" };
-    let _ = writeln!(text, "{separator}{title}\n{}", grid.trim_fmt());
+}
+
+/// Lines broken at spaces where they would be longer than [`WIDTH`], each with its end.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut length = 0;
+        for word in line.split(' ') {
+            let size = word.chars().count();
+            if length > 0 && length + 1 + size > usize::from(WIDTH) {
+                out.push('\n');
+                length = 0;
+            } else if length > 0 {
+                out.push(' ');
+                length += 1;
+            }
+            out.push_str(word);
+            length += size;
+        }
+        out.push('\n');
+    }
+    out
 }

@@ -1,4 +1,4 @@
-use super::super::summary::{SummaryOptions, render};
+use super::super::summary::{SummaryOptions, Tables, render};
 use super::super::{
     Analysis, Estimate, ItemNames, LetterBias, PromptScore, Recipes, Settings, Table, analyze, analyze_table,
     analyze_with,
@@ -190,7 +190,8 @@ fn the_maker_test_is_shown_without_the_families_that_cannot_be_read() {
         panic!("no maker test")
     };
     assert_eq!((maker.mean_cluster.families(), maker.mean_cluster.aligned), (3, 2));
-    let text = render(&analysis, &SummaryOptions::default()).expect("tables");
+    let text = render(&analysis, &SummaryOptions { tables: Tables::All, ..SummaryOptions::default() });
+    let text = text.expect("tables");
     let (_, table) = text.split_once("Maker direction").expect("the table");
     let row = table.lines().find(|line| line.trim_start().starts_with("A ")).expect("its row");
     // Of 1 and 0.5: t = 0.75 / 0.25 with one degree of freedom.

@@ -107,7 +107,7 @@ fn write_table<T>(
         let result = into_sink(out, format, columns, fill);
         filled = Some(result.map_err(|failure| match failure {
             Failure::Read(error) => error,
-            Failure::Write(error) => write_error(path, error),
+            Failure::Write(error) => parquet_error(path, error),
         })?);
         Ok(())
     })?;
@@ -150,7 +150,7 @@ fn into_sink<T, W: Write + Send>(
 }
 
 /// A full disk hides inside the other crates' errors.
-fn write_error(path: &Path, error: ParquetError) -> StoreError {
+pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> StoreError {
     match error {
         ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
             Ok(io) => StoreError::io(path, *io),

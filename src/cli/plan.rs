@@ -1,0 +1,84 @@
+//! `tiltmeter plan`: what is decided before a run, in a dated file.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use super::input::Input;
+use super::output::say;
+use crate::plain;
+use crate::stats::{Analysis, Facts, PlanCheck, PlannedHashes, Preregistration, Settings};
+use crate::store::file::{check_folder, replace};
+use crate::store::{RunReader, StoreError};
+use crate::study::Study;
+
+/// Write down what is decided before a run: target, margin, families, scope, and the hashes of study, roster and settings.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The study that will be asked, by name or folder
+    #[arg(long, value_name = "NAME|DIR", default_value = "default")]
+    study: String,
+    /// The roster that will be swept
+    #[arg(long, value_name = "FILE")]
+    roster: PathBuf,
+    /// The settings that will analyse it [default: the roster]
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The plan; a file that is there is not replaced
+    #[arg(long, value_name = "FILE.toml")]
+    out: PathBuf,
+}
+
+pub fn run(args: Args) -> Result<ExitCode> {
+    check_folder(&args.out)?;
+    if args.out.symlink_metadata().is_ok() {
+        bail!("{} is there already: a plan is not rewritten; name another file", args.out.display());
+    }
+    let study = Study::open(&args.study)?;
+    let roster = Settings::read(&args.roster)?;
+    let settings =
+        args.settings.as_deref().map(Settings::read).transpose()?.unwrap_or_else(|| roster.clone());
+    let hash = |settings: &Settings| settings.sha256.clone().unwrap_or_default();
+    let hashes =
+        PlannedHashes { study: study.hash().to_owned(), roster: hash(&roster), settings: hash(&settings) };
+    let plan = Preregistration::new(&settings, &roster, hashes, plain::now())?;
+    let text = plan.text();
+    replace(&args.out, |out| out.write_all(text.as_bytes()).map_err(|e| StoreError::io(&args.out, e)))?;
+    say(format_args!("wrote {}", args.out.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The plan in `path` held against what was analysed.
+pub fn check(path: &Path, input: &Input, analysis: &Analysis) -> Result<PlanCheck> {
+    let text = plain::read_settings(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let plan = Preregistration::parse(&text, &path.display().to_string())?;
+    let settings = &analysis.settings["analysis"];
+    let mut families: Vec<String> = Vec::new();
+    for family in
+        analysis.of("confirmatory_shift").chain(analysis.of("shift")).filter_map(|f| f.parts.family.as_ref())
+    {
+        if !families.contains(family) {
+            families.push(family.clone());
+        }
+    }
+    let mut facts = Facts {
+        settings: analysis.settings["sha256"].as_str().map(str::to_owned),
+        target: settings["target"].as_str().unwrap_or_default().to_owned(),
+        smallest_effect: settings["smallest_effect"].as_f64().unwrap_or_default(),
+        families,
+        ..Facts::default()
+    };
+    if let Some(dir) = &input.run {
+        let run = RunReader::open(dir)?;
+        let study = run.identity()?.into_iter().find(|(key, _)| key == "study_sha256");
+        facts.study = study.map(|(_, value)| value);
+        facts.begun =
+            run.checkpoints()?.iter().flat_map(|c| &c.sessions).map(|(begun, _)| begun.clone()).min();
+        if let Some((path, text)) = run.roster()? {
+            facts.roster = Settings::parse(&text, &path.display().to_string())?.sha256;
+        }
+    }
+    Ok(PlanCheck::new(plan, &facts))
+}

@@ -1,0 +1,92 @@
+//! Item tables in other formats than CSV: JSON lines and Parquet, as `export` writes them.
+
+use std::fs::File;
+use std::io::{BufRead, Read};
+use std::path::Path;
+
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, Row};
+
+use super::builder::TableBuilder;
+use super::error::StatsError;
+use super::items::{COLUMNS, ItemNames, ItemRef, ItemRow, NAMES};
+use super::lines::LONGEST_RECORD;
+use super::table::Table;
+
+/// Reads an item table from JSON lines; `name` is what errors call it.
+pub fn parse_jsonl(mut text: impl BufRead, name: &str) -> Result<Table, StatsError> {
+    let mut builder = TableBuilder::new(name, "line");
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = text.by_ref().take(LONGEST_RECORD as u64 + 1).read_until(b'\n', &mut line);
+        let problem = match read {
+            Ok(0) => break,
+            Ok(_) if line.len() > LONGEST_RECORD => Some("a line of more than a mebibyte".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(problem) = problem {
+            return Err(builder.error(number, problem));
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let row: ItemRow = serde_json::from_slice(&line)
+            .map_err(|error| builder.error(number, crate::plain::said(&error.to_string())))?;
+        builder.push(row.as_ref(), number)?;
+    }
+    builder.finish()
+}
+
+/// Reads an item table from a Parquet file.
+pub fn read_parquet(path: &Path) -> Result<Table, StatsError> {
+    let name = path.display().to_string();
+    let unreadable = |error: ParquetError| StatsError::Row {
+        table: name.clone(),
+        place: "Parquet".to_owned(),
+        problem: error.to_string(),
+    };
+    let file = File::open(path).map_err(|source| StatsError::Read { path: path.to_owned(), source })?;
+    let reader = SerializedFileReader::new(file).map_err(unreadable)?;
+    let schema = reader.metadata().file_metadata().schema_descr();
+    for column in schema.columns() {
+        let title = column.path().string();
+        if !COLUMNS.contains(&title.as_str()) {
+            return Err(StatsError::UnknownColumn { table: name, column: title });
+        }
+    }
+    for column in COLUMNS {
+        if !schema.columns().iter().any(|c| c.path().string() == column) {
+            return Err(StatsError::MissingColumn { table: name, column });
+        }
+    }
+    let mut builder = TableBuilder::new(&name, "row");
+    for (number, row) in (1..).zip(reader.get_row_iter(None).map_err(unreadable)?) {
+        let row = row.map_err(unreadable)?;
+        let item = item(&row).map_err(|problem| builder.error(number, problem))?;
+        builder.push(item, number)?;
+    }
+    builder.finish()
+}
+
+fn item(row: &Row) -> Result<ItemRef<'_>, String> {
+    let mut names = [""; NAMES];
+    let mut numbers = [0.0; COLUMNS.len() - NAMES];
+    for (title, field) in row.get_column_iter() {
+        let Some(at) = COLUMNS.iter().position(|column| column == title) else { continue };
+        match (field, at.checked_sub(NAMES)) {
+            (Field::Str(text), None) => names[at] = text,
+            (Field::Double(number), Some(at)) => numbers[at] = *number,
+            (Field::Float(number), Some(at)) => numbers[at] = f64::from(*number),
+            (_, None) => return Err(format!("column `{title}` holds no text")),
+            (_, Some(_)) => return Err(format!("column `{title}` holds no number")),
+        }
+    }
+    let [model, language, condition, country_1, country_2, scenario, scenario_type, question] = names;
+    let [diff_fwd, diff_rev, bias, compliance] = numbers;
+    let names =
+        ItemNames { model, language, condition, country_1, country_2, scenario, scenario_type, question };
+    Ok(ItemRef { names, diff_fwd, diff_rev, bias, compliance })
+}

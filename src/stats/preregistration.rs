@@ -1,0 +1,279 @@
+//! A plan written before a run, and what a run kept of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StatsError;
+use super::settings::Settings;
+use crate::plain::counted;
+
+/// What a plan file calls its shape.
+pub const PLAN_SCHEMA: &str = "tiltmeter-plan/1";
+
+/// What is decided before anything is scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preregistration {
+    pub schema: String,
+    /// UTC, `2026-01-31T12:00:00Z`.
+    pub written: String,
+    /// Version of the program that wrote it.
+    pub program: String,
+    /// The country whose shift the question is about.
+    pub target: String,
+    /// Log-odds: what lies within it is no finding.
+    pub smallest_effect: f64,
+    /// What the intervals are for: `crossed`, other incidents and other pairings of these countries.
+    pub scope: String,
+    /// Families whose shifts are corrected together.
+    pub holm_family: Vec<String>,
+    pub hashes: PlannedHashes,
+}
+
+/// SHA-256, in hex.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedHashes {
+    /// Over the study's files.
+    pub study: String,
+    /// Of the roster's text.
+    pub roster: String,
+    /// Of the settings' text; the roster's where it holds the settings.
+    pub settings: String,
+}
+
+impl Preregistration {
+    /// From settings and the hashes of what is to be used; `written` is now.
+    ///
+    /// # Errors
+    /// Settings without a target, or without a family that has two stages.
+    pub fn new(
+        settings: &Settings,
+        roster: &Settings,
+        hashes: PlannedHashes,
+        written: String,
+    ) -> Result<Preregistration, StatsError> {
+        let problem =
+            |what: &str| StatsError::Settings { settings: settings.name.clone(), problem: what.to_owned() };
+        let analysis = settings.analysis.clone().unwrap_or_default();
+        let target = analysis.target.ok_or_else(|| {
+            problem("a plan names its target: give analysis.target, the country whose shift the question is about")
+        })?;
+        let families = if settings.families.is_empty() { &roster.families } else { &settings.families };
+        let holm_family: Vec<String> =
+            families.iter().filter(|f| f.stages.len() > 1).map(|f| f.name.clone()).collect();
+        if holm_family.is_empty() {
+            return Err(problem("a plan needs a family with two stages, whose shift can be tested"));
+        }
+        Ok(Preregistration {
+            schema: PLAN_SCHEMA.to_owned(),
+            written,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            target,
+            smallest_effect: analysis.smallest_effect,
+            scope: "crossed".to_owned(),
+            holm_family,
+            hashes,
+        })
+    }
+
+    /// Reads a plan's text; `name` is what errors call it.
+    pub fn parse(text: &str, name: &str) -> Result<Preregistration, StatsError> {
+        let problem = |problem: String| StatsError::Settings { settings: name.to_owned(), problem };
+        let plan: Preregistration =
+            toml::from_str(text).map_err(|e| problem(e.message().trim_end().replace('\n', " ")))?;
+        if plan.schema != PLAN_SCHEMA {
+            return Err(problem(format!("its schema is `{}`, not `{PLAN_SCHEMA}`", plan.schema)));
+        }
+        Ok(plan)
+    }
+
+    /// The file's text, with what each part is for.
+    pub fn text(&self) -> String {
+        let body = toml::to_string(self).unwrap_or_default();
+        format!(
+            "# What is decided before the run: written by `tiltmeter plan`, checked by `report --plan` and `analyze --plan`.\n\
+             # Keep it where its date can be proven (a commit, a registry); nobody can tell from the file alone.\n{body}"
+        )
+    }
+}
+
+/// What a run or a table says of itself; `None` where it does not say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    pub study: Option<String>,
+    pub roster: Option<String>,
+    pub settings: Option<String>,
+    /// When its first sweep began, UTC.
+    pub begun: Option<String>,
+    pub target: String,
+    pub smallest_effect: f64,
+    /// Families with a shift.
+    pub families: Vec<String>,
+}
+
+/// The plan held against the run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanCheck {
+    pub plan: Preregistration,
+    /// Whether everything that can be checked is as planned, and the plan is older than the run.
+    pub holds: bool,
+    /// What differs from the plan, a sentence each.
+    pub departures: Vec<String>,
+    /// What cannot be checked.
+    pub unknown: Vec<String>,
+}
+
+impl PlanCheck {
+    pub fn new(plan: Preregistration, facts: &Facts) -> PlanCheck {
+        let (mut departures, mut unknown) = (Vec::new(), Vec::new());
+        match &facts.begun {
+            Some(begun) if *begun < plan.written => departures.push(format!(
+                "the plan was written at {}, after the run had begun at {begun}",
+                plan.written
+            )),
+            Some(_) => {}
+            None => unknown.push("whether the plan is older than the scores".to_owned()),
+        }
+        let hashes = [
+            ("study", &plan.hashes.study, &facts.study),
+            ("roster", &plan.hashes.roster, &facts.roster),
+            ("settings", &plan.hashes.settings, &facts.settings),
+        ];
+        for (what, planned, found) in hashes {
+            match found {
+                Some(found) if found != planned => departures.push(format!(
+                    "the {what} is not the one planned (SHA-256 {}, planned {})",
+                    short(found),
+                    short(planned)
+                )),
+                Some(_) => {}
+                None => unknown.push(format!("whether the {what} is the one planned")),
+            }
+        }
+        if facts.target != plan.target {
+            departures.push(format!("the target is {}, planned was {}", facts.target, plan.target));
+        }
+        if facts.smallest_effect != plan.smallest_effect {
+            departures.push(format!(
+                "the smallest effect of interest is {}, planned was {}",
+                facts.smallest_effect, plan.smallest_effect
+            ));
+        }
+        let missing: Vec<&str> =
+            plan.holm_family.iter().filter(|f| !facts.families.contains(f)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            departures.push(format!("no shift is there of the planned {}", missing.join(", ")));
+        }
+        let added: Vec<&str> =
+            facts.families.iter().filter(|f| !plan.holm_family.contains(f)).map(String::as_str).collect();
+        if !added.is_empty() {
+            departures.push(format!("{} not planned: {}", were(added.len()), added.join(", ")));
+        }
+        PlanCheck { holds: departures.is_empty() && unknown.is_empty(), plan, departures, unknown }
+    }
+
+    /// What was planned, whether it was kept, and what was not planned: for the first screen.
+    pub fn sentences(&self) -> Vec<String> {
+        let plan = &self.plan;
+        let mut said = vec![format!(
+            "Planned on {}: the post-training shift for {} of {} ({}), with {} intervals, corrected by Holm over them, and \
+             a smallest effect of interest of {} log-odds.",
+            plan.written,
+            plan.target,
+            counted(plan.holm_family.len(), "family"),
+            plan.holm_family.join(", "),
+            plan.scope,
+            plan.smallest_effect
+        )];
+        said.push(match (self.departures.as_slice(), self.unknown.as_slice()) {
+            ([], []) => {
+                "The run keeps to the plan: study, roster and settings are those planned, and it began later."
+                    .to_owned()
+            }
+            ([], unknown) => {
+                format!(
+                    "Nothing departs from the plan as far as can be told; unknown is {}.",
+                    unknown.join(", ")
+                )
+            }
+            (departures, _) => format!("Departures from the plan: {}.", departures.join("; ")),
+        });
+        said.push(
+            "Not planned, and so exploratory: every other country, condition and language shift, the role scale, and \
+             what reviewers ask next."
+                .to_owned(),
+        );
+        said
+    }
+}
+
+fn were(n: usize) -> &'static str {
+    if n == 1 { "a family was" } else { "families were" }
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROSTER: &str =
+        "[analysis]\ntarget = 'A'\n[[family]]\nname = 'f'\nbase = { model = 'b' }\nchat = { model = 'c' }";
+
+    fn plan() -> Preregistration {
+        let settings = Settings::parse(ROSTER, "r.toml").expect("settings");
+        let hashes = PlannedHashes { study: "s".into(), roster: "r".into(), settings: "r".into() };
+        Preregistration::new(&settings, &settings, hashes, "2026-01-02T00:00:00Z".into()).expect("a plan")
+    }
+
+    fn facts() -> Facts {
+        let some = |text: &str| Some(text.to_owned());
+        Facts {
+            study: some("s"),
+            roster: some("r"),
+            settings: some("r"),
+            begun: some("2026-01-03T00:00:00Z"),
+            target: "A".into(),
+            smallest_effect: 0.25,
+            families: vec!["f".into()],
+        }
+    }
+
+    #[test]
+    fn a_plan_reads_back_and_is_kept_or_not() {
+        let plan = plan();
+        assert_eq!(Preregistration::parse(&plan.text(), "p.toml").expect("the same"), plan);
+        assert!(PlanCheck::new(plan.clone(), &facts()).holds);
+        let departures = [
+            Facts { begun: Some("2026-01-01T00:00:00Z".into()), ..facts() },
+            Facts { study: Some("t".into()), ..facts() },
+            Facts { settings: Some("t".into()), ..facts() },
+            Facts { target: "B".into(), ..facts() },
+            Facts { smallest_effect: 0.5, ..facts() },
+            Facts { families: vec![], ..facts() },
+            Facts { families: vec!["f".into(), "g".into()], ..facts() },
+        ];
+        for facts in departures {
+            let check = PlanCheck::new(plan.clone(), &facts);
+            assert_eq!((check.holds, check.departures.len()), (false, 1), "{facts:?}");
+        }
+        let check = PlanCheck::new(plan, &Facts { begun: None, ..facts() });
+        assert_eq!((check.holds, check.departures.len(), check.unknown.len()), (false, 0, 1));
+    }
+
+    #[test]
+    fn a_plan_without_a_target_or_a_shift_is_refused() {
+        for (text, problem) in
+            [("[analysis]", "names its target"), ("[analysis]\ntarget = 'A'", "two stages")]
+        {
+            let settings = Settings::parse(text, "s.toml").expect("settings");
+            let hashes = plan().hashes;
+            let error =
+                Preregistration::new(&settings, &settings, hashes, String::new()).expect_err("no plan");
+            assert!(error.to_string().contains(problem), "{error}");
+        }
+        assert!(Preregistration::parse("schema = 'x'", "p.toml").is_err());
+    }
+}

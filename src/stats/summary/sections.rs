@@ -1,0 +1,492 @@
+//! The tables, one function each.
+
+use super::super::compliance::Tier;
+use super::super::confirmatory::{Block, Size, Verdict};
+use super::super::figure::{Estimate, Figure};
+use super::format::{Digits, p_value, probability};
+use super::marks::Marks;
+use super::{Section, Summary, Tables};
+
+/// An estimate with the half-width of its interval.
+type Shown = (f64, Option<f64>);
+
+impl<'a> Summary<'a> {
+    pub fn sections(&self) -> Vec<Section> {
+        let mut sections = vec![self.compliance(), self.leans(), self.shifts(), self.language_shifts()];
+        sections.extend([self.makers(), self.published_makers(), self.contrasts(), self.comparisons()]);
+        sections.extend([self.coherence(), self.effects()]);
+        if self.tables == Tables::All {
+            sections.extend([
+                self.scales("choice", "Choice scale: probability of choosing the country, less one half"),
+                self.scales(
+                    "role_scaled",
+                    "Role scale: lean over what swapping the roles does (exploratory)",
+                ),
+                self.scales(
+                    "empirical_null",
+                    "Beside an empirical null (invented countries, neutral controls)",
+                ),
+                self.scales("leave_one_out", "Least and greatest lean without one opponent or one type"),
+                self.scales("specification_curve", "Over conditions: least and greatest, share of one sign"),
+                self.scales(
+                    "language_invariance",
+                    "Share of the countries' variance that all languages share",
+                ),
+                self.scales("reliability", "Reliability over countries (G)"),
+                self.scales("item_quality", "Scenario against the rest: median correlation"),
+                self.nuisance(),
+            ]);
+        }
+        sections
+    }
+
+    fn compliance(&self) -> Section {
+        let (mut rows, mut shown) = (Vec::new(), Vec::new());
+        for figure in self.analysis.of("compliance") {
+            let p = &figure.parts;
+            let (Estimate::Compliance(c), Some("both")) = (&figure.estimate, p.question.as_deref()) else {
+                continue;
+            };
+            let (Some(language), Some(label)) = (p.language.as_deref(), p.label()) else { continue };
+            if !self.shows(figure) {
+                continue;
+            }
+            let tier = Tier::of(c.mean).name().to_owned();
+            let numbers = [c.mean, c.median, c.min].map(probability);
+            let mut row = vec![marked(&label, figure), language.to_owned()];
+            row.extend(numbers);
+            row.push(tier);
+            rows.push(row);
+            shown.push((language, label));
+        }
+        Section {
+            title: "Compliance (probability on the choices)".to_owned(),
+            header: vec!["checkpoint", "lang", "mean", "median", "least", "tier"],
+            rows,
+            below: self.marks.warnings(&shown) + &self.marks.routes(),
+        }
+    }
+
+    /// Rows of estimates with their intervals and adjusted p, and a last column of the caller's.
+    fn estimates(
+        &self,
+        figures: &[&'a Figure],
+        name: impl Fn(&Figure) -> Option<String>,
+        last: impl Fn(&Figure) -> Option<String>,
+    ) -> Vec<Vec<String>> {
+        let shown: Vec<Option<Shown>> = figures.iter().map(|figure| main_estimate(figure)).collect();
+        let digits = Digits::of(shown.iter().filter_map(|shown| (*shown)?.1).collect());
+        let mut rows = Vec::new();
+        for (figure, shown) in figures.iter().zip(shown) {
+            let p = &figure.parts;
+            let (Some((estimate, half)), Some(name)) = (shown, name(figure)) else { continue };
+            let mut row = vec![marked(&name, figure), p.spoken().unwrap_or_default()];
+            if self.country.is_none() {
+                row.push(p.country.clone().unwrap_or_default());
+            }
+            let adjusted = figure.adjusted.as_ref().and_then(|adjusted| adjusted.p);
+            row.extend([digits.signed(estimate), digits.interval(estimate, half), p_value(adjusted)]);
+            row.extend(last(figure));
+            rows.push(row);
+        }
+        rows
+    }
+
+    fn header(&self, first: &'static str, rest: &[&'static str]) -> Vec<&'static str> {
+        let mut header = vec![first, "lang"];
+        if self.country.is_none() {
+            header.push("country");
+        }
+        header.extend(["log-odds", "95 % interval", "adj. p"]);
+        header.extend(rest);
+        header
+    }
+
+    /// The figures of the confirmatory group, or else of the published one.
+    fn either(&self, confirmatory: &'a str, published: &'a str) -> (Vec<&'a Figure>, bool) {
+        let first: Vec<&Figure> = self.of(confirmatory).collect();
+        if first.is_empty() { (self.of(published).collect(), false) } else { (first, true) }
+    }
+
+    fn leans(&self) -> Section {
+        let (figures, stated) = self.either("confirmatory", "favourability");
+        let below = if stated { self.scope_note(&figures) } else { over_types() };
+        let size = |figure: &Figure| stated.then(|| size_of(figure).to_owned());
+        let rest: &[&str] = if stated { &["size"] } else { &[] };
+        Section {
+            title: format!("{} ({})", if stated { "Lean" } else { "Favourability" }, self.chosen()),
+            header: self.header("checkpoint", rest),
+            rows: self.estimates(&figures, |f| f.parts.label(), size),
+            below,
+        }
+    }
+
+    fn shifts(&self) -> Section {
+        let (figures, stated) = self.either("confirmatory_shift", "shift");
+        let verdict = |figure: &Figure| stated.then(|| self.verdict(figure));
+        let rest: &[&str] = if stated { &["verdict"] } else { &[] };
+        let below = if stated {
+            "Adjusted over families. Firm: log-odds, choice and role scale agree in sign and exclude zero.\n"
+                .to_owned()
+        } else {
+            String::new()
+        };
+        Section {
+            title: format!("Post-training shift, last stage less first ({})", self.chosen()),
+            header: self.header("family", rest),
+            rows: self.estimates(&figures, |f| f.parts.step_label(f.step_between), verdict),
+            below,
+        }
+    }
+
+    /// Of the `firm` figure that goes with a shift.
+    fn verdict(&self, shift: &Figure) -> String {
+        let same = |firm: &&Figure| {
+            let (a, b) = (&firm.parts, &shift.parts);
+            (&a.language, &a.family, &a.condition, &a.country)
+                == (&b.language, &b.family, &b.condition, &b.country)
+                && (&a.stage, &a.baseline_stage, firm.step_between)
+                    == (&b.stage, &b.baseline_stage, shift.step_between)
+        };
+        let Some(Estimate::Firm(firm)) = self.analysis.of("firm").find(same).map(|f| &f.estimate) else {
+            return String::new();
+        };
+        match firm.verdict {
+            Verdict::Firm => "firm".to_owned(),
+            Verdict::NotFirm => {
+                let names = firm.disagree.iter().map(|scale| scale.replace('_', " "));
+                format!("not firm: {}", names.collect::<Vec<_>>().join(", "))
+            }
+            Verdict::NoneFound => "none found".to_owned(),
+            Verdict::NoInterval => "no interval".to_owned(),
+            Verdict::Unreadable => "unreadable".to_owned(),
+        }
+    }
+
+    fn language_shifts(&self) -> Section {
+        let (figures, _) = self.either("confirmatory_language_shift", "language_shift");
+        Section {
+            title: format!("Language shift, less the baseline language ({})", self.chosen()),
+            header: self.header("checkpoint", &[]),
+            rows: self.estimates(&figures, |f| f.parts.label(), |_| None),
+            below: String::new(),
+        }
+    }
+
+    fn makers(&self) -> Section {
+        let mut rows = Vec::new();
+        let mut below = String::new();
+        for figure in self.of("maker_home") {
+            let Estimate::MakerHome(m) = &figure.estimate else { continue };
+            let language = figure.parts.language.clone().unwrap_or_default();
+            let families = m.advantage.0.len();
+            let (mean, p, n) = match &m.readable {
+                Some(r) => {
+                    below += &format!(
+                        "In {language} without {}, too few of whose answers are answers (with: {}, p {}).\n",
+                        r.left_out.join(", "),
+                        Digits::of(Vec::new()).signed(m.mean),
+                        p_value(m.p_permutation)
+                    );
+                    (r.mean, r.p_permutation, r.families)
+                }
+                None => (m.mean, m.p_permutation, families),
+            };
+            let advantage = Digits::of(Vec::new()).signed(mean);
+            rows.push(vec![language, format!("{n} of {families}"), advantage, p_value(p)]);
+        }
+        Section {
+            title:
+                "Home advantage of makers' own countries (shift towards home, beside makers from elsewhere)"
+                    .to_owned(),
+            header: vec!["lang", "families", "mean, log-odds", "p (permutation)"],
+            rows,
+            below,
+        }
+    }
+
+    fn published_makers(&self) -> Section {
+        let (mut rows, mut unread) = (Vec::new(), false);
+        for figure in self.of("maker").filter(|_| self.condition.is_none()) {
+            let (Estimate::Maker(test), p) = (&figure.estimate, &figure.parts) else { continue };
+            let (Some(language), Some(country)) = (p.language.as_deref(), p.country.clone()) else {
+                continue;
+            };
+            let all = &test.mean_cluster;
+            // One family has no direction in common with others.
+            let read = all.among(|family| self.marks.reads(language, family));
+            let Some(test) = read.filter(|_| all.families() > 1) else { continue };
+            unread |= test.families() < all.families();
+            rows.push(vec![
+                country,
+                language.to_owned(),
+                format!("{} of {}", test.families(), all.families()),
+                Digits::of(Vec::new()).signed(test.mean),
+                p_value(test.p),
+                format!("{} of {}", test.aligned, test.families()),
+                p_value(test.p_binomial),
+                p_value(test.p_sign_flip),
+            ]);
+        }
+        let note = "Without the families that are as good as noise in the language (‡).\n";
+        Section {
+            title: format!(
+                "Maker direction, as published: towards home, away from elsewhere ({})",
+                self.chosen()
+            ),
+            header: vec![
+                "country",
+                "lang",
+                "families",
+                "mean",
+                "p (t)",
+                "aligned",
+                "p (binomial)",
+                "p (sign flip)",
+            ],
+            rows,
+            below: if unread { note.to_owned() } else { String::new() },
+        }
+    }
+
+    /// Contrasts of types that the settings name.
+    fn contrasts(&self) -> Section {
+        let mut rows = Vec::new();
+        for figure in self.of("type_contrast") {
+            let (Estimate::Contrast(c), p) = (&figure.estimate, &figure.parts) else { continue };
+            let digits = Digits::of(Vec::new());
+            let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| digits.signed(v));
+            let mut row =
+                vec![p.name.clone().unwrap_or_default(), marked(&p.label().unwrap_or_default(), figure)];
+            row.extend([p.language.clone().unwrap_or_default(), p.country.clone().unwrap_or_default()]);
+            row.extend([c.inside, c.outside, c.difference].map(show));
+            rows.push(row);
+        }
+        Section {
+            title: format!("Contrasts of types ({})", self.chosen()),
+            header: vec!["name", "checkpoint", "lang", "country", "inside", "outside", "difference"],
+            rows,
+            below: String::new(),
+        }
+    }
+
+    /// Comparisons of conditions that the settings name.
+    fn comparisons(&self) -> Section {
+        let mut rows = Vec::new();
+        for figure in self.of("comparison") {
+            let (Estimate::Comparison(c), p) = (&figure.estimate, &figure.parts) else { continue };
+            let (digits, sides) = (Digits::of(Vec::new()), &c.mean_cluster);
+            let checkpoint = p.checkpoint.clone().unwrap_or_default();
+            let mut row = vec![p.name.clone().unwrap_or_default(), marked(&checkpoint, figure)];
+            row.extend([p.spoken().unwrap_or_default(), p.country.clone().unwrap_or_default()]);
+            row.extend([sides.baseline, sides.condition, sides.difference].map(|v| digits.signed(v)));
+            rows.push(row);
+        }
+        Section {
+            title: format!("Comparisons of conditions, on what both have ({})", self.chosen()),
+            header: vec!["name", "checkpoint", "lang", "country", "baseline", "condition", "difference"],
+            rows,
+            below: String::new(),
+        }
+    }
+
+    fn coherence(&self) -> Section {
+        let (mut rows, mut below) = (Vec::new(), String::new());
+        for figure in self.analysis.of("coherence").filter(|figure| figure.parts.name.is_none()) {
+            match &figure.estimate {
+                Estimate::CoherentSet(set) => {
+                    let threshold = figure.parts.subset.clone().unwrap_or_default();
+                    rows.push(vec![threshold, set.n.to_string(), set.types.len().to_string()]);
+                }
+                Estimate::CoherenceCounts(counts) => {
+                    below = format!(
+                        "Runs: {}; the most coherent scenario is so in {} of them.\n",
+                        counts.runs, counts.max
+                    );
+                }
+                _ => {}
+            }
+        }
+        Section {
+            title: "Coherence (the two polarities opposite in sign)".to_owned(),
+            header: vec!["threshold", "scenarios", "types"],
+            rows,
+            below,
+        }
+    }
+
+    /// What letters and roles do to single prompts and scenarios, beside which a lean is to be read.
+    fn effects(&self) -> Section {
+        let mut rows = Vec::new();
+        for (group, name) in [("role_effect", "roles"), ("letter_effect", "letters")] {
+            for figure in self.analysis.of(group).filter(|figure| self.shows(figure)) {
+                let (Estimate::Effect(e), p) = (&figure.estimate, &figure.parts) else { continue };
+                rows.push(vec![
+                    marked(&p.label().unwrap_or_default(), figure),
+                    p.language.clone().unwrap_or_default(),
+                    format!("{name}, {}", p.question.clone().unwrap_or_default()),
+                    format!("{:.3}", e.rms),
+                    Digits::of(Vec::new()).signed(e.mean),
+                ]);
+            }
+        }
+        Section {
+            title:
+                "What swapping roles and letters does (root mean square, and what does not cancel; log-odds)"
+                    .to_owned(),
+            header: vec!["checkpoint", "lang", "of", "rms", "mean"],
+            rows,
+            below: String::new(),
+        }
+    }
+
+    /// Signed biases that the design cancels, with their intervals.
+    fn nuisance(&self) -> Section {
+        let groups = ["role_bias", "letter_bias"];
+        let figures =
+            groups.iter().flat_map(|group| self.analysis.of(group)).filter(|figure| self.shows(figure));
+        let figures: Vec<&Figure> = figures.collect();
+        let shown: Vec<Option<Shown>> = figures.iter().map(|figure| main_estimate(figure)).collect();
+        let digits = Digits::of(shown.iter().filter_map(|shown| (*shown)?.1).collect());
+        let mut rows = Vec::new();
+        for (figure, shown) in figures.iter().zip(shown) {
+            let (Some((estimate, half)), p) = (shown, &figure.parts) else { continue };
+            let name = if p.group == "role_bias" { "first role" } else { "first letter" };
+            let mut row =
+                vec![marked(&p.label().unwrap_or_default(), figure), p.language.clone().unwrap_or_default()];
+            row.push(format!("{name}, {}", p.question.clone().unwrap_or_default()));
+            let adjusted = figure.adjusted.as_ref().and_then(|adjusted| adjusted.p);
+            row.extend([digits.signed(estimate), digits.interval(estimate, half), p_value(adjusted)]);
+            rows.push(row);
+        }
+        Section {
+            title: "What the design cancels (taste for the first role, the first letter)".to_owned(),
+            header: vec!["checkpoint", "lang", "of", "log-odds", "95 % interval", "adj. p"],
+            rows,
+            below: String::new(),
+        }
+    }
+
+    /// Groups that are told by a few numbers each.
+    fn scales(&self, group: &'a str, title: &str) -> Section {
+        let mut rows = Vec::new();
+        for figure in self.of(group) {
+            let p = &figure.parts;
+            let mut row = vec![
+                marked(&p.label().unwrap_or_default(), figure),
+                p.language.clone().unwrap_or_default(),
+                p.country.clone().unwrap_or_default(),
+            ];
+            row.push(numbers(figure));
+            rows.push(row);
+        }
+        Section {
+            title: format!("{title} ({})", self.chosen()),
+            header: vec!["checkpoint", "lang", "country", "of"],
+            rows,
+            below: String::new(),
+        }
+    }
+
+    /// For which question the intervals are, and what they were not made on.
+    fn scope_note(&self, figures: &[&'a Figure]) -> String {
+        let mut text =
+            "Intervals and p for other incidents and other pairings of these countries; p adjusted over checkpoints and \
+             countries (Benjamini-Hochberg). Size, beside the smallest effect of interest: small, large, or open.\n"
+                .to_owned();
+        let mut dropped: Vec<&str> = Vec::new();
+        let (mut without, mut fallback) = (0, None);
+        for figure in figures {
+            let Estimate::Confirmatory(c) = &figure.estimate else { continue };
+            let names = c.dropped_types.iter().chain(&c.dropped_opponents).map(String::as_str);
+            dropped.extend(names.collect::<Vec<_>>());
+            without += usize::from(c.crossed.is_none_or(|block| block.ci.is_none()));
+            fallback = fallback.or(c.crossed_is_new_types);
+        }
+        dropped.sort_unstable();
+        dropped.dedup();
+        if !dropped.is_empty() {
+            text += &format!("Left out where cells are missing: {}.\n", dropped.join(", "));
+        }
+        if let Some(why) = fallback {
+            text += &format!("Where {why}, the interval is that for other kinds of incident alone.\n");
+        }
+        if without > 0 {
+            text += "Without an interval (one type, or no spread) nothing can be inferred.\n";
+        }
+        text
+    }
+}
+
+fn over_types() -> String {
+    "Means over scenario types; intervals and p from Student's t over the types.\n".to_owned()
+}
+
+/// A name with the mark of what the figure is made of.
+fn marked(name: &str, figure: &Figure) -> String {
+    format!("{name}{}", Marks::figure(figure))
+}
+
+/// The estimate that a table shows, with its half-width.
+fn main_estimate(figure: &Figure) -> Option<Shown> {
+    match &figure.estimate {
+        Estimate::Clustered(c) => Some((c.mean_cluster, c.ci_t.filter(|ci| *ci > 0.0))),
+        Estimate::Confirmatory(c) => Some((c.estimate, c.crossed.and_then(|block| block.ci))),
+        _ => None,
+    }
+}
+
+fn size_of(figure: &Figure) -> &'static str {
+    match &figure.estimate {
+        Estimate::Confirmatory(c) => match c.size {
+            Some(Size::Smaller) => "small",
+            Some(Size::Larger) => "large",
+            Some(Size::Undecided) => "open",
+            None => "-",
+        },
+        _ => "",
+    }
+}
+
+/// A figure's few numbers in words.
+fn numbers(figure: &Figure) -> String {
+    let digits = Digits::of(Vec::new());
+    let with = |estimate: f64, block: &Block| {
+        format!("{} [{}]", digits.signed(estimate), digits.interval(estimate, block.ci))
+    };
+    let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
+    let between = |range: Option<[f64; 2]>| {
+        range.map_or_else(|| "-".to_owned(), |[a, b]| format!("{} to {}", digits.signed(a), digits.signed(b)))
+    };
+    match &figure.estimate {
+        Estimate::Choice(c) => {
+            format!("{}; role decides {}", with(c.mean, &c.block), share(Some(c.role_decides)))
+        }
+        Estimate::RoleScaled(r) => {
+            let interval = digits.interval(r.estimate, r.ci);
+            format!("{} [{interval}]; role effect {}", digits.signed(r.estimate), share(r.role_effect))
+        }
+        Estimate::EmpiricalNull(n) => format!(
+            "{}; tau {:.3}, p {} -> {}",
+            digits.signed(n.estimate),
+            n.tau,
+            p_value(n.p),
+            p_value(n.p_calibrated)
+        ),
+        Estimate::LeaveOneOut(l) => {
+            format!("opponents {}; types {}", between(l.opponent_range), between(l.type_range))
+        }
+        Estimate::SpecificationCurve(s) => format!(
+            "{}; {:.0} % of {} of one sign",
+            between(Some([s.least, s.greatest])),
+            100.0 * s.same_sign,
+            s.specifications.0.len()
+        ),
+        Estimate::LanguageInvariance(l) => share(l.shared),
+        Estimate::Reliability(r) => format!("{}; halves {}", share(r.g), share(r.split_half)),
+        Estimate::ItemQuality(q) => {
+            format!("{}; {} of {} against the rest", share(q.median), q.below_zero, q.scenarios.len())
+        }
+        _ => String::new(),
+    }
+}
