@@ -29,8 +29,8 @@ struct Asked {
 }
 
 impl Example {
-    /// The first prompt about the `target` of a family's last stage, first in its pair and role; of any checkpoint where no
-    /// family is there. `None` where the run has none, and where `study` is not the one that it was asked.
+    /// The first prompt about the `target` that a family's last stage was asked; any checkpoint's, where no last stage was
+    /// asked yet. `None` where the run has none, and where `study` is not the one that it was asked.
     ///
     /// # Errors
     /// As [`RunReader`]'s.
@@ -44,7 +44,8 @@ impl Example {
         if !identity.iter().any(|(key, value)| key == "study_sha256" && value == study.hash()) {
             return Ok(None);
         }
-        let checkpoints = reader.checkpoints()?;
+        let mut checkpoints = reader.checkpoints()?;
+        checkpoints.retain(|checkpoint| checkpoint.prompts > 0);
         let last = settings.families.iter().filter_map(|family| family.stages.last());
         let of_family =
             last.filter_map(|stage| checkpoints.iter().find(|c| c.record.model == stage.model)).next();
@@ -56,7 +57,7 @@ impl Example {
 fn find(reader: &RunReader, model: &str, target: &str) -> Result<Option<Asked>, StoreError> {
     let visited = reader.visit_prompts(|names, score| {
         let wanted = names.model == model
-            && names.country_1 == target
+            && [names.country_1, names.country_2].contains(&target)
             && score.roles == Roles::Fwd
             && score.order == OptionOrder::First;
         if !wanted {
