@@ -1,18 +1,19 @@
 //! tokenizer.json, through the tokenizers crate.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
-use tokenizers::{ModelWrapper, Tokenizer};
+use tokenizers::{AddedToken, ModelWrapper, Tokenizer};
 
 use super::added::AddedTokens;
 use super::class::{Class, Prefix, Rules};
 use super::encoder::{Encoder, Frame};
 use super::error::Result;
-use super::files::malformed;
+use super::files::{TOKENIZER_LIMIT, malformed, read_optional};
 use super::guard;
 use super::sanity::{self, Facts};
+use super::sentencepiece::SentencePiece;
 use super::special::TokenizerConfig;
 use crate::plain::said;
 
@@ -32,10 +33,16 @@ impl TokenizerJson {
         class: &Class,
     ) -> Result<Self> {
         let facts = sanity::check(path, bytes)?;
+        let marked = match class.rules {
+            Rules::Llama { .. } => read_optional(&path.with_file_name("tokenizer.model"), TOKENIZER_LIMIT)?
+                .and_then(|bytes| SentencePiece::from_bytes(&bytes, &BTreeMap::new(), true).ok())
+                .map(|model| model.marked(true)),
+            _ => None,
+        };
         config
             .added_tokens()
             .map_err(|reason| malformed(path.with_file_name("tokenizer_config.json"), reason))?;
-        let (tokenizer, notes) = guard::catch(|| load(bytes, &facts, config, class))
+        let (tokenizer, notes) = guard::catch(|| load(bytes, &facts, config, class, marked))
             .and_then(|loaded| loaded)
             .map_err(|reason| {
                 malformed(path, format!("the tokenizer cannot be built from it: {}", crate_says(&reason)))
@@ -126,12 +133,13 @@ impl Encoder for TokenizerJson {
     }
 }
 
-/// The tokenizer, and what of it is to be said.
+/// The tokenizer, and what of it is to be said. `marked` are the pieces that a tokenizer.model beside it marks.
 fn load(
     bytes: &[u8],
     facts: &Facts,
     config: &TokenizerConfig,
     class: &Class,
+    marked: Option<Vec<AddedToken>>,
 ) -> Result<(Tokenizer, Vec<String>), String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
     // The crate numbers added tokens itself: those that follow the vocabulary without a gap come out as the file has them.
@@ -146,19 +154,32 @@ fn load(
     }
     let file = tokenizer.get_added_tokens_decoder();
     let mut notes = Vec::new();
+    let mut pieces = Vec::new();
     // The class is of byte-pair encoding; under another model the reference's versions have nothing in common.
     if let (Rules::Llama { prefix }, ModelWrapper::BPE(_)) = (&class.rules, tokenizer.get_model()) {
-        let lost = file.values().find(|token| config.lists_added_tokens() && !lists(config, &token.content));
+        tokenizer = llama(&tokenizer, *prefix);
+        // Transformers 4 asks tokenizer.model which pieces are tokens. Without one the file's own list is all there is.
+        pieces = match marked {
+            Some(marked) => {
+                marked.into_iter().filter(|piece| tokenizer.token_to_id(&piece.content).is_some()).collect()
+            }
+            None => file.values().cloned().collect(),
+        };
+        let kept = |token: &AddedToken| {
+            !config.lists_added_tokens()
+                || lists(config, &token.content)
+                || pieces.iter().any(|piece| piece.content == token.content)
+        };
+        let lost = file.values().find(|token| !kept(token));
         notes.extend(lost.map(|token| {
             format!("{:?} of tokenizer.json is no token here: `added_tokens_decoder` lacks it", token.content)
         }));
-        tokenizer = llama(&tokenizer, *prefix);
     }
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
     let present: HashSet<String> =
         tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
-    let added = AddedTokens::plan(config, class, file, &present, Vec::new())?;
+    let added = AddedTokens::plan(config, class, file, &present, pieces)?;
     // All at once: each call makes the crate go through all tokens that it has.
     if !added.tokens.is_empty() {
         tokenizer.add_tokens(added.tokens.clone()).map_err(|error| error.to_string())?;

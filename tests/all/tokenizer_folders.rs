@@ -264,3 +264,37 @@ fn a_broken_list_of_added_tokens_is_named() {
         assert!(error.contains("added_tokens.json: ") && error.contains(says), "{error}");
     }
 }
+
+#[derive(Deserialize)]
+struct Real {
+    texts: Vec<String>,
+    ids: BTreeMap<String, Vec<Vec<u32>>>,
+}
+
+/// Skipped unless `tests/fixtures/tokenizers/real.py` has made the folders, and the variable says where.
+#[test]
+fn real_tokenizers_give_equal_ids_through_both_files() {
+    let Some(root) = std::env::var_os("TILTMETER_REAL_TOKENIZERS").map(PathBuf::from) else {
+        eprintln!("skipped: TILTMETER_REAL_TOKENIZERS names no folder");
+        return;
+    };
+    let real: Real =
+        serde_json::from_slice(&std::fs::read(root.join("expected.json")).expect("readable")).expect("ids");
+    for (name, four) in &real.ids {
+        let open = |kind: &str| PromptTokenizer::open(root.join(format!("{name}-{kind}"))).expect("read");
+        let (alone, both) = (open("alone"), open("both"));
+        let mut equal = 0;
+        for (text, four) in real.texts.iter().zip(four) {
+            let ids = alone.encode_piece(text).expect("ids");
+            assert_eq!(ids, both.encode_piece(text).expect("ids"), "{name}: {text:?}");
+            // Spaces at a beginning are where the versions differ.
+            let differ = text.starts_with([' ', '\u{2581}']) || ids.iter().any(|id| *id < 3);
+            assert!(
+                *four == ids || differ || text.contains("INST]"),
+                "{name}: {text:?}: {ids:?}, not {four:?}"
+            );
+            equal += usize::from(*four == ids);
+        }
+        println!("{name}: {equal} of {} texts as transformers 4.57", real.texts.len());
+    }
+}
