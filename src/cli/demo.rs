@@ -5,7 +5,7 @@ use super::output::{print, say};
 use super::progress::Detail;
 use super::report::Page;
 use super::shell::quoted;
-use super::sweep::Sweep;
+use super::sweep::{Sweep, say_kept};
 use crate::demo::{Comparison, Planted, check_folder, check_page, unpack};
 use crate::store::Roster;
 use crate::study::Study;
@@ -56,6 +56,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let scoring = Sweep { engine: &args.engine, request: &request, dir: &run, detail: Detail::default() };
     let (outcome, code) = args.engine.device.run(false, scoring)?;
     if let (true, Some(code)) = (outcome.stopped, code) {
+        if let Some(dir) = &args.out {
+            say_kept(&run, &["demo".to_owned(), "--out".to_owned(), dir.display().to_string()])?;
+        }
         return Ok(ExitCode::from(code));
     }
     if outcome.failed > 0 {

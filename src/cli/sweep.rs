@@ -115,7 +115,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     };
     if let (true, Some(code)) = (outcome.stopped, code) {
-        if let Some(dir) = &args.run {
+        if let (Some(dir), false) = (&args.run, args.dry_run) {
             say_kept(dir, &request.arguments)?;
         }
         return Ok(ExitCode::from(code));
@@ -161,7 +161,7 @@ impl Work for Sweep<'_> {
 }
 
 /// A sweep that was asked to end: what is kept, and how it goes on.
-fn say_kept(dir: &Path, arguments: &[String]) -> Result<()> {
+pub(super) fn say_kept(dir: &Path, arguments: &[String]) -> Result<()> {
     let found = RunReader::open(dir)?.completeness()?;
     say(format_args!(
         "stopped: {} of {} prompts are scored and kept in {}; this goes on:\n  {}",

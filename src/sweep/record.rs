@@ -48,6 +48,8 @@ pub fn record(
     watch: &mut dyn Watch,
 ) -> Result<(), SweepError> {
     store.begin_sweep(&request.record())?;
+    let models: Vec<&str> = request.roster.stages().map(|(_, stage)| stage.model.as_str()).collect();
+    store.forget_all_but(&models)?;
     let mut alike: BTreeMap<_, Vec<&Stage>> = BTreeMap::new();
     for (_, stage) in stages {
         let kind = (stage.form.name(), stage.prefill.is_some(), request.routed(stage));

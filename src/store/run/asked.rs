@@ -83,6 +83,16 @@ impl RunStore {
         change.commit()
     }
 
+    /// Forgets what was asked of checkpoints that are not among `models` and have no score: they were misspelt, or taken out of
+    /// the roster, and nobody waits for them.
+    pub fn forget_all_but(&mut self, models: &[&str]) -> Result<(), StoreError> {
+        let names = serde_json::json!(models).to_string();
+        let gone = "model IN (SELECT id FROM word WHERE text NOT IN (SELECT value FROM json_each(?1))
+            AND text NOT IN (SELECT model FROM checkpoint WHERE EXISTS (SELECT 1 FROM score WHERE checkpoint = checkpoint.id)))";
+        let forget = |table| self.db.execute(&format!("DELETE FROM {table} WHERE {gone}"), [&names]);
+        forget("asked").and_then(|_| forget("cell")).map(drop).map_err(|e| self.fail(e))
+    }
+
     /// Prompts that were asked of `model` and are not scored.
     pub fn left(&self, model: &str) -> Result<u64, StoreError> {
         let asked =

@@ -72,3 +72,58 @@ fn provenance_reads_back() {
     assert!(identity.contains(&("study_name".into(), "toy".into())));
     assert_eq!(reader.questions().expect("questions"), samples::identity().questions);
 }
+
+/// Makes of a run what format 2 was.
+fn as_format_2(dir: &Path) {
+    let db = rusqlite::Connection::open(dir.join(DATABASE)).expect("a database");
+    db.execute_batch(
+        "DROP TABLE sweep; DROP TABLE cell; DROP TABLE asked;
+         ALTER TABLE checkpoint DROP COLUMN arithmetic;
+         ALTER TABLE session DROP COLUMN sweep;
+         ALTER TABLE session DROP COLUMN scored;
+         ALTER TABLE session DROP COLUMN ended;
+         PRAGMA user_version = 2;",
+    )
+    .expect("the columns are there");
+}
+
+#[test]
+fn a_run_of_format_2_is_brought_up_to_date_and_its_scores_are_not_mixed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    sweep(dir.path(), &prompts(), 8, 1).expect("the sweep runs");
+    let expected = export(dir.path(), ".csv");
+    as_format_2(dir.path());
+    assert!(export(dir.path(), ".csv") == expected, "read as it stands");
+
+    let mut store = RunStore::open_or_create(dir.path(), &identity()).expect("it opens");
+    let error = store.checkpoint(&record("m")).expect_err("nobody knows what computed it").to_string();
+    assert!(error.contains("an older program's, which did not record it"), "{error}");
+    store.begin_sweep(&SweepRecord::default()).expect("recorded");
+    let other = store.checkpoint(&record("n")).expect("a new checkpoint");
+    store.begin_session(other, &session()).expect("recorded");
+    drop(store);
+    assert!(export(dir.path(), ".csv") == expected, "and kept");
+    let reader = RunReader::open(dir.path()).expect("the run opens");
+    let found: Vec<_> = reader.checkpoints().expect("readable");
+    assert_eq!(found.iter().map(|c| c.record.arithmetic.as_deref()).collect::<Vec<_>>(), [None, Some("f")]);
+    assert_eq!(reader.sweeps().expect("readable").len(), 1);
+}
+
+#[test]
+fn what_was_asked_adds_up_and_forgets_checkpoints_that_nobody_waits_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    sweep(dir.path(), &prompts()[..10], 10, 9).expect("the sweep runs");
+    let mut store = RunStore::open_or_create(dir.path(), &identity()).expect("the run opens");
+    let keys = store.keys(&prompts()).expect("keys");
+    let cell = |language: &str| Cell { language: language.into(), condition: "main".into(), whole: 12 };
+    store.ask(&["m", "typo"], &[cell("en"), cell("fr")], &keys[..6]).expect("recorded");
+    store.ask(&["m", "typo"], &[cell("fr")], &keys[4..12]).expect("recorded");
+    assert_eq!((store.left("m").expect("counted"), store.left("typo").expect("counted")), (2, 12));
+    let counts = |dir: &Path| {
+        let found = RunReader::open(dir).and_then(|run| run.completeness()).expect("readable");
+        [found.whole, found.asked, found.scored]
+    };
+    assert_eq!(counts(dir.path()), [48, 24, 10]);
+    store.forget_all_but(&["elsewhere"]).expect("forgotten");
+    assert_eq!(counts(dir.path()), [24, 12, 10]);
+}
