@@ -169,7 +169,7 @@ fn a_gpu_that_fails_ends_the_sweep_with_an_error_and_the_next_start_goes_on_to_t
     assert!(0 < stored && stored < all, "{stored} of {all}");
     assert!(tables == whole, "after a loss");
 
-    let (failed, stored, tables) = interrupted(dir, "full", "allocation:50");
+    let (failed, stored, tables) = interrupted(dir, "full", "allocation:140");
     assert_eq!(failed.status.code(), Some(1), "{}", said(&failed));
     assert!(said(&failed).contains("MiB left"), "{}", said(&failed));
     assert!(stored < all && tables == whole, "after too little memory");

@@ -68,16 +68,23 @@ impl Device {
         raw.on_uncaptured_error(Arc::new(move |e| note(&uncaptured, refusal(e))));
         raw.set_device_lost_callback(move |_, reason| {
             let reason = if reason.is_empty() { "no reason given".into() } else { reason };
-            note(&lost, WgpuError::Lost { reason });
+            // Before all else: what a device refuses when it is gone is no fault of what it was told.
+            *lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(WgpuError::Lost { reason });
         });
         Ok(Device { raw, queue, limits, info, submit_timeout: options.submit_timeout, trouble })
     }
 
     /// The first error that the device has noted, if any; it stays.
     pub fn check(&self) -> Result<(), WgpuError> {
-        match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error.clone()),
+        let noted = || self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match noted() {
             None => Ok(()),
+            Some(WgpuError::Refused(_)) => {
+                // A device that has just gone refuses commands before it is asked, and told, that it is lost.
+                let _ = self.raw.poll(wgpu::PollType::Poll);
+                noted().map_or(Ok(()), Err)
+            }
+            Some(error) => Err(error),
         }
     }
 
