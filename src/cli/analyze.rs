@@ -4,6 +4,7 @@ use super::input::{Input, settings_for};
 use super::origin;
 use super::output::{say, standard_output};
 use super::{counted, grouped};
+use crate::report::{Document, ReportInput};
 use crate::stats::summary::{self, SummaryOptions, Tables};
 use crate::stats::{
     Analysis, LetterBias, Named, PromptScore, Recipes, Settings, Table, analyze_with, read_table,
@@ -88,11 +89,20 @@ impl Args {
         // Scenarios and questions that only the published study's figures are made for.
         let asks_published = self.question.is_some() || self.subset.as_deref().is_some_and(|s| s != "all");
         match self.analysis {
-            Choice::Confirmatory if self.format == Format::Table && asks_published => Recipes::Both,
+            // The summary that comes first is the page's, which is made of both.
+            Choice::Confirmatory if self.format == Format::Table && (asks_published || self.opens()) => {
+                Recipes::Both
+            }
             Choice::Confirmatory => Recipes::Confirmatory,
             Choice::Published => Recipes::Published,
             Choice::Both => Recipes::Both,
         }
+    }
+
+    /// Whether the page's opening comes before the tables: where no part of them was chosen.
+    fn opens(&self) -> bool {
+        let chosen = [&self.question, &self.subset, &self.country, &self.language, &self.condition];
+        self.format == Format::Table && chosen.iter().all(|part| part.is_none())
     }
 
     /// Those that shape the figures.
@@ -124,26 +134,55 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut first = String::new();
     let recipes = args.recipes();
     let mut analysis = match (&args.input.items, &args.input.run) {
-        (Some(items), _) => analyze_with(&read_table(items)?, &settings.unwrap_or_default(), recipes, None)?,
+        (Some(items), _) => {
+            analyze_with(&read_table(items)?, &settings.clone().unwrap_or_default(), recipes, None)?
+        }
         (None, Some(dir)) => {
             for sentence in RunReader::open(dir)?.completeness()?.sentences() {
                 first.push_str(&format!("{sentence}\n\n"));
             }
-            analyze_run_with(dir, settings, recipes)?
+            analyze_run_with(dir, settings.clone(), recipes)?
         }
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
-    if let Some(path) = &args.plan {
-        let check = super::plan::check(path, &args.input, &analysis)?;
-        first.push_str(&format!("{}\n\n", check.sentences().join("\n")));
-        analysis.plan = Some(check);
+    let plan =
+        args.plan.as_deref().map(|path| super::plan::check(path, &args.input, &analysis)).transpose()?;
+    for sentence in plan.iter().flat_map(|plan| plan.sentences()) {
+        first.push_str(&summary::wrapped(&sentence));
     }
+    first.push_str(if plan.is_some() { "\n" } else { "" });
+    if args.opens() && matches!(args.analysis, Choice::Confirmatory | Choice::Both) {
+        let settings = match &args.input.run {
+            Some(dir) => settings_for(&RunReader::open(dir)?, settings)?,
+            None => settings.unwrap_or_default(),
+        };
+        for sentence in opening(&analysis, &settings) {
+            first.push_str(&format!("{}\n", summary::wrapped(&sentence)));
+        }
+    }
+    // Its sentences stand above already; the document has them as fields.
+    analysis.plan = plan;
     let origin = origin::of(&args.input, args.arguments(), args.date.clone(), &analysis)?;
     analysis.origin = Some(origin);
     for note in &analysis.notes {
         say(format_args!("note: {note}"));
     }
     write(&args, &analysis, first)
+}
+
+/// What the page opens with; nothing where there is nothing for a page.
+fn opening(analysis: &Analysis, settings: &Settings) -> Vec<String> {
+    let input = ReportInput {
+        title: String::new(),
+        analysis,
+        settings,
+        provenance: None,
+        planted: Vec::new(),
+        commands: Vec::new(),
+        unfinished: Vec::new(),
+        example: None,
+    };
+    Document::new(&input).map_or_else(|_| Vec::new(), |document| document.opening())
 }
 
 fn write(args: &Args, analysis: &Analysis, first: String) -> Result<ExitCode> {

@@ -31,6 +31,9 @@ pub struct Args {
     /// Folder for every figure as SVG and its numbers as CSV, made if it is not there; no file in it is replaced
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// A plan that `plan` wrote before the run: the first screen says what was planned and what was not
+    #[arg(long, value_name = "FILE.toml")]
+    plan: Option<PathBuf>,
     /// Its title
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
@@ -54,7 +57,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         args.input.check_output(out)?;
     }
     let settings = args.input.settings()?;
-    let page = match (&args.input.items, &args.input.run) {
+    let mut page = match (&args.input.items, &args.input.run) {
         (Some(items), _) => {
             let settings = settings.unwrap_or_default();
             let analysis = analyze_table(&read_table(items)?, &settings)?;
@@ -63,6 +66,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
         (None, Some(dir)) => Page::of_run(dir, settings, args.study.as_deref())?,
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
+    if let Some(path) = &args.plan {
+        page.analysis.plan = Some(super::plan::check(path, &args.input, &page.analysis)?);
+    }
     for note in &page.analysis.notes {
         say(format_args!("note: {note}"));
     }

@@ -58,6 +58,16 @@ impl Document {
         Ok(document)
     }
 
+    /// What the first screen says in sentences: warnings, the answer, what is said around it.
+    pub fn opening(&self) -> Vec<String> {
+        let sentence = |block: &Block| match block {
+            Block::Paragraph { text } | Block::Answer { text } => Some(text.clone()),
+            Block::Warning { lead, text } => Some(format!("{lead} {text}")),
+            _ => None,
+        };
+        self.headline.iter().filter_map(sentence).collect()
+    }
+
     pub(super) fn figures(&self) -> Vec<&Figure> {
         let mut figures = block::figures(&self.headline);
         figures.extend(self.sections.iter().flat_map(|section| block::figures(&section.blocks)));

@@ -25,6 +25,13 @@ pub fn blocks(context: &Context<'_>) -> Vec<Block> {
     blocks.extend(context.input.unfinished.iter().map(|text| {
         Block::warning("Not the whole study.", format!("The figures come from a run that is {text}."))
     }));
+    if let Some(plan) = &scope.analysis.plan {
+        let sentences = plan.sentences().join(" ");
+        blocks.push(match plan.departures.is_empty() {
+            true => Block::paragraph(sentences),
+            false => Block::warning("Not as planned.", sentences),
+        });
+    }
     let (sentence, worst) = summary::compliance(scope);
     blocks.extend((worst > Caution::None).then(|| Block::warning(worst.warning(), sentence.as_str())));
     let answer::Answer { sentences, further } = answer::answer(scope);

@@ -197,7 +197,7 @@ impl Section {
 }
 
 /// Lines broken at spaces where they would be longer than [`WIDTH`], each with its end.
-fn wrapped(text: &str) -> String {
+pub fn wrapped(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let mut length = 0;
