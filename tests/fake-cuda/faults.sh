@@ -28,7 +28,6 @@ a tile's first product adds to the tile before|product_wgmma.cu|s,int add = k;,i
 attention reads a stage before all have it|attention_mma.cu|/auto next/,/};/s,__syncthreads();,,|attention-mma
 the window is one key too wide|attention_mma.cu|s,behind < p.window,behind <= p.window,|attention-mma
 attention does not fade its sum|attention_mma.cu|s,sum\[h\] \* fade + part,sum[h] + part,|attention-mma
-a step of unseen keys weighs something|attention_mma.cu|s,x = seen >>.*,x = exp2_approx(x - now);,|attention-mma
 keys begin at the item's own first key|attention_mma.cu|s#p.window + 1) / KEYS \* KEYS#p.window + 1)#|attention-mma
 the last row of the path is taken for the pass's|attention_mma.cu|s,row < p.path_cap,row < p.path_cap - 4,|attention-mma
 the turn goes the wrong way|epilogue.cuh|s,x0 \* cosine\[i\] - y\[i\],x0 * cosine[i] + y[i],|mma small
