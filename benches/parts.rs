@@ -1,4 +1,4 @@
-//! The engine's parts: `cargo bench`. Shapes are SmolLM2-135M's; elements per second are multiply-adds for products,
+//! The engine's parts: `cargo bench --manifest-path benches/Cargo.toml`. Shapes are SmolLM2-135M's; elements per second are multiply-adds for products,
 //! tokens for the tree. `tiltmeter bench study` sets the whole beside the machine's peak.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
