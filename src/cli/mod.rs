@@ -23,6 +23,7 @@ mod shell;
 mod status;
 mod study;
 mod sweep;
+mod volume;
 
 pub(crate) use crate::plain::{counted, grouped, noun};
 use crate::signals;
@@ -36,6 +37,8 @@ use std::process::ExitCode;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    everywhere: volume::Everywhere,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,7 +72,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
-    let result = match cli.command {
+    let result = cli.everywhere.apply().and_then(|()| match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Study(args) => study::run(args),
         Command::Roster(args) => roster::run(args),
@@ -84,12 +87,12 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
-    };
+    });
     match result {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::say(format_args!("error: {}", sentence(&error)));
+            output::warn(format_args!("error: {}", sentence(&error)));
             ExitCode::FAILURE
         }
     }
@@ -99,7 +102,7 @@ pub fn main() -> ExitCode {
 fn refused(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     match text.chars().any(|c| c.is_control() && c != '\n') {
-        true => output::say(text.trim_end()),
+        true => output::warn(text.trim_end()),
         // Where it cannot be written there is nobody to tell.
         false => drop(error.print()),
     }

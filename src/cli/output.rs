@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
+use super::volume;
 use anyhow::Result;
 
 /// Standard output, buffered; its errors say that it is the one that failed.
@@ -41,8 +42,16 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
-/// A line on standard error. Where it cannot be written there is nobody to tell, and the work goes on.
+/// A line on standard error, unless the user wants to hear of nothing but errors.
 pub fn say(line: impl Display) {
+    if !volume::is_quiet() {
+        warn(line);
+    }
+}
+
+/// A line on standard error that no wish for quiet keeps back. Where it cannot be written there is nobody to tell, and the
+/// work goes on.
+pub fn warn(line: impl Display) {
     let mut out = Escaping::new(io::stderr().lock());
     let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
 }

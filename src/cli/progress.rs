@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::say;
+use super::output::{say, warn};
 use super::{counted, grouped};
 use crate::scoring::Tally;
 use crate::signals::Graceful;
@@ -207,7 +207,10 @@ impl Watch for Progress {
 
     fn fail(&mut self, error: &SweepError) {
         self.close_bar();
-        self.say(&format!("error: {error}"));
+        match &self.bar {
+            Some(bar) => bar.suspend(|| warn(format_args!("error: {error}"))),
+            None => warn(format_args!("error: {error}")),
+        }
     }
 
     fn stop(&mut self) -> bool {

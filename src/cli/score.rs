@@ -43,9 +43,6 @@ pub struct Args {
     /// log-probabilities behind the prompt, their mean, and the sum per byte of its text
     #[arg(long, conflicts_with = "top")]
     continuations: bool,
-    /// Also say what share of the layers' work is skipped
-    #[arg(long, short)]
-    verbose: bool,
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
@@ -82,7 +79,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ScoreLine::new(&items.ids[index], item, set, score, bytes, tokenizer.as_ref().ok())
     });
     write_lines(&args.output, lines)?;
-    let skipped = args.verbose.then(|| skipped_work(skipped));
+    let skipped = super::volume::is_verbose().then(|| skipped_work(skipped));
     say(summary(&tally, skipped, read_seconds + load_seconds));
     Ok(ExitCode::SUCCESS)
 }

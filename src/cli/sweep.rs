@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::engine::{Chosen, EngineArgs, Work};
-use super::output::{print, say};
+use super::output::{print, say, warn};
 use super::progress::{Detail, Progress, duration};
 use super::prompts::{Stage, unescape};
 use super::study::sound;
+use super::volume::{is_quiet, is_verbose};
 use super::{counted, grouped, shell};
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
@@ -71,12 +72,6 @@ pub struct Args {
     /// Print the plan of what is left, prompts and tokens, to standard output, and compute nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print errors only
-    #[arg(long, short)]
-    quiet: bool,
-    /// Also say what share of the layers' work is skipped
-    #[arg(long, short, conflicts_with = "quiet")]
-    verbose: bool,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -87,17 +82,17 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let settings = Settings::parse(&roster.text, &roster.name)?;
     let study = sound(&args.study)?;
     let misnamed = settings.misnamed(&nameable(&study));
-    for note in misnamed.iter().filter(|_| !args.quiet) {
+    for note in &misnamed {
         say(format_args!("note: {note}"));
     }
     let request = request(&args, &roster, &study);
-    let detail = Detail { quiet: args.quiet, verbose: args.verbose };
+    let detail = Detail { quiet: is_quiet(), verbose: is_verbose() };
     let (outcome, code) = match &args.run {
         Some(dir) if !args.dry_run => {
             request.check()?;
             args.engine
                 .device
-                .run(args.quiet, Sweep { engine: &args.engine, request: &request, dir, detail })?
+                .run(detail.quiet, Sweep { engine: &args.engine, request: &request, dir, detail })?
         }
         _ => {
             let loader = FromFiles {
@@ -121,7 +116,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(code));
     }
     if let (Some(dir), false) = (&args.run, args.dry_run)
-        && !args.quiet
+        && !detail.quiet
     {
         say_done(&outcome, dir);
     }
@@ -163,7 +158,7 @@ impl Work for Sweep<'_> {
 /// A sweep that was asked to end: what is kept, and how it goes on.
 pub(super) fn say_kept(dir: &Path, arguments: &[String]) -> Result<()> {
     let found = RunReader::open(dir)?.completeness()?;
-    say(format_args!(
+    warn(format_args!(
         "stopped: {} of {} prompts are scored and kept in {}; this goes on:\n  {}",
         grouped(found.scored),
         grouped(found.asked),

@@ -36,3 +36,4 @@ mod template_code;
 mod tokenizer_folders;
 mod tokens;
 mod underfoot;
+mod volume;
