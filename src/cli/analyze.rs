@@ -2,7 +2,7 @@
 
 use super::input::{Input, settings_for};
 use super::origin;
-use super::output::{say, standard_output};
+use super::output::{is_standard, say, standard_output};
 use super::{counted, grouped};
 use crate::report::{Document, ReportInput};
 use crate::stats::summary::{self, SummaryOptions, Tables};
@@ -29,7 +29,7 @@ pub struct Args {
     /// Tables for a person; every figure as JSON; one row an estimate as CSV, Parquet or Markdown
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Where to write; standard output if left out
+    /// Where to write; standard output if left out, or `-`
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// A plan that `plan` wrote before the run: say what was planned and what was not
@@ -125,7 +125,8 @@ impl Args {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    if let Some(output) = &args.output {
+    let file = args.output.as_deref().filter(|output| !is_standard(output));
+    if let Some(output) = file {
         args.input.check_output(output)?;
     } else if args.format == Format::Parquet {
         bail!("Parquet is no text for a terminal: name a file with --output");
@@ -209,7 +210,7 @@ fn write(args: &Args, analysis: &Analysis, first: String) -> Result<ExitCode> {
         Format::Markdown => analysis.write_markdown(out),
         Format::Table | Format::Parquet => out.write_all(table.as_bytes()),
     };
-    match &args.output {
+    match args.output.as_deref().filter(|output| !is_standard(output)) {
         Some(path) if args.format == Format::Parquet => {
             replace(path, |out| analysis.write_parquet(out).map_err(|e| parquet_error(path, e)))?;
         }

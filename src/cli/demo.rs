@@ -23,7 +23,7 @@ use std::time::Instant;
 pub struct Args {
     /// Folder to leave everything in, as a run of your own would: checkpoints/, roster.toml, run/ and report.html
     /// (without it, only tiltmeter-demo.html is written, here)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long = "output", alias = "out", value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArgs,

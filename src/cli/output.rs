@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write};
+use std::path::Path;
 
 use super::volume;
 use anyhow::Result;
@@ -28,6 +29,11 @@ impl Write for StandardOutput {
 
 fn named(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
+}
+
+/// Whether a command's `--output` means standard output.
+pub fn is_standard(output: &Path) -> bool {
+    output == Path::new("-")
 }
 
 /// Writes the whole of `text` to standard output.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use super::input::Input;
-use super::output::say;
+use super::output::{is_standard, print, say};
 use crate::plain;
 use crate::stats::{Analysis, Facts, PlanCheck, PlannedHashes, Preregistration, Settings};
 use crate::store::file::{check_folder, replace};
@@ -26,15 +26,17 @@ pub struct Args {
     /// The settings that will analyse it [default: the roster]
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// The plan; a file that is there is not replaced
-    #[arg(long, value_name = "FILE.toml")]
+    /// The plan; a file that is there is not replaced; `-` writes standard output
+    #[arg(long = "output", alias = "out", value_name = "FILE.toml")]
     out: PathBuf,
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    check_folder(&args.out)?;
-    if args.out.symlink_metadata().is_ok() {
-        bail!("{} is there already: a plan is not rewritten; name another file", args.out.display());
+    if !is_standard(&args.out) {
+        check_folder(&args.out)?;
+        if args.out.symlink_metadata().is_ok() {
+            bail!("{} is there already: a plan is not rewritten; name another file", args.out.display());
+        }
     }
     let study = Study::open(&args.study)?;
     let roster = Settings::read(&args.roster)?;
@@ -45,6 +47,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         PlannedHashes { study: study.hash().to_owned(), roster: hash(&roster), settings: hash(&settings) };
     let plan = Preregistration::new(&settings, &roster, hashes, plain::now())?;
     let text = plan.text();
+    if is_standard(&args.out) {
+        print(text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     replace(&args.out, |out| out.write_all(text.as_bytes()).map_err(|e| StoreError::io(&args.out, e)))?;
     say(format_args!("wrote {}", args.out.display()));
     Ok(ExitCode::SUCCESS)

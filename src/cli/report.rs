@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use super::analyze;
 use super::input::{Input, settings_for};
-use super::output::say;
+use super::output::{is_standard, print, say};
 use super::shell::quoted;
 use crate::report::{Document, Example, Planted, Provenance, ReportInput};
 use crate::stats::{Analysis, Settings, analyze_table, read_table};
@@ -22,8 +22,8 @@ use crate::study::{EMBEDDED, Study};
 pub struct Args {
     #[command(flatten)]
     input: Input,
-    /// The report
-    #[arg(long, value_name = "FILE", required_unless_present = "figures")]
+    /// The report; `-` writes standard output
+    #[arg(long = "output", alias = "out", value_name = "FILE", required_unless_present = "figures")]
     out: Option<PathBuf>,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Html)]
@@ -53,7 +53,7 @@ enum Format {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    if let Some(out) = &args.out {
+    if let Some(out) = args.out.as_deref().filter(|out| !is_standard(out)) {
         args.input.check_output(out)?;
     }
     let settings = args.input.settings()?;
@@ -82,8 +82,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
             Format::Markdown => document.markdown(),
             Format::Json => format!("{:#}\n", document.json()),
         };
-        write(out, &text)?;
-        say(format_args!("wrote {}", out.display()));
+        if is_standard(out) {
+            print(text)?;
+        } else {
+            write(out, &text)?;
+            say(format_args!("wrote {}", out.display()));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `tiltmeter score`: any prompts, any choices, as JSON lines.
 
 use super::engine::{Chosen, EngineArgs, ModelArgs, Work};
-use super::output::{say, standard_output};
+use super::output::{is_standard, say, standard_output};
 use super::progress::skipped_work;
 use crate::backend::Backend;
 use crate::backend::measure::Measured;
@@ -49,7 +49,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let start = Instant::now();
     check_output(&args)?;
     let dir = args.model.resolve()?;
-    if args.output != Path::new("-") && file::is_within(&args.output, &dir) {
+    if !is_standard(&args.output) && file::is_within(&args.output, &dir) {
         bail!(
             "--output {} is a file of the checkpoint, which the scores would replace",
             args.output.display()
@@ -86,11 +86,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// Before anything is computed: scores must have a place, and must not take that of their items.
 fn check_output(args: &Args) -> Result<()> {
-    if args.output == Path::new("-") {
+    if is_standard(&args.output) {
         return Ok(());
     }
     file::check_place(&args.output)?;
-    if args.input != Path::new("-") && file::is_same(&args.input, &args.output) {
+    if !is_standard(&args.input) && file::is_same(&args.input, &args.output) {
         bail!(
             "--input and --output are one file, {}: the scores would replace the items",
             args.input.display()
@@ -164,7 +164,7 @@ fn score_all<B: Backend>(
 
 /// All lines or no file.
 fn write_lines<'a>(output: &Path, lines: impl Iterator<Item = ScoreLine<'a>>) -> Result<()> {
-    if output == Path::new("-") {
+    if is_standard(output) {
         return Ok(write_to(standard_output(), lines)?);
     }
     Ok(file::replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)

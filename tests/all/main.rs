@@ -21,6 +21,7 @@ mod hostile_torch;
 mod inspect;
 mod invariance;
 mod oracle;
+mod outputs;
 mod parity;
 mod parity_of_our_own;
 mod places;
