@@ -225,13 +225,11 @@ enum Device {
 pub fn open_cuda(gpu: &Gpu, precision: Precision, quiet: bool) -> Result<(Cuda, Chosen)> {
     /// Packs of an emulated GPU, which has few multiprocessors, need not be large.
     const FEW: u32 = 16;
+    /// Of the widest rows, those around attention, in either precision.
+    const PLANES: usize = 2;
     let told = |text: &str| say(text);
     let options = CudaOptions { precision, say: (!quiet).then_some(told), ..CudaOptions::default() };
     let cuda = Cuda::open(gpu, &options).with_context(|| format!("cannot use {}", gpu.title()))?;
-    let planes = match precision {
-        Precision::F32 => 2,
-        Precision::Fast => 1,
-    };
     let chosen = Chosen {
         arithmetic: format!("{}, {}", cuda.arithmetic(), gpu.name),
         room: Some(Room {
@@ -239,7 +237,7 @@ pub fn open_cuda(gpu: &Gpu, precision: Precision, quiet: bool) -> Result<(Cuda, 
             binding_bytes: u64::MAX,
             most_tokens: plan::whole_wave(gpu.sms, if gpu.sms < FEW { 1024 } else { 4096 }),
             step: plan::ROWS,
-            workspace: Workspace::Planes(planes),
+            workspace: Workspace::Planes(PLANES),
         }),
     };
     Ok((cuda, chosen))
