@@ -3,7 +3,7 @@
 //! Chosen as transformers 5 chooses (`AutoTokenizer.from_pretrained`, 5.24): by the class that tokenizer_config.json
 //! names, the class that is registered for the model's type, and what kind of tokenizer.json lies there. What each
 //! class does with a folder, and where other versions of transformers do otherwise, stands in
-//! docs/decisions/0010-tokenizer-classes.md.
+//! docs/decisions/0012-tokenizer-classes.md.
 
 use std::fmt;
 use std::path::Path;

@@ -51,7 +51,7 @@ enum Four {
     },
 }
 
-/// What is right where the versions differ; docs/decisions/0010-tokenizer-classes.md says why.
+/// What is right where the versions differ; docs/decisions/0012-tokenizer-classes.md says why.
 #[derive(Debug, PartialEq)]
 enum Follows {
     Five,
