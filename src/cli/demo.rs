@@ -23,7 +23,7 @@ use std::time::Instant;
 pub struct Args {
     /// Folder to leave everything in, as a run of your own would: checkpoints/, roster.toml, run/ and report.html
     /// (without it, only tiltmeter-demo.html is written, here)
-    #[arg(long = "output", alias = "out", value_name = "DIR")]
+    #[arg(long = "output", visible_alias = "out", value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArgs,
@@ -57,7 +57,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let (outcome, code) = args.engine.device.run(false, scoring)?;
     if let (true, Some(code)) = (outcome.stopped, code) {
         if let Some(dir) = &args.out {
-            say_kept(&run, &["demo".to_owned(), "--out".to_owned(), dir.display().to_string()])?;
+            say_kept(&run, &["demo".to_owned(), "--output".to_owned(), dir.display().to_string()])?;
         }
         return Ok(ExitCode::from(code));
     }
@@ -73,7 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     found.planted = comparison.leans.iter().map(|lean| lean.for_report()).collect();
     // `report --run` would leave out what was planted.
     let commands = match &args.out {
-        Some(dir) => vec![format!("tiltmeter demo --out {}", quoted(dir))],
+        Some(dir) => vec![format!("tiltmeter demo --output {}", quoted(dir))],
         None => vec!["tiltmeter demo".to_owned()],
     };
     let title = "The demo: a planted lean, measured".to_owned();

@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// The plan; a file that is there is not replaced; `-` writes standard output
-    #[arg(long = "output", alias = "out", value_name = "FILE.toml")]
+    #[arg(long = "output", visible_alias = "out", value_name = "FILE.toml")]
     out: PathBuf,
 }
 

@@ -23,7 +23,7 @@ pub struct Args {
     #[command(flatten)]
     input: Input,
     /// The report; `-` writes standard output
-    #[arg(long = "output", alias = "out", value_name = "FILE", required_unless_present = "figures")]
+    #[arg(long = "output", visible_alias = "out", value_name = "FILE", required_unless_present = "figures")]
     out: Option<PathBuf>,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Html)]
@@ -203,7 +203,7 @@ fn commands(args: &Args) -> Vec<String> {
         report.push_str(&format!(" --title {}", quoted(Path::new(title))));
     }
     if let Some(out) = &args.out {
-        report.push_str(&format!(" --out {}", quoted(out)));
+        report.push_str(&format!(" --output {}", quoted(out)));
     }
     vec![
         format!("tiltmeter report{input}{report}"),

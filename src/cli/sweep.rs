@@ -187,7 +187,7 @@ fn say_done(outcome: &Outcome, dir: &Path) {
     if outcome.failed == 0 {
         let run = shell::quoted(dir);
         say(format_args!(
-            "next: tiltmeter report --run {run} --out report.html, or tiltmeter analyze --run {run}"
+            "next: tiltmeter report --run {run} --output report.html, or tiltmeter analyze --run {run}"
         ));
     }
 }

@@ -12,7 +12,7 @@ fn the_demo_measures_what_was_planted_and_its_roster_works_as_it_stands() {
     assert!(printed.contains("48 of 48 planted leans lie inside"), "{printed}");
     let report = std::fs::read_to_string(out.join("report.html")).expect("report.html");
     assert!(report.contains("48 of 48 planted values lie inside"), "the report compares");
-    assert!(report.contains("tiltmeter demo --out ") && !report.contains("tiltmeter report --run"));
+    assert!(report.contains("tiltmeter demo --output ") && !report.contains("tiltmeter report --run"));
     for file in ["roster.toml", "run", "checkpoints/base/config.json", "checkpoints/chat/chat_template.jinja"]
     {
         assert!(out.join(file).exists(), "{file}");

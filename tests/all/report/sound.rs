@@ -144,7 +144,7 @@ fn the_command_writes_a_page_or_leaves_no_file() {
     command(&items).arg("--figures").arg(&figures).assert().code(1);
     command(&items).args(["--title", "What it says"]).assert().success();
     let titled = std::fs::read_to_string(&out).expect("a page");
-    assert!(titled.contains(" --title &#x27;What it says&#x27; --out "), "the command makes another page");
+    assert!(titled.contains(" --title &#x27;What it says&#x27; --output "), "the command makes another page");
     assert_cmd::Command::cargo_bin("tiltmeter").expect("the program").arg("report").assert().code(2);
 }
 
