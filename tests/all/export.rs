@@ -56,7 +56,7 @@ fn an_analysis_says_what_a_run_or_a_table_lacks() {
     assert!(said.contains("run.sqlite is read"), "{said}");
     export(dir, "run", ".jsonl");
     let said = analyze(&["--items", "run.scores.jsonl"]);
-    assert!(said.contains("is JSON lines, and item tables are read from .csv and .csv.gz"), "{said}");
+    assert!(said.contains("run.scores.jsonl: line 1: unknown field `roles`"), "{said}");
     let said = analyze(&["--run", "run", "--output", "nowhere/figures.txt"]);
     assert!(said.contains("there is no folder nowhere"), "{said}");
 }

@@ -22,7 +22,7 @@ fn disagreements(id: &str, path: &str, golden: &Value, ours: &Value, out: &mut V
                 disagreements(id, &format!("{path}/{i}"), a, b, out);
             }
         }
-        (Value::Number(a), Value::Number(b)) if a.is_f64() => {
+        (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
             let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
             let is_p = path
                 .split('/')

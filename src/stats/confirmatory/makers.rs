@@ -100,11 +100,12 @@ impl MakerHome {
     }
 }
 
-/// `None` where every shift is zero.
+/// A family that has not moved at all stays as it is.
 fn standardised(family: &Shifts) -> Option<Shifts> {
     let root = mean(family.towards.iter().map(|d| d * d))?.sqrt();
+    let root = if root > 0.0 { root } else { 1.0 };
     let towards = family.towards.iter().map(|d| d / root).collect();
-    (root > 0.0).then(|| Shifts { towards, ..family.clone() })
+    Some(Shifts { towards, ..family.clone() })
 }
 
 struct Test {
