@@ -30,7 +30,7 @@ fn quiet_keeps_back_all_but_errors_before_and_behind_a_command() {
 fn scores_do_not_depend_on_the_number_of_threads() {
     let dir = tempfile::tempdir().expect("a folder");
     let items = dir.path().join("items.jsonl");
-    std::fs::write(&items, "{\"id\": 1, \"prompt\": \"Answer: (\", \"choices\": [\"A\", \"B\"]}\n")
+    std::fs::write(&items, "{\"id\": 1, \"prompt\": \"Answer: (\", \"choices\": [[\"A\"], [\"B\"]]}\n")
         .expect("written");
     let scores = |threads: &str| {
         let mut command = tiltmeter();
