@@ -9,6 +9,7 @@
 
 pub mod cpu;
 pub mod cuda;
+mod distinct;
 pub mod layer;
 pub mod measure;
 pub mod steps;

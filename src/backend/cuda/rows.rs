@@ -1,5 +1,6 @@
 //! f32 rows on the GPU and the single steps on them.
 
+use super::super::distinct::distinct_rows;
 use super::Cuda;
 use super::error::CudaError;
 use super::params;
@@ -10,7 +11,6 @@ use super::watch::Pending;
 use super::weights::Matrix;
 use crate::checkpoint::Dtype;
 use crate::checkpoint::spec::{Act, Pairs};
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -88,20 +88,7 @@ impl Cuda {
         scale: f32,
     ) -> Result<Rows, CudaError> {
         let t = &table.tensor;
-        let size = t.dtype.size();
-        let mut places = HashMap::new();
-        let mut distinct: Vec<u8> = Vec::new();
-        let mut indices: Vec<u32> = Vec::with_capacity(tokens.len());
-        for &token in tokens {
-            let next = places.len() as u32;
-            let place = *places.entry(token).or_insert_with(|| {
-                let row = token as usize * t.cols;
-                distinct
-                    .extend_from_slice(&t.bytes[(row + columns.start) * size..(row + columns.end) * size]);
-                next
-            });
-            indices.push(place);
-        }
+        let (distinct, indices) = distinct_rows(t, columns.clone(), tokens);
         let out = self.new_rows("embedded tokens", tokens.len(), columns.len())?;
         if out.n == 0 {
             return Ok(out);

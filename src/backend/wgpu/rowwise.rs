@@ -1,5 +1,6 @@
 //! The row-wise steps: embedding, norm, rotary, add and scale.
 
+use super::super::distinct::distinct_rows;
 use super::Wgpu;
 use super::error::WgpuError;
 use super::kernels;
@@ -7,7 +8,6 @@ use super::record::Dispatch;
 use super::rows::{Rows, TOUCH};
 use super::weights::Matrix;
 use crate::checkpoint::spec::{Pairs, Rotary};
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// Cosines and sines of every position up to the largest, and the position of each row.
@@ -29,20 +29,7 @@ impl Wgpu {
         scale: f32,
     ) -> Result<Rows, WgpuError> {
         let t = &table.tensor;
-        let size = t.dtype.size();
-        let mut places = HashMap::new();
-        let mut distinct: Vec<u8> = Vec::new();
-        let mut indices: Vec<u32> = Vec::with_capacity(tokens.len());
-        for &token in tokens {
-            let next = places.len() as u32;
-            let place = *places.entry(token).or_insert_with(|| {
-                let row = token as usize * t.cols;
-                distinct
-                    .extend_from_slice(&t.bytes[(row + columns.start) * size..(row + columns.end) * size]);
-                next
-            });
-            indices.push(place);
-        }
+        let (distinct, indices) = distinct_rows(t, columns.clone(), tokens);
         let out = self.new_rows("embedded tokens", tokens.len(), columns.len())?;
         let distinct = self.put("embedding rows", &distinct)?;
         let indices = self.put("token rows", bytemuck::cast_slice(&indices))?;
