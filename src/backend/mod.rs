@@ -12,6 +12,7 @@ pub mod cuda;
 mod distinct;
 pub mod layer;
 pub mod measure;
+pub mod reading;
 pub mod steps;
 pub mod wgpu;
 
@@ -21,6 +22,7 @@ use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
 use crate::checkpoint::weights::{Role, Tensor};
 use crate::prefix::{Carry, QueryRun};
 use layer::{At, LayerTensors, See};
+use reading::{Asks, ReadOff};
 use std::ops::Range;
 
 /// What can go wrong on a device.
@@ -120,6 +122,12 @@ pub trait Backend {
     type Kv;
     /// Where a pass leaves word of values that are not finite.
     type Watch;
+    /// What is read off a pass, on its way to the host.
+    type Reading;
+
+    /// Whether readings are still on their way when [`Backend::read_off`] returns, so that the next pass had better be
+    /// started before they are waited for.
+    const READS_LATE: bool;
 
     /// Short name and device, for people and for provenance.
     fn describe(&self) -> String;
@@ -295,6 +303,19 @@ pub trait Backend {
 
     /// The smallest place noted since the last call; then forgets.
     fn noticed(&self, watch: &mut Self::Watch) -> Result<Option<usize>, BackendError>;
+
+    /// Everything that is asked of a pass's final rows, and what its watch has noted, which it then forgets. Where
+    /// [`Backend::READS_LATE`], it waits for nothing.
+    fn read_off(
+        &self,
+        x: &Self::Rows,
+        head: &HeadUse<'_, Self::Matrix<'_>, Self::Rows>,
+        asks: &Asks,
+        watch: &mut Self::Watch,
+    ) -> Result<Self::Reading, BackendError>;
+
+    /// Waits for a reading. Readings are collected in the order in which they were begun, one later than the last at most.
+    fn collect(&self, reading: Self::Reading) -> Result<ReadOff, BackendError>;
 
     /// Rows as f32 on the host, `[n * width]` row-major.
     fn read(&self, x: &Self::Rows) -> Result<Vec<f32>, BackendError>;

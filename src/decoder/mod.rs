@@ -10,6 +10,7 @@ mod side;
 pub use observe::Stage;
 
 use crate::backend::layer::At;
+use crate::backend::reading::{Asks, ReadOff};
 use crate::backend::{Backend, BackendError, HeadUse, PassSizes};
 use crate::checkpoint::spec::DecoderSpec;
 use crate::checkpoint::weights::{Role, Weights};
@@ -109,7 +110,49 @@ impl<'w, B: Backend> Decoder<'w, B> {
         pack: &Pack,
         state: &mut PathState<B>,
     ) -> Result<B::Rows, DecoderError> {
+        let x = self.begin(tree, pack, state)?;
+        self.check_noticed(self.backend.noticed(&mut state.watch)?)?;
+        Ok(x)
+    }
+
+    /// [`Decoder::forward`] on a device that may still be computing: values that are not finite show in what is read off.
+    pub fn begin(
+        &self,
+        tree: &PrefixTree,
+        pack: &Pack,
+        state: &mut PathState<B>,
+    ) -> Result<B::Rows, DecoderError> {
         self.pass(tree, pack, state, Observer(None))
+    }
+
+    /// Has what `asks` say, and log-sum-exps, read off the rows that [`Decoder::begin`] gave.
+    pub fn read_off(
+        &self,
+        x: &B::Rows,
+        asks: &Asks,
+        state: &mut PathState<B>,
+    ) -> Result<B::Reading, DecoderError> {
+        Ok(self.backend.read_off(x, &self.head(), asks, &mut state.watch)?)
+    }
+
+    /// Waits for what was read off.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::forward`].
+    pub fn collect(&self, reading: B::Reading) -> Result<ReadOff, DecoderError> {
+        let read = self.backend.collect(reading)?;
+        self.check_noticed(read.noticed)?;
+        Ok(read)
+    }
+
+    /// `noticed`: the smallest place where a value was not finite.
+    fn check_noticed(&self, noticed: Option<usize>) -> Result<(), DecoderError> {
+        let place = match noticed {
+            None => return Ok(()),
+            Some(i) if i < self.layers.len() => format!("layer {i}"),
+            Some(_) => "the final norm".to_owned(),
+        };
+        Err(DecoderError::NotFinite { place })
     }
 
     /// [`Decoder::forward`], with the same bits, that shows `observe` what happens on the way.
@@ -120,7 +163,9 @@ impl<'w, B: Backend> Decoder<'w, B> {
         state: &mut PathState<B>,
         observe: &mut Observe<'_, B::Rows>,
     ) -> Result<B::Rows, DecoderError> {
-        self.pass(tree, pack, state, Observer(Some(observe)))
+        let x = self.pass(tree, pack, state, Observer(Some(observe)))?;
+        self.check_noticed(self.backend.noticed(&mut state.watch)?)?;
+        Ok(x)
     }
 
     fn pass(
@@ -181,11 +226,7 @@ impl<'w, B: Backend> Decoder<'w, B> {
         let x = backend.norm(&x, Some(&self.final_norm), spec.hidden, spec.eps)?;
         backend.watch(watch, &x, self.layers.len())?;
         observer.see(Stage::FinalNorm, &x)?;
-        match backend.noticed(watch)? {
-            None => Ok(x),
-            Some(i) if i < self.layers.len() => Err(DecoderError::NotFinite { place: format!("layer {i}") }),
-            Some(_) => Err(DecoderError::NotFinite { place: "the final norm".into() }),
-        }
+        Ok(x)
     }
 
     /// Layer `i` of a pass with a carried path of `path` rows.

@@ -1,20 +1,18 @@
 //! The engine: prompts in, choice scores out, each shared token computed once.
 
-use super::choice::{ChoiceScore, ChoiceSet};
+use super::choice::ChoiceScore;
 use super::continuation::Open;
-use super::plan::{Place, Plan};
+use super::plan::Plan;
+use super::questions::Questions;
 use crate::backend::Backend;
-use crate::decoder::{Decoder, DecoderError};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::decoder::{Decoder, DecoderError, PathState};
+use crate::prefix::Pack;
 use std::time::Instant;
-
-/// Tokens of continuations whose logits are read at once: their rows times their ids are held.
-const ASKED_TOGETHER: usize = 1024;
 
 /// How to compute; none of it changes a score's bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoreOptions {
-    /// Tokens of one pack at most.
+    /// Tokens of one pass at most.
     pub pack_tokens: usize,
     /// Compute shared prefixes once.
     pub sharing: bool,
@@ -53,6 +51,13 @@ pub struct Engine<'w, B: Backend> {
     decoder: Decoder<'w, B>,
 }
 
+/// A pack that is computed, or being computed, and not read yet.
+struct UnderWay<'p, B: Backend> {
+    reading: B::Reading,
+    questions: Questions<'p>,
+    tokens: usize,
+}
+
 impl<'w, B: Backend> Engine<'w, B> {
     pub fn new(decoder: Decoder<'w, B>) -> Self {
         Engine { decoder }
@@ -62,8 +67,10 @@ impl<'w, B: Backend> Engine<'w, B> {
         &self.decoder
     }
 
-    /// Scores every item of `plan`. `sink` is handed the scores that each pack completes, with the indices of their
-    /// items, and the tally so far; what it returns as an error ends the run.
+    /// Scores every item of `plan`. `sink` is handed the scores that each pack completes, in the packs' order, with the
+    /// indices of their items, and the tally so far; what it returns as an error ends the run.
+    ///
+    /// A device that reads late computes a pack while the scores of the one before it are read and handed on.
     pub fn score<E>(
         &self,
         plan: &Plan<'_>,
@@ -76,110 +83,48 @@ impl<'w, B: Backend> Engine<'w, B> {
         let start = Instant::now();
         let mut state = self.decoder.path_state(tree, options.pack_tokens)?;
         let mut open = Open::new(plan);
-        for pack in tree.packs(options.pack_tokens) {
-            let hidden = self.decoder.forward(tree, &pack, &mut state)?;
-            // (row of `hidden`, what is read there): one row may answer several items.
-            let ends: Vec<(usize, Place)> = pack
-                .ends
-                .iter()
-                .enumerate()
-                .flat_map(|(row, &(branch, _))| {
-                    tree.branches[branch].prompts.iter().map(move |&sequence| (row, plan.place(sequence)))
-                })
-                .collect();
-            let scores = self.read(&hidden, &ends, plan, &mut open, options)?;
-            tally.computed_tokens += pack.len();
+        let mut end = |pack: UnderWay<'_, B>, open: &mut Open<'_>| {
+            let UnderWay { reading, questions, tokens } = pack;
+            let scores = questions.answered(&self.decoder.collect(reading)?, open);
+            if scores.iter().any(|(_, score)| !score.log_odds.is_finite() || !score.logsumexp.is_finite()) {
+                return Err(DecoderError::NotFinite { place: "the logits".into() }.into());
+            }
+            tally.computed_tokens += tokens;
             tally.prompts += scores.len();
             tally.compute_seconds = start.elapsed().as_secs_f64();
-            sink(&scores, &tally).map_err(ScoreError::Sink)?;
+            sink(&scores, &tally).map_err(ScoreError::Sink)
+        };
+        let mut under_way: Option<UnderWay<'_, B>> = None;
+        for pack in tree.packs(options.pack_tokens) {
+            let begun = self.begin(plan, &pack, &mut state, &open, options);
+            // What went before is worth keeping, whatever became of this pack.
+            if let Some(before) = under_way.take() {
+                end(before, &mut open)?;
+            }
+            let begun = begun?;
+            match B::READS_LATE {
+                true => under_way = Some(begun),
+                false => end(begun, &mut open)?,
+            }
+        }
+        if let Some(last) = under_way {
+            end(last, &mut open)?;
         }
         Ok(tally)
     }
 
-    /// The scores that the rows of `hidden` complete, by item.
-    fn read(
+    /// Computes a pack, or has the device begin with it.
+    fn begin<'p>(
         &self,
-        hidden: &B::Rows,
-        ends: &[(usize, Place)],
-        plan: &Plan<'_>,
-        open: &mut Open<'_>,
+        plan: &'p Plan<'p>,
+        pack: &Pack,
+        state: &mut PathState<B>,
+        open: &Open<'p>,
         options: &ScoreOptions,
-    ) -> Result<Vec<(usize, ChoiceScore)>, DecoderError> {
-        let (backend, head) = (self.decoder.backend(), self.decoder.head());
-        let sums = backend.log_sum_exp(hidden, &head)?;
-        let top = if options.top > 0 { backend.top_tokens(hidden, &head, options.top)? } else { Vec::new() };
-        let mut scores: Vec<(usize, ChoiceScore)> = Vec::with_capacity(ends.len());
-        let asked: Vec<Asked<'_>> = ends
-            .iter()
-            .filter_map(|&(row, place)| match place {
-                Place::Prompt(item) => match &plan.choice_sets()[plan.items()[item].choices] {
-                    ChoiceSet::Tokens(set) => Some(Asked { row, item, set }),
-                    ChoiceSet::Continuations(_) => None,
-                },
-                _ => None,
-            })
-            .collect();
-        for asked in together(asked) {
-            let rows = Vec::from_iter(asked.iter().map(|ask| ask.row).collect::<BTreeSet<_>>());
-            let ids = distinct(&asked);
-            let logits = backend.choice_logits(&backend.gather_rows(hidden, &rows)?, &head, &ids)?;
-            for Asked { row, item, set } in asked {
-                let Ok(place) = rows.binary_search(&row) else { continue };
-                let logit = |id: &u32| ids.binary_search(id).map_or(f32::NAN, |at| logits[place][at]);
-                let in_shape = set.iter().map(|ids| ids.iter().map(logit).collect()).collect();
-                let top = top.get(row).cloned().unwrap_or_default();
-                scores.push((item, ChoiceScore::new(in_shape, sums[row], top)));
-            }
-        }
-        for asks in open.asked(ends).chunks(ASKED_TOGETHER) {
-            let rows = Vec::from_iter(asks.iter().map(|ask| ask.row).collect::<BTreeSet<_>>());
-            let ids = Vec::from_iter(asks.iter().map(|ask| ask.id).collect::<BTreeSet<_>>());
-            let logits = backend.choice_logits(&backend.gather_rows(hidden, &rows)?, &head, &ids)?;
-            for ask in asks {
-                let (Ok(row), Ok(id)) = (rows.binary_search(&ask.row), ids.binary_search(&ask.id)) else {
-                    continue;
-                };
-                scores.extend(open.add(ask, f64::from(logits[row][id]) - sums[ask.row]));
-            }
-        }
-        if scores.iter().any(|(_, score)| !score.log_odds.is_finite() || !score.logsumexp.is_finite()) {
-            return Err(DecoderError::NotFinite { place: "the logits".into() });
-        }
-        scores.sort_by_key(|&(item, _)| item);
-        Ok(scores)
+    ) -> Result<UnderWay<'p, B>, DecoderError> {
+        let hidden = self.decoder.begin(plan.tree(), pack, state)?;
+        let questions = Questions::new(plan, pack, open, options.top);
+        let reading = self.decoder.read_off(&hidden, questions.asks(), state)?;
+        Ok(UnderWay { reading, questions, tokens: pack.len() })
     }
-}
-
-/// A row of hidden values at which the tokens of a set are asked.
-struct Asked<'p> {
-    row: usize,
-    item: usize,
-    set: &'p Vec<Vec<u32>>,
-}
-
-fn distinct(asked: &[Asked<'_>]) -> Vec<u32> {
-    asked
-        .iter()
-        .flat_map(|ask| ask.set.iter().flatten().copied())
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
-}
-
-/// What is read at once, since each reading waits for the device: everything, unless much of it would be logits that nobody
-/// asked for; then set by set.
-fn together(asked: Vec<Asked<'_>>) -> Vec<Vec<Asked<'_>>> {
-    const WASTE: usize = 8;
-    let wanted: usize = asked.iter().map(|ask| ask.set.iter().map(Vec::len).sum::<usize>()).sum();
-    if asked.is_empty() {
-        return Vec::new();
-    }
-    if asked.len() * distinct(&asked).len() <= WASTE * wanted {
-        return vec![asked];
-    }
-    let mut by_set: BTreeMap<&Vec<Vec<u32>>, Vec<Asked<'_>>> = BTreeMap::new();
-    for ask in asked {
-        by_set.entry(ask.set).or_default().push(ask);
-    }
-    by_set.into_values().collect()
 }

@@ -11,6 +11,7 @@ mod line;
 pub mod lines;
 pub mod output;
 mod plan;
+mod questions;
 mod room;
 mod work;
 

@@ -103,6 +103,17 @@ fn a_sweep_that_loses_its_gpu_keeps_its_scores_and_goes_on_to_the_same_tables() 
     );
     let kept = scored(dir.path(), "broken");
     assert!(0 < kept && kept < scored(dir.path(), "whole"), "{kept} kept");
+    // Killed a little before its end.
+    let again = dir.path().join("again");
+    let mut child =
+        run("broken").env("EMU_LOG", &again).stderr(std::process::Stdio::null()).spawn().expect("starts");
+    let launched = || std::fs::read_to_string(&again).map_or(0, |log| log.matches("launch").count());
+    while launched() < launches / 8 && child.try_wait().expect("ours").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().expect("it dies");
+    child.wait().expect("it is dead");
+    assert!(scored(dir.path(), "broken") >= kept, "what was committed is there");
     let done = run("broken").output().expect("starts");
     assert!(done.status.success(), "{}", said(&done));
     assert!(export(dir.path(), "broken", ".csv") == export(dir.path(), "whole", ".csv"));

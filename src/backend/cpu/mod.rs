@@ -23,6 +23,7 @@ pub use rotary::Turns;
 pub use rows::Rows;
 
 use super::layer::{At, LayerTensors, See};
+use super::reading::{self, Asks, ReadOff};
 use super::{Backend, BackendError, HeadUse, PassSizes, Projection, Purpose, TokenLogit, steps, widen};
 use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
@@ -51,6 +52,9 @@ impl Backend for Cpu {
     type Turns = Turns;
     type Kv = Kv;
     type Watch = Option<usize>;
+    type Reading = ReadOff;
+
+    const READS_LATE: bool = false;
 
     fn describe(&self) -> String {
         format!("cpu, {} threads, {}, f32", rayon::current_num_threads(), math::instruction_set())
@@ -278,6 +282,20 @@ impl Backend for Cpu {
 
     fn noticed(&self, watch: &mut Option<usize>) -> Result<Option<usize>, BackendError> {
         Ok(watch.take())
+    }
+
+    fn read_off(
+        &self,
+        x: &Rows,
+        head: &Head<'_, '_>,
+        asks: &Asks,
+        watch: &mut Option<usize>,
+    ) -> Result<ReadOff, BackendError> {
+        reading::read_off(self, x, head, asks, watch)
+    }
+
+    fn collect(&self, reading: ReadOff) -> Result<ReadOff, BackendError> {
+        Ok(reading)
     }
 
     fn read(&self, x: &Rows) -> Result<Vec<f32>, BackendError> {

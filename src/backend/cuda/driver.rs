@@ -8,6 +8,7 @@ use cudarc::driver::sys::{self, CUresult};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Events that are only waited for need no clock.
 const UNTIMED: u32 = sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32;
@@ -169,23 +170,23 @@ impl Driver {
         self.done(code, "take a copy")
     }
 
-    /// Copies the first `bytes` of a buffer, from `from` on, into the start of shared memory.
+    /// Copies the first `bytes` of a buffer to `to` of shared memory.
     pub fn copy_down(
         &self,
         buffer: &Buffer,
-        from: usize,
         shared: &Pinned,
+        to: usize,
         bytes: usize,
     ) -> Result<(), CudaError> {
-        check_range(from, bytes, buffer.bytes)?;
-        check_range(0, bytes, shared.bytes)?;
+        check_range(0, bytes, buffer.bytes)?;
+        check_range(to, bytes, shared.bytes)?;
         if bytes == 0 {
             return Ok(());
         }
         self.bind()?;
         // SAFETY: both ranges were checked.
         let code = unsafe {
-            sys::cuMemcpyDtoHAsync_v2(shared.at.cast::<c_void>(), buffer.at + from as u64, bytes, self.stream)
+            sys::cuMemcpyDtoHAsync_v2(shared.at.add(to).cast::<c_void>(), buffer.at, bytes, self.stream)
         };
         self.done(code, "give a copy")
     }
@@ -249,7 +250,7 @@ impl Driver {
         let mut event = null_mut();
         // SAFETY: it writes one handle.
         self.done(unsafe { sys::cuEventCreate(&raw mut event, UNTIMED) }, "make an event")?;
-        let mark = Mark { event, driver: self.clone() };
+        let mark = Mark { event, passed: AtomicBool::new(false), driver: self.clone() };
         // SAFETY: both handles are alive.
         self.done(unsafe { sys::cuEventRecord(event, self.stream) }, "record an event")?;
         Ok(mark)
@@ -347,17 +348,29 @@ impl Drop for Pinned {
 /// A place in the stream of work.
 pub struct Mark {
     event: sys::CUevent,
+    /// Somebody has waited for it.
+    passed: AtomicBool,
     driver: Arc<Driver>,
 }
 
 impl Mark {
     /// Waits until the work before it is done.
     pub fn wait(&self) -> Result<(), CudaError> {
+        if self.passed.load(Ordering::Acquire) {
+            return Ok(());
+        }
         self.driver.bind()?;
         // SAFETY: the event lives as long as `self`.
-        self.driver.done(unsafe { sys::cuEventSynchronize(self.event) }, "finish a copy")
+        self.driver.done(unsafe { sys::cuEventSynchronize(self.event) }, "finish a copy")?;
+        self.passed.store(true, Ordering::Release);
+        Ok(())
     }
 }
+
+// SAFETY: an event may be waited for from any thread; the driver locks what it needs.
+unsafe impl Send for Mark {}
+// SAFETY: as above.
+unsafe impl Sync for Mark {}
 
 impl Drop for Mark {
     fn drop(&mut self) {

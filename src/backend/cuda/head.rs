@@ -4,6 +4,7 @@ use super::Cuda;
 use super::driver::Buffer;
 use super::error::CudaError;
 use super::params::{self, STORE};
+use super::pool::Block;
 use super::product::{Epilogue, Weight};
 use super::rows::Rows;
 use super::weights::{Matrix, Planes};
@@ -33,15 +34,16 @@ impl Cuda {
         Ok(Inverse { at: rows.at(), _rows: Some(rows) })
     }
 
-    pub(super) fn logits_of(
+    /// Starts the logits of `ids` at every row: f32 `[n, ids]`; `None` where nothing is asked.
+    pub(super) fn start_logits(
         &self,
         x: &Rows,
         head: &Head<'_, '_>,
         ids: &[u32],
-    ) -> Result<Vec<Vec<f32>>, CudaError> {
+    ) -> Result<Option<Block>, CudaError> {
         let table = head.table.planes()?;
         if ids.is_empty() || x.n == 0 {
-            return Ok(vec![Vec::new(); x.n]);
+            return Ok(None);
         }
         if let Some(id) = ids.iter().find(|id| **id as usize >= table.rows) {
             return Err(CudaError::Refused(format!(
@@ -69,14 +71,26 @@ impl Cuda {
             cap: head.cap.unwrap_or(0.0),
         };
         self.start("choice_logits", [asks.len().div_ceil(4) as u32, 1, 1], &logits)?;
-        let values: Vec<f32> = self.read_values(out.buffer()?, asks.len())?;
-        Ok(values.chunks_exact(ids.len()).map(<[f32]>::to_vec).collect())
+        Ok(Some(out))
     }
 
-    pub(super) fn log_sums(&self, x: &Rows, head: &Head<'_, '_>) -> Result<Vec<f64>, CudaError> {
+    pub(super) fn logits_of(
+        &self,
+        x: &Rows,
+        head: &Head<'_, '_>,
+        ids: &[u32],
+    ) -> Result<Vec<Vec<f32>>, CudaError> {
+        match self.start_logits(x, head, ids)? {
+            Some(out) => Ok(by_row(&self.read_values(out.buffer()?, x.n * ids.len())?, ids.len())),
+            None => Ok(vec![Vec::new(); x.n]),
+        }
+    }
+
+    /// Starts the sums over the vocabulary: f64 `[n, 2]`, the largest logit and the sum of what the others are beside it.
+    pub(super) fn start_sums(&self, x: &Rows, head: &Head<'_, '_>) -> Result<Option<Block>, CudaError> {
         let table = head.table.planes()?;
         if x.n == 0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let inverse = self.head_inverse(table, head)?;
         let tiles = Cuda::sum_tiles(table.rows);
@@ -89,20 +103,26 @@ impl Cuda {
         self.product(&own.input, &weight, &Epilogue::Sums(&epilogue))?;
         let fold = params::FoldSums { input: parts.at(), out: sums.at(), n: x.n as i32, tiles: tiles as i32 };
         self.start("fold_sums", [x.n.div_ceil(256) as u32, 1, 1], &fold)?;
-        let sums: Vec<f64> = self.read_values(sums.buffer()?, 2 * x.n)?;
-        Ok(sums.as_chunks::<2>().0.iter().map(|[max, sum]| max + sum.ln()).collect())
+        Ok(Some(sums))
     }
 
-    pub(super) fn largest(
+    pub(super) fn log_sums(&self, x: &Rows, head: &Head<'_, '_>) -> Result<Vec<f64>, CudaError> {
+        match self.start_sums(x, head)? {
+            Some(sums) => Ok(logs(&self.read_values(sums.buffer()?, 2 * x.n)?)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Starts the choice of the `k` likeliest tokens of each row: u32 ids `[n, k]`, then f32 logits.
+    pub(super) fn start_largest(
         &self,
         x: &Rows,
         head: &Head<'_, '_>,
         k: usize,
-    ) -> Result<Vec<Vec<TokenLogit>>, CudaError> {
+    ) -> Result<Option<Block>, CudaError> {
         let table = head.table.planes()?;
-        let k = k.min(table.rows);
         if x.n == 0 || k == 0 {
-            return Ok(vec![Vec::new(); x.n]);
+            return Ok(None);
         }
         let inverse = self.head_inverse(table, head)?;
         let ids = self.pool.take("likeliest tokens", 8 * x.n * k)?;
@@ -131,11 +151,20 @@ impl Cuda {
             };
             self.start("top_tokens", [rows as u32, 1, 1], &top)?;
         }
-        let words: Vec<u32> = self.read_values(ids.buffer()?, 2 * x.n * k)?;
-        let (ids, values) = words.split_at(x.n * k);
-        let pair = |(id, value): (&u32, &u32)| TokenLogit { token: *id, logit: f32::from_bits(*value) };
-        let lists = ids.chunks_exact(k).zip(values.chunks_exact(k));
-        Ok(lists.map(|(ids, values)| ids.iter().zip(values).map(pair).collect()).collect())
+        Ok(Some(ids))
+    }
+
+    pub(super) fn largest(
+        &self,
+        x: &Rows,
+        head: &Head<'_, '_>,
+        k: usize,
+    ) -> Result<Vec<Vec<TokenLogit>>, CudaError> {
+        let k = k.min(head.table.planes()?.rows);
+        match self.start_largest(x, head, k)? {
+            Some(ids) => Ok(pairs(&self.read_values(ids.buffer()?, 2 * x.n * k)?, k)),
+            None => Ok(vec![Vec::new(); x.n]),
+        }
     }
 
     fn read_values<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
@@ -145,4 +174,19 @@ impl Cuda {
     ) -> Result<Vec<T>, CudaError> {
         Ok(bytemuck::pod_collect_to_vec(&self.transfer.down(buffer, count * size_of::<T>())?))
     }
+}
+
+pub(super) fn by_row(logits: &[f32], ids: usize) -> Vec<Vec<f32>> {
+    logits.chunks_exact(ids).map(<[f32]>::to_vec).collect()
+}
+
+pub(super) fn logs(sums: &[f64]) -> Vec<f64> {
+    sums.as_chunks::<2>().0.iter().map(|[max, sum]| max + sum.ln()).collect()
+}
+
+pub(super) fn pairs(words: &[u32], k: usize) -> Vec<Vec<TokenLogit>> {
+    let (ids, values) = words.split_at(words.len() / 2);
+    let pair = |(id, value): (&u32, &u32)| TokenLogit { token: *id, logit: f32::from_bits(*value) };
+    let lists = ids.chunks_exact(k).zip(values.chunks_exact(k));
+    lists.map(|(ids, values)| ids.iter().zip(values).map(pair).collect()).collect()
 }

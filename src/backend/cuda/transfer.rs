@@ -1,7 +1,8 @@
 //! Bytes on their way to the GPU and back.
 //!
-//! What goes up is written into memory that both share and copied from there by the GPU in its own time; the place is used
-//! again once the host has waited for the GPU, which it does at the end of every pass anyway.
+//! What goes up is written into memory that both share and copied from there by the GPU in its own time; what comes back lands
+//! in such memory too. A pass has a page of its own, which the pass after the next uses again: by then the host has waited for
+//! what the first one sent back.
 
 use super::driver::{Buffer, Driver, Mark, Pinned};
 use super::error::CudaError;
@@ -10,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Shared memory for a pass's small tables, at first.
 const FIRST: usize = 1 << 20;
+/// Each part of what comes back begins at such a multiple.
+pub const ALIGNED: usize = 16;
 /// Shared memory for weights on their way: each of two halves.
 const WEIGHTS: usize = 16 << 20;
 
@@ -17,15 +20,31 @@ const WEIGHTS: usize = 16 << 20;
 pub struct Transfer {
     driver: Arc<Driver>,
     up: Mutex<Up>,
-    down: Mutex<Option<Pinned>>,
+    /// Landing places that nothing is on its way to.
+    down: Mutex<Vec<Pinned>>,
     weights: Mutex<Option<Ring>>,
 }
 
+/// Two pages, since a pass is prepared while the one before it is computed.
 #[derive(Default)]
 struct Up {
+    pages: [Page; 2],
+    now: usize,
+}
+
+#[derive(Default)]
+struct Page {
     shared: Option<Pinned>,
     /// Bytes whose copies may be under way.
     used: usize,
+    /// They are done once this has passed; `None` while more is written.
+    end: Option<Arc<Mark>>,
+}
+
+/// What is on its way down, with the mark behind it.
+pub struct Landing {
+    shared: Pinned,
+    end: Arc<Mark>,
 }
 
 /// Two halves of shared memory, of which one is filled while the other is copied.
@@ -37,6 +56,21 @@ struct Ring {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Page {
+    fn room(&self) -> usize {
+        self.shared.as_ref().map_or(0, |shared| shared.bytes().len())
+    }
+}
+
+impl Up {
+    /// Everything that was sent is there.
+    fn done(&mut self) {
+        for page in &mut self.pages {
+            (page.used, page.end) = (0, None);
+        }
+    }
 }
 
 impl Transfer {
@@ -53,15 +87,20 @@ impl Transfer {
     pub fn up(&self, pool: &Pool, what: &str, bytes: &[u8]) -> Result<Block, CudaError> {
         let block = pool.take(what, bytes.len())?;
         let mut up = lock(&self.up);
-        let room = up.shared.as_ref().map_or(0, |shared| shared.bytes().len());
-        if up.used + bytes.len() > room {
+        let now = up.now;
+        if let Some(end) = up.pages[now].end.take() {
+            end.wait()?;
+            up.pages[now].used = 0;
+        }
+        let room = up.pages[now].room();
+        if up.pages[now].used + bytes.len() > room {
             self.driver.wait()?;
-            up.used = 0;
+            up.done();
             if bytes.len() > room {
-                self.grow(&mut up, bytes.len())?;
+                self.grow(&mut up.pages[now], bytes.len())?;
             }
         }
-        let Up { shared: Some(shared), used } = &mut *up else {
+        let Page { shared: Some(shared), used, .. } = &mut up.pages[now] else {
             return Ok(block);
         };
         shared.bytes_mut()[*used..*used + bytes.len()].copy_from_slice(bytes);
@@ -70,47 +109,79 @@ impl Transfer {
         Ok(block)
     }
 
-    /// Makes shared memory ready for `up` bytes between two waits and `down` bytes at a time.
+    /// Makes shared memory ready for `up` bytes of each of two passes, and for `down` bytes that come back from each.
     pub fn reserve(&self, up: usize, down: usize) -> Result<(), CudaError> {
         let mut way = lock(&self.up);
-        if way.shared.as_ref().is_none_or(|shared| shared.bytes().len() < up) {
+        if way.pages.iter().any(|page| page.room() < up) {
             self.driver.wait()?;
-            way.used = 0;
-            self.grow(&mut way, up)?;
+            way.done();
+            for page in &mut way.pages {
+                self.grow(page, up)?;
+            }
         }
-        self.landing(down).map(drop)
-    }
-
-    fn grow(&self, up: &mut Up, bytes: usize) -> Result<(), CudaError> {
-        up.shared = None;
-        up.shared = Some(self.driver.pinned(bytes.max(FIRST))?);
+        let landings = [self.landing(down)?, self.landing(down)?];
+        lock(&self.down).extend(landings);
         Ok(())
     }
 
-    fn landing(&self, bytes: usize) -> Result<MutexGuard<'_, Option<Pinned>>, CudaError> {
-        let mut down = lock(&self.down);
-        if down.as_ref().is_none_or(|shared| shared.bytes().len() < bytes) {
-            *down = None;
-            *down = Some(self.driver.pinned(bytes)?);
+    fn grow(&self, page: &mut Page, bytes: usize) -> Result<(), CudaError> {
+        page.shared = None;
+        page.shared = Some(self.driver.pinned(bytes.max(FIRST))?);
+        Ok(())
+    }
+
+    /// A place of at least `bytes`.
+    fn landing(&self, bytes: usize) -> Result<Pinned, CudaError> {
+        let mut free = lock(&self.down);
+        let fits = free.iter().position(|shared| shared.bytes().len() >= bytes);
+        if let Some(shared) = fits.map(|at| free.swap_remove(at)) {
+            return Ok(shared);
         }
-        Ok(down)
+        // Those that are too small would stay for good.
+        free.pop();
+        drop(free);
+        self.driver.pinned(bytes)
+    }
+
+    /// Sends buffers down, with the bytes wanted of each, one behind the other, each from a multiple of [`ALIGNED`] on, and begins the
+    /// page of the next pass.
+    pub fn send_down(&self, parts: &[(&Buffer, usize)]) -> Result<Landing, CudaError> {
+        let shared = self.landing(parts.iter().map(|(_, bytes)| bytes.next_multiple_of(ALIGNED)).sum())?;
+        let mut at = 0;
+        for (buffer, bytes) in parts {
+            self.driver.copy_down(buffer, &shared, at, *bytes)?;
+            at += bytes.next_multiple_of(ALIGNED);
+        }
+        let end = Arc::new(self.driver.mark()?);
+        let mut up = lock(&self.up);
+        let now = up.now;
+        up.pages[now].end = Some(end.clone());
+        up.now = 1 - now;
+        Ok(Landing { shared, end })
+    }
+
+    /// Waits for what was sent down and hands it to `read`.
+    pub fn landed<T>(&self, landing: Landing, read: impl FnOnce(&[u8]) -> T) -> Result<T, CudaError> {
+        landing.end.wait()?;
+        let result = read(landing.shared.bytes());
+        lock(&self.down).push(landing.shared);
+        Ok(result)
     }
 
     /// The first `bytes` of a buffer, once all work before is done.
     pub fn down(&self, buffer: &Buffer, bytes: usize) -> Result<Vec<u8>, CudaError> {
-        let landing = self.landing(bytes)?;
-        let Some(shared) = &*landing else {
-            return Ok(Vec::new());
-        };
-        self.driver.copy_down(buffer, 0, shared, bytes)?;
+        let shared = self.landing(bytes)?;
+        self.driver.copy_down(buffer, &shared, 0, bytes)?;
         self.wait()?;
-        Ok(shared.bytes()[..bytes].to_vec())
+        let read = shared.bytes()[..bytes].to_vec();
+        lock(&self.down).push(shared);
+        Ok(read)
     }
 
     /// Waits for the GPU; what was sent is there.
     pub fn wait(&self) -> Result<(), CudaError> {
         self.driver.wait()?;
-        lock(&self.up).used = 0;
+        lock(&self.up).done();
         Ok(())
     }
 

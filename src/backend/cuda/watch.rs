@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 
 /// Where kernels leave the smallest place.
 pub struct Watch {
-    flag: Buffer,
+    pub(super) flag: Buffer,
 }
 
 /// The flag that a kernel lowers, and to what; a flag of 0 for none.
@@ -31,8 +31,9 @@ const CLEAR: i32 = 0x7f7f_7f7f;
 impl Cuda {
     pub(super) fn make_watch(&self) -> Result<Watch, CudaError> {
         let flag = self.driver.buffer("a flag", size_of::<i32>())?;
-        self.driver.fill(&flag, 0x7f)?;
-        Ok(Watch { flag })
+        let watch = Watch { flag };
+        self.clear_watch(&watch)?;
+        Ok(watch)
     }
 
     pub(super) fn watch_rows(&self, watch: &Watch, x: &Rows, place: usize) -> Result<(), CudaError> {
@@ -78,11 +79,21 @@ impl Cuda {
     pub(super) fn read_watch(&self, watch: &Watch) -> Result<Option<usize>, CudaError> {
         self.look_now()?;
         let bytes = self.transfer.down(&watch.flag, size_of::<i32>())?;
-        let value = bytes.first_chunk().map_or(CLEAR, |word| i32::from_ne_bytes(*word));
-        if value == CLEAR {
-            return Ok(None);
+        let place = noted(&bytes);
+        if place.is_some() {
+            self.clear_watch(watch)?;
         }
-        self.driver.fill(&watch.flag, 0x7f)?;
-        Ok(usize::try_from(value).ok())
+        Ok(place)
     }
+
+    /// Forgets, behind all work so far.
+    pub(super) fn clear_watch(&self, watch: &Watch) -> Result<(), CudaError> {
+        self.driver.fill(&watch.flag, 0x7f)
+    }
+}
+
+/// The place that a flag holds.
+pub(super) fn noted(flag: &[u8]) -> Option<usize> {
+    let value = flag.first_chunk().map_or(CLEAR, |word| i32::from_ne_bytes(*word));
+    if value == CLEAR { None } else { usize::try_from(value).ok() }
 }

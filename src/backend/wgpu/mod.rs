@@ -41,6 +41,7 @@ pub use watch::Watch;
 pub use weights::Matrix;
 
 use super::layer::{At, LayerTensors, See};
+use super::reading::{self, Asks, ReadOff};
 use super::{Backend, BackendError, HeadUse, PassSizes, Projection, Purpose, TokenLogit, steps};
 use crate::checkpoint::Tensor;
 use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
@@ -151,6 +152,9 @@ impl Backend for Wgpu {
     type Turns = Turns;
     type Kv = Kv;
     type Watch = Watch;
+    type Reading = ReadOff;
+
+    const READS_LATE: bool = false;
 
     fn describe(&self) -> String {
         let info = &self.device.info;
@@ -349,6 +353,20 @@ impl Backend for Wgpu {
 
     fn noticed(&self, watch: &mut Watch) -> Result<Option<usize>, BackendError> {
         Ok(self.read_watch(watch)?)
+    }
+
+    fn read_off(
+        &self,
+        x: &Rows,
+        head: &HeadUse<'_, Matrix<'_>, Rows>,
+        asks: &Asks,
+        watch: &mut Watch,
+    ) -> Result<ReadOff, BackendError> {
+        reading::read_off(self, x, head, asks, watch)
+    }
+
+    fn collect(&self, reading: ReadOff) -> Result<ReadOff, BackendError> {
+        Ok(reading)
     }
 
     fn read(&self, x: &Rows) -> Result<Vec<f32>, BackendError> {
