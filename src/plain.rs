@@ -8,7 +8,7 @@ mod number;
 
 pub(crate) use alike::{alike, reading};
 pub(crate) use date::now;
-pub(crate) use nearest::nearest;
+pub(crate) use nearest::{nearest, nearest_few};
 pub(crate) use number::{counted, grouped, noun};
 
 use std::fmt;

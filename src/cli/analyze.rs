@@ -231,45 +231,69 @@ pub(crate) fn analyze_run(dir: &Path, settings: Option<Settings>) -> Result<Anal
 
 /// The same of some groups of figures.
 fn analyze_run_with(dir: &Path, settings: Option<Settings>, recipes: Recipes) -> Result<Analysis> {
-    let reader = RunReader::open(dir)?;
-    let (rows, counts) = reader.items()?;
-    match (rows.len(), counts.incomplete) {
-        (0, 0) => bail!("the run in {} holds no scores yet", dir.display()),
-        (0, n) => bail!(
-            "the run in {} holds no complete item: {} still lack some of their four prompts; go on with the sweep, without a \
-             --limit",
-            dir.display(),
-            counted(n, "item")
-        ),
-        _ => {}
-    }
-    let mut said = reader.completeness()?.sentences();
-    let mut settings = settings_for(&reader, settings)?;
-    let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
-    drop(rows);
-    let mut notes = settings.restrict_to(&table);
-    settings.adopt_polarity(&reader.questions()?, &table);
-    if counts.incomplete > 0 {
-        notes.push(format!(
-            "items left out because they lack some of their four prompts: {}",
-            grouped(counts.incomplete)
-        ));
+    RunTable::read(dir, settings)?.analyze(recipes)
+}
+
+/// A run's complete items as a table, with the settings that it is analysed with.
+pub(super) struct RunTable {
+    pub reader: RunReader,
+    pub table: Table,
+    pub settings: Settings,
+    notes: Vec<String>,
+}
+
+impl RunTable {
+    pub fn read(dir: &Path, settings: Option<Settings>) -> Result<RunTable> {
+        let reader = RunReader::open(dir)?;
+        let (rows, counts) = reader.items()?;
+        match (rows.len(), counts.incomplete) {
+            (0, 0) => bail!("the run in {} holds no scores yet", dir.display()),
+            (0, n) => bail!(
+                "the run in {} holds no complete item: {} still lack some of their four prompts; go on with the sweep, without a \
+                 --limit",
+                dir.display(),
+                counted(n, "item")
+            ),
+            _ => {}
+        }
+        let mut notes = reader.completeness()?.sentences();
+        let mut settings = settings_for(&reader, settings)?;
+        let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
+        notes.append(&mut settings.restrict_to(&table));
+        settings.adopt_polarity(&reader.questions()?, &table);
+        if counts.incomplete > 0 {
+            notes.push(format!(
+                "items left out because they lack some of their four prompts: {}",
+                grouped(counts.incomplete)
+            ));
+        }
+        Ok(RunTable { reader, table, settings, notes })
     }
 
-    let mut letters = LetterBias::new(&table);
-    reader.visit_prompts(|names, score| {
-        letters.push(&PromptScore {
-            names,
-            forward: score.roles == Roles::Fwd,
-            first: score.order == OptionOrder::First,
-            log_odds: score.log_odds,
-        });
-        Ok::<(), StoreError>(())
-    })?;
-    let mut analysis = analyze_with(&table, &settings, recipes, Some(&letters))?;
-    said.append(&mut notes);
-    analysis.notes.splice(0..0, said);
-    Ok(analysis)
+    /// What only single prompts say.
+    pub fn letters(&self) -> Result<LetterBias<'_>> {
+        let mut letters = LetterBias::new(&self.table);
+        self.reader.visit_prompts(|names, score| {
+            letters.push(&PromptScore {
+                names,
+                forward: score.roles == Roles::Fwd,
+                first: score.order == OptionOrder::First,
+                log_odds: score.log_odds,
+            });
+            Ok::<(), StoreError>(())
+        })?;
+        Ok(letters)
+    }
+
+    pub fn analyze(&self, recipes: Recipes) -> Result<Analysis> {
+        self.analyze_with(recipes, &self.letters()?)
+    }
+
+    pub fn analyze_with(&self, recipes: Recipes, letters: &LetterBias<'_>) -> Result<Analysis> {
+        let mut analysis = analyze_with(&self.table, &self.settings, recipes, Some(letters))?;
+        analysis.notes.splice(0..0, self.notes.iter().cloned());
+        Ok(analysis)
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod bench;
 mod demo;
 mod doctor;
 mod engine;
+mod explain;
 mod export;
 mod input;
 mod inspect;
@@ -54,6 +55,7 @@ enum Command {
     Status(status::Args),
     Export(export::Args),
     Analyze(analyze::Args),
+    Explain(explain::Args),
     Report(report::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Export(args) => export::run(args),
         Command::Analyze(args) => analyze::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),

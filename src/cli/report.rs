@@ -173,7 +173,7 @@ impl Page {
 /// The question that the page answers.
 fn title(analysis: &Analysis) -> String {
     let mut asked: Vec<&str> =
-        analysis.group("compliance").map(|([_, checkpoint, _, _], _)| checkpoint).collect();
+        analysis.of("compliance").filter_map(|figure| figure.parts.checkpoint.as_deref()).collect();
     asked.sort_unstable();
     asked.dedup();
     match asked.as_slice() {

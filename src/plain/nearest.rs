@@ -8,6 +8,44 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
     }
 }
 
+/// The `most` known names that are nearest to `given`, nearest first: those that hold it whole before those that hold most
+/// of its parts, `/` between them.
+pub(crate) fn nearest_few<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    most: usize,
+) -> Vec<&'a str> {
+    let whole = given.to_lowercase();
+    let wanted: Vec<Vec<char>> = given.split('/').filter(|part| !part.is_empty()).map(folded).collect();
+    let mut found: Vec<(usize, usize, &str)> = known
+        .into_iter()
+        .filter_map(|name| {
+            let parts: Vec<Vec<char>> = name.split('/').map(folded).collect();
+            let near = |part: &Vec<char>, own: &Vec<char>| {
+                let most = (own.len().max(part.len()) / 3).min(MOST);
+                part.len() <= LONGEST
+                    && own.len() <= LONGEST
+                    && own.len().abs_diff(part.len()) <= most
+                    && distance(part, own) <= most
+            };
+            // Twice for a part that is the same.
+            let shared: usize = wanted
+                .iter()
+                .map(|part| match parts.contains(part) {
+                    true => 2,
+                    false => usize::from(parts.iter().any(|own| near(part, own))),
+                })
+                .sum();
+            let holds = !whole.is_empty() && name.to_lowercase().contains(&whole);
+            let score = if holds { 2 * wanted.len() + 1 } else { shared };
+            (score > 0).then_some((score, name.len().abs_diff(given.len()), name))
+        })
+        .collect();
+    // A stable sort: the first of several that are equally near.
+    found.sort_by_key(|(score, length, _)| (std::cmp::Reverse(*score), *length));
+    found.into_iter().take(most).map(|(_, _, name)| name).collect()
+}
+
 /// The known name with the fewest letters changed, added or left out, if these are no more than a third of its letters;
 /// case, and how words are joined, do not count.
 fn nearest_name<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -72,5 +110,13 @@ mod tests {
             assert_eq!(nearest_name(given, known), meant, "{given}");
         }
         assert_eq!(nearest("chnia", known), ", perhaps `China` is meant");
+    }
+
+    #[test]
+    fn of_ids_those_that_share_most_parts_come_first() {
+        let known = ["shift/en/qwen/China/all", "shift/fr/qwen/China/all", "spread/en/qwen-base/all"];
+        assert_eq!(nearest_few("shift/en/qwen/Chnia/all", known, 2), [known[0], known[1]]);
+        assert_eq!(nearest_few("qwen-base", known, 3)[0], known[2]);
+        assert!(nearest_few("", known, 3).is_empty());
     }
 }

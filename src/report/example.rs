@@ -2,9 +2,10 @@
 
 use crate::stats::Settings;
 use crate::store::{PromptScore, RunReader, StoreError, StoredCheckpoint};
-use crate::study::{OptionOrder, PromptQuery, PromptText, Roles, Study};
+use crate::study::{OptionOrder, Roles, Study};
 
 use super::input::Example;
+use super::prompts::{Asking, texts};
 
 /// What a search through the prompts ends with.
 enum Stop {
@@ -81,35 +82,21 @@ fn find(reader: &RunReader, model: &str, target: &str) -> Result<Option<Asked>, 
 
 /// `None` where the study does not ask this, whatever its hash says.
 fn shown(study: &Study, checkpoint: &StoredCheckpoint, asked: Asked) -> Option<Example> {
-    let query = PromptQuery {
-        pairs: vec![asked.pair.join("-")],
-        scenarios: vec![asked.scenario.clone()],
-        prefill: checkpoint.record.prefill.clone(),
-        ..PromptQuery::new(&asked.language, &asked.condition, checkpoint.record.form)
+    let asking = Asking {
+        language: &asked.language,
+        condition: &asked.condition,
+        pair: [&asked.pair[0], &asked.pair[1]],
+        scenario: &asked.scenario,
+        question: &asked.question,
     };
-    let is_it = |prompt: &crate::study::Prompt| {
-        prompt.question == asked.question
-            && (prompt.roles, prompt.order) == (asked.score.roles, asked.score.order)
-    };
-    let prompt = study.prompts(&query).ok()?.find(is_it)?;
-    let text = match prompt.text {
-        PromptText::Plain(text) => text,
-        PromptText::Chat { messages, prefill } => {
-            let one = messages.len() == 1;
-            let turn = |m: crate::study::Message| {
-                if one { m.content } else { format!("[{}]\n{}", m.role, m.content) }
-            };
-            let turns: Vec<String> = messages.into_iter().map(turn).collect();
-            let begun =
-                if prefill.is_empty() { String::new() } else { format!("\n\n[the reply begins]\n{prefill}") };
-            format!("{}{begun}", turns.join("\n\n"))
-        }
-    };
+    let arrangement = (asked.score.roles, asked.score.order);
+    let found = texts(study, &checkpoint.record, &asking).into_iter().find(|(at, ..)| *at == arrangement);
+    let (_, id, text) = found?;
     let [first, second] = asked.pair;
     Some(Example {
         checkpoint: checkpoint.record.model.clone(),
         language: asked.language,
-        id: prompt.id,
+        id,
         text,
         answers: [(first, asked.score.logprob_a.exp()), (second, asked.score.logprob_b.exp())],
     })

@@ -8,7 +8,7 @@ use super::block::Item;
 use super::format::{self, capital, count_word, language, list, probability};
 use super::input::Planted;
 use super::reading::{Reading, Without};
-use super::scope::{Caution, Scope};
+use super::scope::{Caution, Scope, part};
 
 /// What was asked of whom.
 pub fn lead(scope: &Scope<'_>) -> String {
@@ -50,7 +50,8 @@ pub fn lead(scope: &Scope<'_>) -> String {
 /// The questions that were asked, without what is made of them.
 fn asked<'a>(scope: &Scope<'a>) -> Vec<&'a str> {
     let mut questions = Vec::new();
-    for ([_, _, question, _], _) in scope.analysis.group("compliance") {
+    for figure in scope.analysis.of("compliance") {
+        let question = part(&figure.parts.question);
         if question != "both" && !questions.contains(&question) {
             questions.push(question);
         }

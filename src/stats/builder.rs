@@ -292,7 +292,7 @@ fn key(row: &Row) -> ((Id, Id), Id, Id) {
 }
 
 /// Where each country's rows stand among the sorted rows of a run.
-fn countries_of(rows: &[Row]) -> Vec<CountryRows> {
+pub fn countries_of(rows: &[Row]) -> Vec<CountryRows> {
     let mut sides = Vec::new();
     let mut start = 0;
     for of_pair in rows.chunk_by(|a, b| a.pair() == b.pair()) {

@@ -227,15 +227,6 @@ impl Analysis {
         }
     }
 
-    /// The figures of a group whose id has `N` parts after the group's name, each with those parts. Where a
-    /// checkpoint's name has slashes of its own, the surplus is the second part's.
-    pub fn group<const N: usize>(&self, group: &str) -> impl Iterator<Item = ([&str; N], &Estimate)> {
-        self.figures.iter().filter_map(move |figure| {
-            let rest = figure.id.strip_prefix(group)?.strip_prefix('/')?;
-            Some((parts(rest)?, &figure.estimate))
-        })
-    }
-
     /// Writes the JSON document, one figure a line.
     pub fn write_json(&self, mut out: impl Write) -> std::io::Result<()> {
         writeln!(out, "{{\"schema\":\"{SCHEMA}\",")?;
@@ -260,36 +251,5 @@ impl Analysis {
         }
         out.write_all(b"\n]}\n")?;
         out.flush()
-    }
-}
-
-/// Splits at slashes into `N` parts: one from the front, the last from the back, the second takes what is left.
-fn parts<const N: usize>(id: &str) -> Option<[&str; N]> {
-    let mut parts = [""; N];
-    let mut rest = id;
-    if N > 2 {
-        (parts[0], rest) = rest.split_once('/')?;
-        for part in parts.iter_mut().skip(2).rev() {
-            (rest, *part) = rest.rsplit_once('/')?;
-        }
-        parts[1] = rest;
-    } else if N == 2 {
-        (parts[0], parts[1]) = rest.split_once('/')?;
-    } else if N == 1 {
-        parts[0] = rest;
-    }
-    Some(parts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_checkpoint_may_have_slashes() {
-        assert_eq!(parts("en/org/model/China/justified"), Some(["en", "org/model", "China", "justified"]));
-        assert_eq!(parts("en/m/all"), Some(["en", "m", "all"]));
-        assert_eq!(parts::<3>("en/m"), None);
-        assert_eq!(parts("coherent70"), Some(["coherent70"]));
     }
 }

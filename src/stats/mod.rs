@@ -17,9 +17,11 @@ mod correlation;
 mod decomposition;
 mod distributions;
 mod error;
+mod explain;
 mod favourability;
 mod figure;
 mod formats;
+mod groups;
 pub mod items;
 mod key;
 mod lines;
@@ -61,6 +63,10 @@ pub use corrections::{benjamini_hochberg, holm};
 pub use correlation::Coefficient;
 pub use decomposition::{Contrast, TwoWay};
 pub use error::StatsError;
+pub use explain::{
+    CellOf, EXPLANATION_SCHEMA, Explainer, Explanation, Headline, Influence, LeftOut as InfluenceOf, MadeOf,
+    Part, PromptRead, ReadingOf, explanation_text,
+};
 pub use favourability::{Rank, Spread, percent};
 pub use figure::{Adjusted, Analysis, ByAverage, Estimate, Figure, Named, SCHEMA};
 pub use items::{ItemNames, ItemRef, ItemRow, read_table};
@@ -81,8 +87,8 @@ pub use table::Table;
 pub use tidy::{TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
 
 use crate::plain::{alike, counted, nearest};
-use cells::Subset;
 use coherence::Counts;
+use groups::Prepared;
 use plan::Plan;
 use serde_json::{Value, json};
 use view::View;
@@ -125,16 +131,9 @@ pub fn analyze_with(
     recipes: Recipes,
     letters: Option<&LetterBias<'_>>,
 ) -> Result<Analysis, StatsError> {
-    let mut plan = Plan::new(settings, table)?;
-    let counts = Counts::new(table, &plan, |model| plan.routed(model));
-    let mut subsets = vec![Subset::all(table)];
-    if let Some(counts) = &counts {
-        let kept = counts.subset(plan.analysis.coherence.subset);
-        subsets.extend(kept.keep.contains(&true).then_some(kept));
-        plan.analysis.coherence.sweep.get_or_insert_with(|| counts.default_sweep());
-    }
-
-    let view = View { table, plan: &plan, subsets: &subsets };
+    let prepared = Prepared::new(table, settings)?;
+    let (plan, counts) = (&prepared.plan, prepared.counts.as_ref());
+    let view = prepared.view(table);
     let mut figures = Vec::new();
     compliance::figures(&view, &mut figures);
     if recipes.confirmatory() {
@@ -142,7 +141,7 @@ pub fn analyze_with(
         review::figures(&view, &mut figures);
     }
     if recipes.published() {
-        published(&view, counts.as_ref(), &mut figures);
+        published(&view, counts, &mut figures);
     }
     nuisance::role_bias(&view, &mut figures);
     comparison::figures(&view, &mut figures);
@@ -152,9 +151,9 @@ pub fn analyze_with(
     }
     adjust::adjust(&mut figures);
 
-    let mut notes = notes(table, settings, &plan);
+    let mut notes = notes(table, settings, plan);
     notes.extend(comparison::notes(&view));
-    let mut analysis = Analysis::new(understood(settings, &plan), notes);
+    let mut analysis = Analysis::new(understood(settings, plan), notes);
     analysis.extend(figures)?;
     Ok(analysis)
 }

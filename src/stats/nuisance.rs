@@ -74,6 +74,22 @@ impl<'t> LetterBias<'t> {
         }
     }
 
+    /// Those of the runs of `table`, which is cut from this one's, without the (pair, scenario) that is `left_out`.
+    pub(super) fn cut<'c>(
+        &self,
+        table: &'c Table,
+        left_out: impl Fn((Id, Id), Id) -> bool,
+    ) -> LetterBias<'c> {
+        let of_run = |(asked, items): (&Asked, &BTreeMap<Item, [Option<f64>; 4]>)| {
+            let (model, language, condition, _) = *asked;
+            table.run(model, language, condition)?;
+            let kept =
+                items.iter().filter(|((one, other, scenario), _)| !left_out((*one, *other), *scenario));
+            Some((*asked, kept.map(|(item, slots)| (*item, *slots)).collect()))
+        };
+        LetterBias { table, items: self.items.iter().filter_map(of_run).collect() }
+    }
+
     fn ids(&self, names: &ItemNames<'_>) -> Option<(Asked, Item)> {
         let asked = (
             self.table.models.id(names.model)?,

@@ -76,7 +76,7 @@ pub struct PlanComparison {
     pub languages: Vec<(Id, Id)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     pub analysis: AnalysisSettings,
     pub target: Id,

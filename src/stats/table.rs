@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::builder::TableBuilder;
+use super::builder::{TableBuilder, countries_of};
 use super::error::StatsError;
 use super::items::ItemRow;
 
@@ -48,7 +48,7 @@ impl Row {
 }
 
 /// Where a country's rows stand among its run's.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CountryRows {
     pub country: Id,
     /// Ascending by opponent; the rows of the two, as places in [`Run::rows`].
@@ -56,7 +56,7 @@ pub struct CountryRows {
 }
 
 /// The rows of one model in one language under one condition.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     pub model: Id,
     pub language: Id,
@@ -77,7 +77,7 @@ impl Run {
 }
 
 /// Names of one kind, sorted; an [`Id`] is a place in them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Names(pub(super) Vec<String>);
 
 impl Names {
@@ -147,6 +147,29 @@ impl Table {
         let key = (model, language, condition);
         let at = self.runs.binary_search_by_key(&key, |r| (r.model, r.language, r.condition)).ok()?;
         self.runs.get(at)
+    }
+
+    /// The runs that `keep_run` names, with the rows that `keep` names; all names stay, and with them every id.
+    pub fn cut(&self, keep_run: impl Fn(&Run) -> bool, keep: impl Fn(&Run, &Row) -> bool) -> Table {
+        let of_run = |run: &Run| {
+            let rows: Vec<Row> = run.rows.iter().filter(|row| keep(run, row)).copied().collect();
+            let compliance = rows.iter().map(|row| row.compliance).sum::<f64>() / rows.len() as f64;
+            let countries = countries_of(&rows);
+            (!rows.is_empty()).then_some(Run { rows, compliance, countries, ..*run })
+        };
+        Table {
+            name: self.name.clone(),
+            place: self.place,
+            models: self.models.clone(),
+            languages: self.languages.clone(),
+            conditions: self.conditions.clone(),
+            countries: self.countries.clone(),
+            scenarios: self.scenarios.clone(),
+            types: self.types.clone(),
+            questions: self.questions.clone(),
+            type_of: self.type_of.clone(),
+            runs: self.runs.iter().filter(|run| keep_run(run)).filter_map(of_run).collect(),
+        }
     }
 
     /// Whether the checkpoint has rows of the condition in any language.

@@ -11,6 +11,7 @@ mod confirmatory;
 mod continuations;
 mod demo;
 mod docs;
+mod explain;
 mod export;
 mod figures;
 mod full_disk;

@@ -3,7 +3,7 @@
 use super::super::block::{Block, Section};
 use super::super::format::{self, language};
 use super::super::heatmap::{diverging, full_colour};
-use super::super::scope::subset_phrase;
+use super::super::scope::{part, subset_phrase};
 use super::super::table::{Cell, Table};
 use super::Context;
 use crate::plain::counted;
@@ -40,8 +40,10 @@ fn coherence(context: &Context<'_>) -> Vec<Block> {
         &["In at least", "#Scenarios kept", "#of", "#Scenario types kept"],
     );
     let mut kept = Vec::new();
-    for ([name], estimate) in scope.analysis.group("coherence") {
-        let (Estimate::CoherentSet(set), Some(percent)) = (estimate, name.strip_prefix("coherent")) else {
+    for figure in scope.analysis.of("coherence").filter(|figure| figure.parts.name.is_none()) {
+        let name = part(&figure.parts.subset);
+        let (Estimate::CoherentSet(set), Some(percent)) = (&figure.estimate, name.strip_prefix("coherent"))
+        else {
             continue;
         };
         table.push(vec![
@@ -71,7 +73,8 @@ fn coherence(context: &Context<'_>) -> Vec<Block> {
 fn choices(context: &Context<'_>) -> Option<Block> {
     let scope = &context.scope;
     let mut columns: Vec<(&str, &str)> = Vec::new();
-    for ([_, _, _, question, subset], _) in scope.analysis.group("favourability") {
+    for figure in scope.analysis.of("favourability") {
+        let (question, subset) = (part(&figure.parts.question), part(&figure.parts.subset));
         if !columns.contains(&(question, subset)) {
             columns.push((question, subset));
         }

@@ -13,9 +13,8 @@ use super::ladder::Confirmatory;
 use super::makers::{FamilyByStage, MakerGroups, MakerHome, Member, Shifts};
 use super::{Contrast, Grid, Lens};
 
-/// Corrects the shifts over families within a language, and adds the tests over families.
+/// The tests over families, language by language.
 pub fn of_shifts(lens: &Lens<'_, '_>, steps: &[Step<'_>], figures: &mut Vec<Figure>) {
-    correct(figures, "confirmatory_shift");
     let ends =
         |language: Id| steps.iter().filter(move |s| s.language == language && s.kind == StepKind::Ends);
     for &language in &lens.view.plan.languages {
@@ -34,7 +33,7 @@ pub fn of_shifts(lens: &Lens<'_, '_>, steps: &[Step<'_>], figures: &mut Vec<Figu
 }
 
 /// Holm over families, within what else the figures share; the first family of a step is as good as any other.
-fn correct(figures: &mut [Figure], group: &str) {
+pub fn correct(figures: &mut [Figure], group: &str) {
     let mut together: BTreeMap<Vec<Option<String>>, Vec<usize>> = BTreeMap::new();
     for (at, figure) in figures.iter().enumerate().filter(|(_, f)| f.parts.group == group) {
         let p = &figure.parts;

@@ -99,39 +99,62 @@ pub(super) fn balanced(table: &Table) -> Option<Subset> {
     Some(Subset { name: format!("types_of_{number}"), keep })
 }
 
-/// Every group of the analysis, in the order in which it is read.
+/// The groups, in the order in which they are read.
+const GROUPS: [&str; 14] = [
+    "confirmatory",
+    "choice",
+    "role_scaled",
+    "sign_flip_types",
+    "cr2",
+    "confirmatory_shift",
+    "choice_shift",
+    "role_scaled_shift",
+    "firm",
+    "family_by_stage",
+    "maker_home",
+    "maker_groups",
+    "confirmatory_language_shift",
+    "stage_by_language",
+];
+
+/// Every group of the analysis.
 pub(super) fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
+    made(view, &|_| true, out);
+}
+
+/// One group, and those that are made in one go with it.
+pub(super) fn group(view: &View<'_>, group: &str, out: &mut Vec<Figure>) {
+    made(view, &|of| of.contains(&group), out);
+}
+
+/// What of the groups is `wanted`, which is asked of those that are made in one go.
+fn made(view: &View<'_>, wanted: &dyn Fn(&[&str]) -> bool, out: &mut Vec<Figure>) {
     let Some(lens) = Lens::new(view) else { return };
-    let balanced = balanced(view.table);
-    let subjects: Vec<_> = view.runs().collect();
-    let of_runs = subjects.par_iter().flat_map_iter(|(subject, run)| {
-        of_run(&lens, |group| view.of_run(group, subject, run), run, balanced.as_ref())
-    });
-    let mut figures: Vec<Figure> = of_runs.collect();
+    let mut figures: Vec<Figure> = Vec::new();
+    if wanted(&GROUPS[..5]) {
+        let balanced = balanced(view.table);
+        let subjects: Vec<_> = view.runs().collect();
+        figures.par_extend(subjects.par_iter().flat_map_iter(|(subject, run)| {
+            of_run(&lens, |group| view.of_run(group, subject, run), run, balanced.as_ref())
+        }));
+    }
     let steps = steps(view);
-    figures.par_extend(steps.par_iter().flat_map_iter(|step| of_step(&lens, step)));
-    families::of_shifts(&lens, &steps, &mut figures);
-    let spoken = spoken(view);
-    figures.par_extend(spoken.par_iter().flat_map_iter(|spoken| of_languages(&lens, spoken)));
-    figures.extend(families::stages_by_language(&lens));
+    if wanted(&GROUPS[5..9]) {
+        figures.par_extend(steps.par_iter().flat_map_iter(|step| of_step(&lens, step)));
+        families::correct(&mut figures, "confirmatory_shift");
+    }
+    if wanted(&GROUPS[9..12]) {
+        families::of_shifts(&lens, &steps, &mut figures);
+    }
+    if wanted(&GROUPS[12..13]) {
+        let spoken = spoken(view);
+        figures.par_extend(spoken.par_iter().flat_map_iter(|spoken| of_languages(&lens, spoken)));
+    }
+    if wanted(&GROUPS[13..]) {
+        figures.extend(families::stages_by_language(&lens));
+    }
     // One group after the other, each in the order in which it was made.
-    let groups = [
-        "confirmatory",
-        "choice",
-        "role_scaled",
-        "sign_flip_types",
-        "cr2",
-        "confirmatory_shift",
-        "choice_shift",
-        "role_scaled_shift",
-        "firm",
-        "family_by_stage",
-        "maker_home",
-        "maker_groups",
-        "confirmatory_language_shift",
-        "stage_by_language",
-    ];
-    figures.sort_by_key(|figure| groups.iter().position(|group| *group == figure.parts.group));
+    figures.sort_by_key(|figure| GROUPS.iter().position(|group| *group == figure.parts.group));
     out.extend(figures);
 }
 

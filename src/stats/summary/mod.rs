@@ -160,21 +160,33 @@ fn choose(what: &str, wanted: Option<&str>, known: &[&str]) -> Result<String, St
 }
 
 /// A heading, a table and what must be said below it.
-struct Section {
-    title: String,
-    header: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+pub(super) struct Section {
+    pub title: String,
+    pub header: Vec<&'static str>,
+    pub rows: Vec<Vec<String>>,
     /// Lines with their ends.
-    below: String,
+    pub below: String,
 }
 
 /// Columns whose cells are words; all others are numbers, and stand to the right.
-const WORDS: [&str; 9] =
-    ["checkpoint", "lang", "country", "family", "tier", "threshold", "name", "verdict", "of"];
+const WORDS: [&str; 12] = [
+    "checkpoint",
+    "lang",
+    "condition",
+    "country",
+    "family",
+    "figure",
+    "field",
+    "tier",
+    "threshold",
+    "name",
+    "verdict",
+    "of",
+];
 
 impl Section {
     /// Nothing where there are no rows.
-    fn write(self, text: &mut String) {
+    pub fn write(self, text: &mut String) {
         if self.rows.is_empty() {
             return;
         }

@@ -54,6 +54,11 @@ impl RunReader {
             .collect()
     }
 
+    /// What is kept of every checkpoint, by name.
+    pub fn checkpoint_records(&self) -> Result<Vec<CheckpointRecord>, StoreError> {
+        Ok(self.records()?.into_iter().map(|(_, record)| record).collect())
+    }
+
     pub(super) fn records(&self) -> Result<Vec<(CheckpointId, CheckpointRecord)>, StoreError> {
         let ask = format!("SELECT {CHECKPOINT_COLUMNS} FROM checkpoint ORDER BY model");
         self.all(&ask, [], checkpoint_row)?

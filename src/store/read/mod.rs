@@ -133,6 +133,29 @@ impl RunReader {
         Ok(count)
     }
 
+    /// The scored prompts of one item, by roles and option order; none where the run has none.
+    pub fn prompts_of(&self, names: &ItemNames<'_>) -> Result<Vec<PromptScore>, StoreError> {
+        const WORD: &str = "(SELECT id FROM word WHERE text =";
+        let ask = format!(
+            "SELECT id FROM item WHERE language = {WORD} ?1) AND condition = {WORD} ?2) AND country_1 = {WORD} ?3)
+               AND country_2 = {WORD} ?4) AND scenario = {WORD} ?5) AND question = {WORD} ?6)"
+        );
+        let words = [
+            names.language,
+            names.condition,
+            names.country_1,
+            names.country_2,
+            names.scenario,
+            names.question,
+        ];
+        let items: Vec<i64> = self.all(&ask, words, |row| row.get(0))?;
+        let checkpoint = self.records()?.into_iter().find(|(_, record)| record.model == names.model);
+        match (checkpoint, items.first()) {
+            (Some((id, _)), Some(item)) => self.prompt_scores(id, *item, &self.answers(id)?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// All complete items as rows, in the order of [`Self::visit_items`].
     pub fn items(&self) -> Result<(Vec<ItemRow>, ItemCounts), StoreError> {
         let mut rows = Vec::new();
