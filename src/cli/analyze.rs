@@ -5,14 +5,14 @@ use super::origin;
 use super::output::{is_standard, say, standard_output};
 use super::{counted, grouped};
 use crate::report::{Document, ReportInput};
+use crate::scoring::item::ItemScore;
 use crate::stats::summary::{self, SummaryOptions, Tables};
 use crate::stats::{
-    Analysis, LetterBias, Named, PromptScore, Recipes, Settings, Table, analyze_with, read_table,
+    Analysis, ItemRef, Named, Recipes, Settings, Singly, Table, TableBuilder, analyze_with, read_table,
 };
 use crate::store::export::parquet_error;
 use crate::store::file::replace;
 use crate::store::{RunReader, StoreError};
-use crate::study::{OptionOrder, Roles};
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let recipes = args.recipes();
     let mut analysis = match (&args.input.items, &args.input.run) {
         (Some(items), _) => {
-            analyze_with(&read_table(items)?, &settings.clone().unwrap_or_default(), recipes, None)?
+            analyze_with(&read_table(items)?, &settings.clone().unwrap_or_default(), recipes)?
         }
         (None, Some(dir)) => {
             for sentence in RunReader::open(dir)?.completeness()?.sentences() {
@@ -245,8 +245,16 @@ pub(super) struct RunTable {
 impl RunTable {
     pub fn read(dir: &Path, settings: Option<Settings>) -> Result<RunTable> {
         let reader = RunReader::open(dir)?;
-        let (rows, counts) = reader.items()?;
-        match (rows.len(), counts.incomplete) {
+        let mut builder = TableBuilder::new("item table", "row");
+        let mut row = 0;
+        let of_run = || format!("the run in {}", dir.display());
+        let counts = reader.visit_items(|names, score| {
+            row += 1;
+            let ItemScore { diff_fwd, diff_rev, bias, compliance, chosen, letter_bias, .. } = score;
+            let item = ItemRef { names, diff_fwd, diff_rev, bias, compliance };
+            builder.push_with(item, Singly { chosen, letter: letter_bias }, row).with_context(of_run)
+        })?;
+        match (counts.complete, counts.incomplete) {
             (0, 0) => bail!("the run in {} holds no scores yet", dir.display()),
             (0, n) => bail!(
                 "the run in {} holds no complete item: {} still lack some of their four prompts; go on with the sweep, without a \
@@ -258,7 +266,7 @@ impl RunTable {
         }
         let mut notes = reader.completeness()?.sentences();
         let mut settings = settings_for(&reader, settings)?;
-        let table = Table::from_rows(&rows).with_context(|| format!("the run in {}", dir.display()))?;
+        let table = builder.finish().with_context(of_run)?;
         notes.append(&mut settings.restrict_to(&table));
         settings.adopt_polarity(&reader.questions()?, &table);
         if counts.incomplete > 0 {
@@ -270,27 +278,8 @@ impl RunTable {
         Ok(RunTable { reader, table, settings, notes })
     }
 
-    /// What only single prompts say.
-    pub fn letters(&self) -> Result<LetterBias<'_>> {
-        let mut letters = LetterBias::new(&self.table);
-        self.reader.visit_prompts(|names, score| {
-            letters.push(&PromptScore {
-                names,
-                forward: score.roles == Roles::Fwd,
-                first: score.order == OptionOrder::First,
-                log_odds: score.log_odds,
-            });
-            Ok::<(), StoreError>(())
-        })?;
-        Ok(letters)
-    }
-
     pub fn analyze(&self, recipes: Recipes) -> Result<Analysis> {
-        self.analyze_with(recipes, &self.letters()?)
-    }
-
-    pub fn analyze_with(&self, recipes: Recipes, letters: &LetterBias<'_>) -> Result<Analysis> {
-        let mut analysis = analyze_with(&self.table, &self.settings, recipes, Some(letters))?;
+        let mut analysis = analyze_with(&self.table, &self.settings, recipes)?;
         analysis.notes.splice(0..0, self.notes.iter().cloned());
         Ok(analysis)
     }
@@ -301,7 +290,7 @@ mod tests {
     use super::*;
     use crate::scoring::ChoiceSet;
     use crate::store::{CheckpointRecord, Progress, RunIdentity, RunStore, ScoreRow, samples};
-    use crate::study::{Prompt, PromptText, StageForm};
+    use crate::study::{OptionOrder, Prompt, PromptText, Roles, StageForm};
 
     const ROSTER: &str = "[analysis]\ntarget = 'B'\nbaseline_language = 'fr'\n\
         [[family]]\nname = 'f'\nmaker_country = 'Z'\n\

@@ -12,8 +12,7 @@ use super::output::{is_standard, print, say};
 use crate::plain::nearest_few;
 use crate::report::attach_prompts;
 use crate::stats::{
-    Analysis, Explainer, Explanation, LetterBias, Recipes, Settings, Table, analyze_with, explanation_text,
-    read_table,
+    Analysis, Explainer, Explanation, Recipes, Settings, Table, analyze_with, explanation_text, read_table,
 };
 use crate::store::StoreError;
 use crate::store::file::replace;
@@ -54,9 +53,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         (Some(items), _) => of_table(&read_table(items)?, &settings.unwrap_or_default(), &args)?,
         (None, Some(dir)) => {
             let run = RunTable::read(dir, settings)?;
-            let letters = run.letters()?;
-            let analysis = run.analyze_with(Recipes::Both, &letters)?;
-            let explainer = Explainer::new(&run.table, &run.settings, Some(&letters))?;
+            let analysis = run.analyze(Recipes::Both)?;
+            let explainer = Explainer::new(&run.table, &run.settings)?;
             let mut explanation = explained(&explainer, &analysis, &args)?;
             let study = Study::open(args.study.as_deref().unwrap_or(EMBEDDED[0]))?;
             if !attach_prompts(&mut explanation, &run.reader, &study)? {
@@ -84,9 +82,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn of_table(table: &Table, settings: &Settings, args: &Args) -> Result<Explanation> {
-    let none: Option<&LetterBias<'_>> = None;
-    let analysis = analyze_with(table, settings, Recipes::Both, none)?;
-    let explanation = explained(&Explainer::new(table, settings, none)?, &analysis, args)?;
+    let analysis = analyze_with(table, settings, Recipes::Both)?;
+    let explanation = explained(&Explainer::new(table, settings)?, &analysis, args)?;
     say("note: an item table has no single prompts; of a run, --run shows them");
     Ok(explanation)
 }

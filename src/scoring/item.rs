@@ -24,6 +24,9 @@ pub struct ItemScore {
     pub bias: f64,
     /// Mean of the four prompts' compliance.
     pub compliance: f64,
+    /// The probability of choosing country 1 rather than country 2, in each role (first, second) the mean over both option
+    /// orders: the choice of each prompt, which the mean of log-odds does not say.
+    pub chosen: [f64; 2],
     /// What averaging over option orders removed: the mean log-odds of the first letter over the second.
     pub letter_bias: f64,
     /// What averaging over roles removed: the log-odds of the narrative's first role over its second.
@@ -36,6 +39,10 @@ impl ItemScore {
         // With country 1 in the second slot its log-odds are those of the second letter: turned.
         let towards_country_1 =
             |[in_first, in_second]: &[Reading; 2]| (in_first.log_odds - in_second.log_odds) / 2.0;
+        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let chosen = |[in_first, in_second]: &[Reading; 2]| {
+            (logistic(in_first.log_odds) + logistic(-in_second.log_odds)) / 2.0
+        };
         let [fwd, rev] = readings;
         let (diff_fwd, diff_rev) = (towards_country_1(fwd), towards_country_1(rev));
         let mean = |f: fn(&Reading) -> f64| (f(&fwd[0]) + f(&fwd[1]) + f(&rev[0]) + f(&rev[1])) / 4.0;
@@ -44,6 +51,7 @@ impl ItemScore {
             diff_rev,
             bias: (diff_fwd + diff_rev) / 2.0,
             compliance: mean(|r| r.compliance),
+            chosen: [chosen(fwd), chosen(rev)],
             letter_bias: mean(|r| r.log_odds),
             role_bias: (diff_fwd - diff_rev) / 2.0,
         }
@@ -82,5 +90,19 @@ mod tests {
     fn a_reader_without_preference_has_none() {
         let score = ItemScore::of(&planted(0.0, 3.0, -2.0));
         assert_eq!(score.bias, 0.0);
+        // What the role gives in one of its two it takes in the other.
+        let [first, second] = score.chosen;
+        assert!(
+            (first + second - 1.0).abs() < 1e-15 && (first - 0.368_875_714).abs() < 1e-9,
+            "{first} {second}"
+        );
+    }
+
+    #[test]
+    fn a_strong_letter_takes_the_choices_of_a_lean_but_not_its_log_odds() {
+        let plain = ItemScore::of(&planted(1.0, 0.0, 0.0));
+        let pulled = ItemScore::of(&planted(1.0, 8.0, 0.0));
+        assert_eq!(plain.bias, pulled.bias);
+        assert!(plain.chosen[0] > 0.73 && pulled.chosen[0] < 0.501, "{:?} {:?}", plain.chosen, pulled.chosen);
     }
 }

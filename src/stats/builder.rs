@@ -49,6 +49,23 @@ impl Interner {
     }
 }
 
+/// What the four prompts of an item say singly, and their means do not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Singly {
+    /// The probability of choosing `country_1` rather than the other, in each role the mean over both option orders.
+    pub chosen: [f64; 2],
+    /// Mean log-odds of the first letter over the second.
+    pub letter: f64,
+}
+
+impl Singly {
+    /// What is left of it in an item table: each role's probability from its mean log-odds, nothing of the letters.
+    fn of_means(item: &ItemRef<'_>) -> Singly {
+        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+        Singly { chosen: [item.diff_fwd, item.diff_rev].map(logistic), letter: f64::NAN }
+    }
+}
+
 /// Takes rows one by one, in any order.
 pub struct TableBuilder {
     name: String,
@@ -94,6 +111,12 @@ impl TableBuilder {
 
     /// Adds a row; `place` is its line or number, for messages.
     pub fn push(&mut self, item: ItemRef<'_>, place: u64) -> Result<(), StatsError> {
+        let singly = Singly::of_means(&item);
+        self.push_with(item, singly, place)
+    }
+
+    /// The same where single prompts are known.
+    pub fn push_with(&mut self, item: ItemRef<'_>, singly: Singly, place: u64) -> Result<(), StatsError> {
         self.check(&item).map_err(|problem| self.error(place, problem))?;
         let names = item.names;
         let scenario = self.scenarios.intern(names.scenario);
@@ -126,6 +149,8 @@ impl TableBuilder {
             diff_rev: item.diff_rev,
             bias: item.bias,
             compliance: item.compliance,
+            chosen: singly.chosen,
+            letter: singly.letter,
         };
         let limits = [
             (self.countries.ids.len(), MOST_COUNTRIES, "countries"),

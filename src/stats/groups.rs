@@ -4,7 +4,6 @@ use super::cells::Subset;
 use super::coherence::{self, Counts};
 use super::error::StatsError;
 use super::figure::Figure;
-use super::nuisance::LetterBias;
 use super::plan::Plan;
 use super::settings::Settings;
 use super::table::Table;
@@ -40,7 +39,7 @@ impl Prepared {
     }
 
     /// The figures of one group (and of those that are made in one go with it), by the recipe of the whole analysis.
-    pub fn group(&self, table: &Table, letters: Option<&LetterBias<'_>>, group: &str) -> Vec<Figure> {
+    pub fn group(&self, table: &Table, group: &str) -> Vec<Figure> {
         let view = &self.view(table);
         let mut figures = Vec::new();
         let out = &mut figures;
@@ -65,9 +64,7 @@ impl Prepared {
             "planned_contrast" | "power" => planned::figures(view, out),
             "role_bias" => nuisance::role_bias(view, out),
             "letter_bias" | "letter_effect" => {
-                if let Some(letters) = letters {
-                    letters.figures(view, out);
-                }
+                nuisance::letter_bias(view, out);
             }
             group if review::GROUPS.contains(&group) => review::group(view, group, out),
             group => confirmatory::group(view, group, out),

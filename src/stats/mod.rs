@@ -27,7 +27,7 @@ mod key;
 mod lines;
 mod maker;
 mod misnamed;
-pub mod nuisance;
+mod nuisance;
 mod origin;
 mod pairs;
 mod plan;
@@ -49,7 +49,7 @@ mod view;
 mod tests;
 
 pub use adjust::ALPHA;
-pub use builder::TableBuilder;
+pub use builder::{Singly, TableBuilder};
 pub use cluster::{Averages, Clustered};
 pub use coherence::{CoherenceCounts, CoherentSet, SweepPoint};
 pub use comparison::Sides;
@@ -73,7 +73,6 @@ pub use items::{ItemNames, ItemRef, ItemRow, read_table};
 pub use key::Parts;
 pub use maker::{LanguagePopulation, MakerTest};
 pub use misnamed::Nameable;
-pub use nuisance::{LetterBias, PromptScore};
 pub use origin::{CheckpointHashes, Dates, Hashes, Origin, Program};
 pub use pairs::PairEstimate;
 pub use planned::{PlannedContrast, PowerPlan, SdRange};
@@ -120,17 +119,12 @@ pub fn analyze(items: &[ItemRow], settings: &Settings) -> Result<Analysis, Stats
 
 /// Every figure of a table.
 pub fn analyze_table(table: &Table, settings: &Settings) -> Result<Analysis, StatsError> {
-    analyze_with(table, settings, Recipes::Both, None)
+    analyze_with(table, settings, Recipes::Both)
 }
 
 /// The groups of figures that `recipes` names, for every checkpoint, language, condition, country and question that the
-/// table has. A group whose parts the table or the settings lack is absent. `letters` adds what only single prompts say.
-pub fn analyze_with(
-    table: &Table,
-    settings: &Settings,
-    recipes: Recipes,
-    letters: Option<&LetterBias<'_>>,
-) -> Result<Analysis, StatsError> {
+/// table has. A group whose parts the table or the settings lack is absent.
+pub fn analyze_with(table: &Table, settings: &Settings, recipes: Recipes) -> Result<Analysis, StatsError> {
     let prepared = Prepared::new(table, settings)?;
     let (plan, counts) = (&prepared.plan, prepared.counts.as_ref());
     let view = prepared.view(table);
@@ -146,9 +140,7 @@ pub fn analyze_with(
     nuisance::role_bias(&view, &mut figures);
     comparison::figures(&view, &mut figures);
     correlation::comparisons(&view, &mut figures);
-    if let Some(letters) = letters {
-        letters.figures(&view, &mut figures);
-    }
+    nuisance::letter_bias(&view, &mut figures);
     adjust::adjust(&mut figures);
 
     let mut notes = notes(table, settings, plan);

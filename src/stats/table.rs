@@ -23,10 +23,14 @@ pub struct Row {
     pub diff_rev: f64,
     pub bias: f64,
     pub compliance: f64,
+    /// The probability of choosing `country_1`, in each role.
+    pub chosen: [f64; 2],
+    /// Mean log-odds of the first letter over the second; NaN where single prompts are not known.
+    pub letter: f64,
 }
 
 /// A table of millions of rows is one of these a row, and little else.
-const _: () = assert!(size_of::<Row>() <= 48);
+const _: () = assert!(size_of::<Row>() <= 72);
 
 impl Row {
     /// The pair in name order, which is the same pair whichever country stands first.

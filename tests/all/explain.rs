@@ -33,7 +33,7 @@ fn influence_by_hand() {
     let settings = Settings::default();
     let table = stats::Table::from_rows(&rows("m@x/y-z")).expect("a table");
     let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
-    let explainer = Explainer::new(&table, &settings, None).expect("an explainer");
+    let explainer = Explainer::new(&table, &settings).expect("an explainer");
     let figure = analysis.figure("confirmatory/en/m@x/y-z/A/who/all").expect("the lean");
     let told = explainer.explain(&analysis, figure, 2);
     assert_eq!(told.headline.map(|h| h.value), Some(3.0));

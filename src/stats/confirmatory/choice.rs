@@ -7,24 +7,21 @@ use super::super::table::{Id, Row, Run};
 use super::grid::Grid;
 use super::ladder::Block;
 
-/// Log-odds for a country in either role, turned so that positive is in its favour.
+/// The probability that a country is preferred in either role. From a run's single prompts, in each role the mean over both
+/// option orders; from an item table, which has no more, the logistic of that role's mean log-odds.
 #[derive(Debug, Clone, Copy)]
-pub struct Sided {
-    first_role: f64,
-    second_role: f64,
-}
+pub struct Sided([f64; 2]);
 
 /// A row's, for one of its two countries; `turn` is -1 where choosing the country speaks against it.
 pub fn sided(row: &Row, country: Id, turn: f64) -> Sided {
-    let sign = if row.country_1 == country { turn } else { -turn };
-    Sided { first_role: sign * row.diff_fwd, second_role: sign * row.diff_rev }
+    let preferred = (row.country_1 == country) == (turn > 0.0);
+    Sided(if preferred { row.chosen } else { row.chosen.map(|p| 1.0 - p) })
 }
 
 impl Sided {
-    /// The mean over the two roles of the probability of choosing the country.
+    /// The mean over the two roles.
     pub fn probability(self) -> f64 {
-        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
-        (logistic(self.first_role) + logistic(self.second_role)) / 2.0
+        (self.0[0] + self.0[1]) / 2.0
     }
 }
 
@@ -86,8 +83,8 @@ impl Choice {
                 };
                 let sided = sided(row, country, *turn);
                 n += 1;
-                both += usize::from(sided.first_role > 0.0 && sided.second_role > 0.0);
-                neither += usize::from(sided.first_role < 0.0 && sided.second_role < 0.0);
+                both += usize::from(sided.0.iter().all(|p| *p > 0.5));
+                neither += usize::from(sided.0.iter().all(|p| *p < 0.5));
             }
         }
         let share = |count: usize| count as f64 / n as f64;

@@ -20,7 +20,6 @@ use super::error::StatsError;
 use super::figure::{Adjusted, Analysis, Estimate, Figure};
 use super::groups::Prepared;
 use super::key::Parts;
-use super::nuisance::LetterBias;
 use super::settings::Settings;
 use super::table::{Id, Row, Run, Table};
 use catalogue::{Entry, Listed, PartsOf, entry_of};
@@ -168,22 +167,17 @@ pub struct PromptRead {
 pub struct Explainer<'t> {
     table: &'t Table,
     prepared: Prepared,
-    letters: Option<&'t LetterBias<'t>>,
 }
 
 impl<'t> Explainer<'t> {
     /// # Errors
     /// As [`super::analyze_with`]'s.
-    pub fn new(
-        table: &'t Table,
-        settings: &Settings,
-        letters: Option<&'t LetterBias<'t>>,
-    ) -> Result<Explainer<'t>, StatsError> {
+    pub fn new(table: &'t Table, settings: &Settings) -> Result<Explainer<'t>, StatsError> {
         let mut prepared = Prepared::new(table, settings)?;
         // A figure's one number needs neither, and they take most of a recipe's time.
         prepared.plan.analysis.power.effects.clear();
         prepared.plan.analysis.margins.clear();
-        Ok(Explainer { table, prepared, letters })
+        Ok(Explainer { table, prepared })
     }
 
     /// A figure of `analysis`, which was made of the same table and settings, with the `most` cells that move it most.
@@ -293,8 +287,7 @@ impl<'e, 't> Again<'e, 't> {
             !(left_out(row.pair(), row.scenario) && self.source.questions.contains(&row.question))
         };
         let table = self.table.cut(keep_run, keep);
-        let letters = self.explainer.letters.map(|letters| letters.cut(&table, left_out));
-        let figures = self.explainer.prepared.group(&table, letters.as_ref(), self.figure.parts.group);
+        let figures = self.explainer.prepared.group(&table, self.figure.parts.group);
         let again = figures.iter().find(|figure| figure.id == self.figure.id)?;
         headline(&again.estimate).map(|headline| headline.value)
     }
@@ -452,8 +445,8 @@ mod tests {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
             let table = read_table(&folder.join("items.csv")).expect("the item table");
             let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
-            let analysis = analyze_with(&table, &settings, Recipes::Both, None).expect("an analysis");
-            let explainer = Explainer::new(&table, &settings, None).expect("an explainer");
+            let analysis = analyze_with(&table, &settings, Recipes::Both).expect("an analysis");
+            let explainer = Explainer::new(&table, &settings).expect("an explainer");
             let view = explainer.prepared.view(&table);
             let mut seen: Vec<(&str, usize)> = Vec::new();
             for figure in analysis.figures() {

@@ -1,7 +1,6 @@
 use super::super::summary::{SummaryOptions, Tables, render};
 use super::super::{
-    Analysis, Estimate, ItemNames, LetterBias, PromptScore, Recipes, Settings, Table, analyze, analyze_table,
-    analyze_with,
+    Analysis, Estimate, Recipes, Settings, Singly, Table, TableBuilder, analyze, analyze_table, analyze_with,
 };
 use super::rows;
 
@@ -267,47 +266,31 @@ fn tables_are_cut_down_and_mark_what_is_hard_to_read() {
 #[test]
 fn letter_bias_comes_apart_from_everything_else() {
     let rows = rows(&[("m", "en", "main"), ("m", "en", "other")], &["A", "B"], |_, _, _, _| 1.0);
-    let table = Table::from_rows(&rows).expect("a table");
-    let mut letters = LetterBias::new(&table);
-    for row in &rows {
-        for (forward, first) in [(true, true), (true, false), (false, true), (false, false)] {
-            let towards_country_1 = if forward { row.diff_fwd } else { row.diff_rev };
-            let letter = if row.condition == "main" { -0.75 } else { 0.5 };
-            letters.push(&PromptScore {
-                names: row.as_ref().names,
-                forward,
-                first,
-                log_odds: letter + if first { towards_country_1 } else { -towards_country_1 },
-            });
-        }
+    let mut builder = TableBuilder::new("a run", "row");
+    for (at, row) in rows.iter().enumerate() {
+        let letter = if row.condition == "main" { -0.75 } else { 0.5 };
+        // With the letter on top, country 1 is chosen so often in each of the two orders.
+        let chosen = [row.diff_fwd, row.diff_rev].map(|towards| {
+            let of = |log_odds: f64| 1.0 / (1.0 + (-log_odds).exp());
+            (of(towards + letter) + of(towards - letter)) / 2.0
+        });
+        builder.push_with(row.as_ref(), Singly { chosen, letter }, at as u64).expect("a row");
     }
-    // An item with one prompt of four says nothing.
-    letters.push(&prompt("n"));
-    letters.push(&prompt("m"));
+    let table = builder.finish().expect("a table");
     let settings = Settings::default();
-    let analysis = analyze_with(&table, &settings, Recipes::Both, Some(&letters)).expect("an analysis");
+    let analysis = analyze_with(&table, &settings, Recipes::Both).expect("an analysis");
     near(value(&analysis, "letter_bias/en/m/justified/all"), -0.75);
     near(value(&analysis, "letter_bias/en/m/both/all"), -0.75);
     near(value(&analysis, "letter_bias/en/m@other/both/all"), 0.5);
     near(value(&analysis, "role_bias/en/m/unjustified/all"), 0.25);
     let both = analysis.clustered("letter_bias/en/m/both/all").expect("a figure");
     assert_eq!((both.clusters, both.df), (3, 2));
-}
-
-fn prompt(model: &str) -> PromptScore<'_> {
-    PromptScore {
-        names: ItemNames {
-            model,
-            language: "en",
-            condition: "main",
-            country_1: "A",
-            country_2: "B",
-            scenario: "border_v9",
-            scenario_type: "border",
-            question: "justified",
-        },
-        forward: true,
-        first: true,
-        log_odds: 5.0,
-    }
+    // The choices are those of single prompts: a letter that pulls harder than the lean leaves fewer of them to it.
+    let chosen = |analysis: &Analysis| match analysis.estimate("choice/en/m/A/preference/all") {
+        Some(Estimate::Choice(choice)) => choice.probability,
+        other => panic!("{other:?}"),
+    };
+    let of_means = analyze(&rows, &settings).expect("an analysis");
+    assert!(chosen(&analysis) < chosen(&of_means) - 0.01, "{} {}", chosen(&analysis), chosen(&of_means));
+    assert!(of_means.estimate("letter_bias/en/m/both/all").is_none());
 }
