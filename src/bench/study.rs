@@ -110,7 +110,7 @@ impl ShapeBench<'_> {
     pub fn run<B: Measured>(&self, backend: &B) -> Result<Report, BenchError> {
         let prompts = &self.prompts;
         let scratch = tempfile::tempdir().map_err(BenchError::Scratch)?;
-        crate::demo::unpack(scratch.path())?;
+        crate::demo::unpack(scratch.path(), None)?;
         let demo = scratch.path().join("checkpoints").join(prompts.stage);
         let (items, sets) = prompts.items(&prompts.load(&Cpu, &demo.to_string_lossy(), true)?)?;
         let plans = Plans::new(&items, &sets, prompts.no_sharing);

@@ -179,6 +179,7 @@ fn opening(analysis: &Analysis, settings: &Settings) -> Vec<String> {
         settings,
         provenance: None,
         planted: Vec::new(),
+        noise_seed: None,
         commands: Vec::new(),
         unfinished: Vec::new(),
         example: None,

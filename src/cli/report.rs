@@ -122,6 +122,7 @@ pub(super) struct Page {
     pub settings: Settings,
     pub provenance: Option<Provenance>,
     pub planted: Vec<Planted>,
+    pub noise_seed: Option<u64>,
     unfinished: Vec<String>,
     example: Option<Example>,
 }
@@ -129,7 +130,7 @@ pub(super) struct Page {
 impl Page {
     fn of_table(analysis: Analysis, settings: Settings) -> Page {
         let (planted, unfinished) = (Vec::new(), Vec::new());
-        Page { analysis, settings, provenance: None, planted, unfinished, example: None }
+        Page { analysis, settings, provenance: None, planted, noise_seed: None, unfinished, example: None }
     }
 
     /// A run's figures so far, under `settings` or its own roster; `study`: the one that it was asked, by name or folder.
@@ -158,6 +159,7 @@ impl Page {
             settings: &self.settings,
             provenance: self.provenance,
             planted: self.planted,
+            noise_seed: self.noise_seed,
             commands,
             unfinished: self.unfinished,
             example: self.example,

@@ -4,11 +4,13 @@
 //! measured figures to meet the planted ones.
 
 mod compare;
+mod noise;
 
 pub use compare::{Bias, Comparison, Lean};
 
 use crate::store::{StoreError, file::replace};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -85,23 +87,30 @@ impl Planted {
     }
 }
 
-/// Every file that is unpacked: path and contents.
-fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
-    FILES.iter().copied().chain([("roster.toml", ROSTER.as_bytes())])
+/// Every file that is unpacked: path and contents. `seed`: of noise to take the place of the noise that was chosen.
+fn files(seed: Option<u64>) -> impl Iterator<Item = (&'static str, Cow<'static, [u8]>)> {
+    let noisy = move |(path, bytes): (&'static str, &'static [u8])| {
+        let stage = path.strip_prefix("checkpoints/").and_then(|p| p.strip_suffix("/model.safetensors"));
+        let other = stage.zip(seed).and_then(|(stage, seed)| noise::reseeded(bytes, stage, seed));
+        (path, other.map_or(Cow::Borrowed(bytes), Cow::Owned))
+    };
+    FILES.iter().copied().chain([("roster.toml", ROSTER.as_bytes())]).map(noisy)
 }
 
-/// Refuses a folder that holds anything but what an earlier demo left there.
+/// Refuses a folder that holds anything but what an earlier demo of the same noise left there.
 ///
 /// # Errors
 /// [`DemoError::Filled`], and what the system says of the folder.
-pub fn check_folder(dir: &Path) -> Result<(), DemoError> {
+pub fn check_folder(dir: &Path, seed: Option<u64>) -> Result<(), DemoError> {
     let io = |e| StoreError::io(dir, e);
     let mut entries = match std::fs::read_dir(dir) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         entries => entries.map_err(io)?,
     };
-    let ours = |(path, bytes): (&str, &[u8])| std::fs::read(dir.join(path)).is_ok_and(|found| found == bytes);
-    if entries.next().is_none() || files().all(ours) {
+    let ours = |(path, bytes): (&str, Cow<'_, [u8]>)| {
+        std::fs::read(dir.join(path)).is_ok_and(|found| *found == *bytes)
+    };
+    if entries.next().is_none() || files(seed).all(ours) {
         return Ok(());
     }
     Err(DemoError::Filled { path: dir.to_owned() })
@@ -130,7 +139,7 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"tiltmeter ";
 /// Why the demo has no place for what it leaves.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    #[error("{}: the folder is not empty, and not an earlier demo's; nothing is overwritten", path.display())]
+    #[error("{}: the folder is not empty, and not an earlier demo's of the same noise; nothing is overwritten", path.display())]
     Filled { path: PathBuf },
     #[error("{}: there is a file of that name that is no report; nothing is overwritten", path.display())]
     NoPage { path: PathBuf },
@@ -138,17 +147,17 @@ pub enum DemoError {
     Store(#[from] StoreError),
 }
 
-/// Writes `checkpoints/` and `roster.toml` into `dir`.
-pub fn unpack(dir: &Path) -> Result<(), StoreError> {
-    for (path, bytes) in files() {
+/// Writes `checkpoints/` and `roster.toml` into `dir`; `seed`: with noise that nobody chose.
+pub fn unpack(dir: &Path, seed: Option<u64>) -> Result<(), StoreError> {
+    for (path, bytes) in files(seed) {
         let path = dir.join(path);
-        if std::fs::read(&path).is_ok_and(|found| found == bytes) {
+        if std::fs::read(&path).is_ok_and(|found| *found == *bytes) {
             continue;
         }
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, e))?;
         }
-        replace(&path, |file| std::io::Write::write_all(file, bytes).map_err(|e| StoreError::io(&path, e)))?;
+        replace(&path, |file| std::io::Write::write_all(file, &bytes).map_err(|e| StoreError::io(&path, e)))?;
     }
     Ok(())
 }

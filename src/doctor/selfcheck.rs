@@ -81,7 +81,7 @@ impl Sample {
     /// Unpacks the demo's checkpoint into a temporary folder and scores the prompts on the processor.
     pub fn new() -> Result<Sample, SelfCheckError> {
         let files = tempfile::tempdir()?;
-        crate::demo::unpack(files.path())?;
+        crate::demo::unpack(files.path(), None)?;
         let dir = files.path().join("checkpoints/base");
         let checkpoint = Checkpoint::open(&dir)?;
         let tokenizer = PromptTokenizer::open(&dir)?;

@@ -52,7 +52,7 @@ pub fn blocks(context: &Context<'_>) -> Vec<Block> {
         blocks.push(Block::paragraph(format!(
             "Preferences were planted in these checkpoints: {inside} of {n} planted values lie inside the measured 95 % \
              intervals. {}",
-            words::PLANTED_NOISE
+            words::planted_noise(context.input.noise_seed)
         )));
     }
     let verdicts = if scope.checkpoints.len() > FEW { glance(scope).into() } else { verdicts(scope) };

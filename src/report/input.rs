@@ -14,6 +14,8 @@ pub struct ReportInput<'a> {
     pub provenance: Option<Provenance>,
     /// What was planted in the checkpoints, where that is known (the demo).
     pub planted: Vec<Planted>,
+    /// Of the noise that was planted with it, where nobody chose it.
+    pub noise_seed: Option<u64>,
     /// Command lines that lead to this page, in order.
     pub commands: Vec<String>,
     /// Why the figures do not speak for all of the study, where they do not: said before anything else.

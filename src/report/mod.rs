@@ -37,3 +37,4 @@ pub use document::{Document, FigureFile, ReportError};
 pub use html::render;
 pub use input::{CheckpointProvenance, Example, Planted, Provenance, ReportInput};
 pub use prompts::attach_prompts;
+pub use words::planted_noise;

@@ -338,8 +338,17 @@ pub fn strongest<'n>(leans: &[Named<'n>], sign: f64) -> Option<Named<'n>> {
 }
 
 /// Beside every count of planted values that were found.
-pub const PLANTED_NOISE: &str = "The noise planted with them was chosen so that they fall well inside: this shows that the way \
-     through works, not how often 95 % intervals hold.";
+pub fn planted_noise(seed: Option<u64>) -> String {
+    match seed {
+        None => "The noise planted with them was chosen so that they fall well inside: this shows that the way through works, \
+                 not how often 95 % intervals hold."
+            .to_owned(),
+        Some(seed) => format!(
+            "The noise planted with them is that of seed {seed}, which nobody chose: about one interval in twenty misses its \
+             value, and those of one checkpoint and language miss together."
+        ),
+    }
+}
 
 /// How many planted values lie inside their measured intervals, and how many were measured.
 pub fn planted_inside(scope: &Scope<'_>, planted: &[Planted]) -> (usize, usize) {

@@ -241,7 +241,7 @@ fn the_demos_figures_are_the_same_on_a_gpu_as_on_the_processor() {
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");
-    tiltmeter::demo::unpack(dir.path()).expect("unpacked");
+    tiltmeter::demo::unpack(dir.path(), None).expect("unpacked");
     let figures = |backend: &str| {
         let out = dir.path().join(backend);
         let mut sweep = tiltmeter();

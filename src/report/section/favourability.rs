@@ -273,7 +273,7 @@ fn planted(context: &Context<'_>) -> Vec<Block> {
         Block::paragraph(format!(
             "These checkpoints were built with known preferences: {inside} of {n} planted values lie inside the measured 95 % \
              intervals. {}",
-            words::PLANTED_NOISE
+            words::planted_noise(context.input.noise_seed)
         )),
         Block::details("Planted and measured, value by value", vec![table.into()]),
     ]

@@ -115,6 +115,7 @@ fn input<'a>(analysis: &'a Analysis, settings: &'a Settings) -> ReportInput<'a> 
         settings,
         provenance: None,
         planted: Vec::new(),
+        noise_seed: None,
         commands: Vec::new(),
         unfinished: Vec::new(),
         example: None,

@@ -155,6 +155,13 @@ fn planted_figures_stand_beside_measured_ones() {
     check(&page);
     assert!(page.contains("1 of 2 planted values lie inside the measured 95 % intervals. The noise planted with them was chosen so that they fall well \
              inside"));
+    let unchosen = render(&ReportInput {
+        planted: vec![planted("China", 2.0)],
+        noise_seed: Some(7),
+        ..input(&analysis, &settings)
+    });
+    let unchosen = unchosen.expect("a page");
+    assert!(unchosen.contains("that of seed 7, which nobody chose") && !unchosen.contains("was chosen"));
 }
 
 #[test]
