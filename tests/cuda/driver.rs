@@ -37,9 +37,9 @@ fn make() -> Result<PathBuf, String> {
     }
 }
 
-/// `command`, with the emulated driver in front of any other. What was found out about its kernels is found out once.
+/// `command`, with the emulated driver in front of any other.
 pub fn with<'c>(command: &'c mut Command, driver: &Path) -> &'c mut Command {
-    command.env("LD_LIBRARY_PATH", driver).env("XDG_CACHE_HOME", driver.join("cache"))
+    command.env("LD_LIBRARY_PATH", driver)
 }
 
 pub fn said(output: &Output) -> String {

@@ -8,11 +8,10 @@ use crate::program::{lines, score, scores};
 fn packs_allocate_nothing_wait_once_and_layers_take_eight_launches() {
     let Some(driver) = emulated() else { return };
     let dir = tempfile::tempdir().expect("a folder");
-    for (capability, set) in [("80", "mma"), ("90", "wgmma")] {
+    for capability in ["80", "90"] {
         let log = dir.path().join(format!("{capability}.log"));
         let mut command = score(dir.path(), driver, &lines(), &["--pack-tokens", "32"]);
-        // Forced, it is not checked first.
-        command.env("EMU_CC", capability).env("EMU_LOG", &log).env("TILTMETER_CUDA_KERNELS", set);
+        command.env("EMU_CC", capability).env("EMU_LOG", &log);
         let (output, written) = scores(dir.path(), &mut command);
         assert!(written.is_some(), "{}", said(&output));
         let log = std::fs::read_to_string(&log).expect("a log");

@@ -9,7 +9,6 @@ mod common;
 
 mod driver;
 mod failures;
-mod first_run;
 mod inside;
 mod log;
 mod outside;

@@ -2,7 +2,11 @@
 //!
 //! The preference for country a over b in a scenario of a type is strength(a) - strength(b), plus what the pair adds, what
 //! the type does to a and to b, what the pair adds in the type, what the scenario does to a and to b, and a rest: all normal
-//! and independent. The variances are those measured on the published table.
+//! and independent, or of another [`Shape`]. The variances are those measured on the published table.
+
+mod shape;
+
+pub use shape::Shape;
 
 use super::confirmatory::{Confirmatory, Contrast, Grid};
 use super::random::Draws;
@@ -27,6 +31,8 @@ pub struct Design {
     pub pair_type: f64,
     /// Of a cell.
     pub cell: f64,
+    /// Of all of these.
+    pub shape: Shape,
 }
 
 impl Design {
@@ -41,21 +47,20 @@ impl Design {
             country_scenario: 0.27,
             pair_type: 0.15,
             cell: 0.32,
+            shape: Shape::Normal,
         }
     }
 
     /// What is held fixed in a scope, so that its interval has the country's true lean there to cover.
     fn truth(&self, scope: Scope, draws: &mut Draws) -> Truth {
-        let n = self.leans.len();
-        let fixed = |is: bool, sd: f64, draws: &mut Draws, count: usize| -> Option<Vec<f64>> {
-            is.then(|| (0..count).map(|_| sd * draws.normal()).collect())
-        };
-        let types = self.sizes.len();
+        let (n, types, shape) = (self.leans.len(), self.sizes.len(), self.shape);
+        let same_types = scope == Scope::SameTypes;
         Truth {
-            strengths: fixed(scope != Scope::NewOpponents, self.strength, draws, n),
-            pairs: fixed(matches!(scope, Scope::SameTypes | Scope::NewTypes), self.pair, draws, n * n),
-            types: fixed(scope == Scope::SameTypes, self.country_type, draws, n * types),
-            pair_types: fixed(scope == Scope::SameTypes, self.pair_type, draws, n * n * types),
+            strengths: (scope != Scope::NewOpponents).then(|| shape.effects(self.strength, n, draws)),
+            pairs: matches!(scope, Scope::SameTypes | Scope::NewTypes)
+                .then(|| shape.effects(self.pair, n * n, draws)),
+            types: same_types.then(|| shape.by_type(self.country_type, n, types, draws)),
+            pair_types: same_types.then(|| shape.by_type(self.pair_type, n * n, types, draws)),
         }
     }
 }
@@ -70,6 +75,7 @@ pub enum Scope {
 }
 
 /// Effects that are the same in every replicate; what is `None` is drawn anew.
+#[derive(Default)]
 struct Truth {
     strengths: Option<Vec<f64>>,
     pairs: Option<Vec<f64>>,
@@ -101,23 +107,28 @@ impl Truth {
 
 /// The cells of one run in which `truth` holds and everything else is drawn, pair by pair.
 fn cells(design: &Design, truth: &Truth, draws: &mut Draws) -> Vec<f64> {
-    let (n, types) = (design.leans.len(), design.sizes.len());
-    let mut fill = |fixed: &Option<Vec<f64>>, sd: f64, count: usize| -> Vec<f64> {
-        fixed.clone().unwrap_or_else(|| (0..count).map(|_| sd * draws.normal()).collect())
-    };
-    let mut strengths = fill(&truth.strengths, design.strength, n);
+    let (n, types, shape) = (design.leans.len(), design.sizes.len(), design.shape);
+    let mut strengths = truth.strengths.clone().unwrap_or_else(|| shape.effects(design.strength, n, draws));
     if truth.strengths.is_none() {
         // Against other countries too: the country itself is the one that is asked about.
         strengths[0] = 0.0;
     }
-    let pairs = fill(&truth.pairs, design.pair, n * n);
-    let by_type = fill(&truth.types, design.country_type, n * types);
-    let pair_types = fill(&truth.pair_types, design.pair_type, n * n * types);
+    let pairs = truth.pairs.clone().unwrap_or_else(|| shape.effects(design.pair, n * n, draws));
+    let by_type = truth.types.clone().unwrap_or_else(|| shape.by_type(design.country_type, n, types, draws));
+    let unequal = shape.of_pairs(n * n, draws);
+    let pair_types = truth.pair_types.clone().unwrap_or_else(|| {
+        let mut drawn = shape.by_type(design.pair_type, n * n, types, draws);
+        for (of_pair, factor) in drawn.chunks_mut(types).zip(&unequal) {
+            of_pair.iter_mut().for_each(|effect| *effect *= factor);
+        }
+        drawn
+    });
     let scenarios: usize = design.sizes.iter().sum();
-    let by_scenario = fill(&None, design.country_scenario, n * scenarios);
+    let by_scenario = shape.effects(design.country_scenario, n * scenarios, draws);
     let kinds: Vec<usize> =
         design.sizes.iter().enumerate().flat_map(|(kind, size)| std::iter::repeat_n(kind, *size)).collect();
-    let mut cells = Vec::with_capacity(n * (n - 1) / 2 * scenarios);
+    let mut rest = shape.effects(design.cell, n * (n - 1) / 2 * scenarios, draws).into_iter();
+    let mut cells = Vec::with_capacity(rest.len());
     for a in 0..n {
         for b in a + 1..n {
             for (scenario, kind) in kinds.iter().enumerate() {
@@ -127,12 +138,18 @@ fn cells(design: &Design, truth: &Truth, draws: &mut Draws) -> Vec<f64> {
                         + by_type[at * types + kind]
                         + by_scenario[at * scenarios + scenario]
                 };
-                let both = pairs[a * n + b] + pair_types[(a * n + b) * types + kind];
-                cells.push(of(a) - of(b) + both + design.cell * draws.normal());
+                let pair = a * n + b;
+                let rest = unequal[pair] * rest.next().unwrap_or_default();
+                cells.push(of(a) - of(b) + pairs[pair] + pair_types[pair * types + kind] + rest);
             }
         }
     }
     cells
+}
+
+/// Preferences [pair of countries][scenario] of one run drawn from `seed`: a table of a study's size, to work on.
+pub fn preferences(design: &Design, seed: u64) -> Vec<f64> {
+    cells(design, &Truth::default(), &mut Draws::new(seed))
 }
 
 /// How often the first country's 95 % interval of the name `interval` covers its true lean in `scope`, over `tables` tables
