@@ -211,6 +211,13 @@ pub(crate) fn dangling(path: &Path) -> Option<&'static str> {
     (is_link && lost).then_some("is a link that leads nowhere")
 }
 
+/// A named pipe for a test, to which nobody will ever write.
+#[cfg(all(test, unix))]
+pub(crate) fn named_pipe(path: impl AsRef<Path>) {
+    let made = std::process::Command::new("mkfifo").arg(path.as_ref()).status();
+    assert!(made.expect("every Unix has mkfifo").success());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,6 +36,3 @@ pub use open::{Checkpoint, UsedTensor};
 pub use outline::{Outline, OutlineTensor};
 pub use spec::DecoderSpec;
 pub use weights::{Dtype, Role, Tensor, Weights};
-
-#[cfg(test)]
-mod tests;

@@ -4,21 +4,20 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::common::run::{export, sweep, tiltmeter, write_all};
+use crate::common::{skip, skip_part};
 use serde_json::{Value, json};
 use tiltmeter::backend::wgpu::adapter;
 use tiltmeter::store::RunReader;
 
-/// Whether there is a device to test with; the reason to skip is printed.
-fn has_device() -> bool {
-    let found = !adapter::list().is_empty();
-    if !found {
+/// Without a device to test with, the test counts as ignored.
+fn need_device() {
+    if adapter::list().is_empty() {
         assert!(
             std::env::var_os("TILTMETER_TEST_NEEDS_ADAPTER").is_none(),
             "no Vulkan, Metal or DX12 device"
         );
-        eprintln!("skipped: no Vulkan, Metal or DX12 device here");
+        skip("no Vulkan, Metal or DX12 device here");
     }
-    found
 }
 
 fn said(output: &Output) -> String {
@@ -59,11 +58,9 @@ fn score(dir: &Path, lines: &[String], more: &[&str]) -> (Output, Option<String>
     (output, std::fs::read_to_string(&scores).ok())
 }
 
-#[test]
+#[apply(test!)]
 fn scores_on_a_gpu_have_the_same_bytes_for_every_pack_size_and_order_and_without_sharing() {
-    if !has_device() {
-        return;
-    }
+    need_device();
     let dir = tempfile::tempdir().expect("a folder");
     let gpu = ["--backend", "wgpu", "--top", "3"];
     let (first, want) = score(dir.path(), &lines(), &[&gpu[..], &["--pack-tokens", "64"]].concat());
@@ -81,35 +78,34 @@ fn scores_on_a_gpu_have_the_same_bytes_for_every_pack_size_and_order_and_without
     assert!(got.expect("scores").lines().eq(order.iter().map(|&i| rows[i])), "order of the items");
 }
 
-#[test]
+#[apply(test!)]
 fn auto_is_the_processor_where_no_real_gpu_is() {
     let dir = tempfile::tempdir().expect("a folder");
     if adapter::best_real(adapter::list()).is_none() {
         let (scored, _) = score(dir.path(), &lines(), &[]);
         assert!(said(&scored).contains("device: cpu"), "{}", said(&scored));
     } else {
-        eprintln!("skipped: a real GPU is here, and auto takes it");
+        skip_part("a real GPU is here, and auto takes it");
     }
     let (scored, _) = score(dir.path(), &lines(), &["--backend", "cpu"]);
     assert!(said(&scored).contains("device: cpu"), "{}", said(&scored));
 }
 
-#[test]
+#[apply(test!)]
 fn a_device_that_is_not_there_is_refused_with_what_there_is() {
     let dir = tempfile::tempdir().expect("a folder");
     let (refused, scores) = score(dir.path(), &lines(), &["--backend", "cpu", "--adapter", "0"]);
     assert_eq!((refused.status.code(), scores), (Some(1), None));
     assert!(said(&refused).contains("--backend is cpu"), "{}", said(&refused));
-    if has_device() {
-        let (refused, scores) = score(dir.path(), &lines(), &["--adapter", "abacus"]);
-        assert_eq!((refused.status.code(), scores), (Some(1), None));
-        assert!(said(&refused).contains("`abacus`") && said(&refused).contains("0: "), "{}", said(&refused));
-    }
+    need_device();
+    let (refused, scores) = score(dir.path(), &lines(), &["--adapter", "abacus"]);
+    assert_eq!((refused.status.code(), scores), (Some(1), None));
+    assert!(said(&refused).contains("`abacus`") && said(&refused).contains("0: "), "{}", said(&refused));
 }
 
 /// Only Vulkan can be hidden from a process.
 #[cfg(target_os = "linux")]
-#[test]
+#[apply(test!)]
 fn without_a_driver_wgpu_says_what_to_install_and_auto_takes_the_processor() {
     let dir = tempfile::tempdir().expect("a folder");
     write_all(dir.path());
@@ -148,11 +144,9 @@ fn interrupted(dir: &Path, run: &str, fault: &str) -> (Output, usize, (Vec<u8>, 
     (failed, stored, export(dir, run, ".csv"))
 }
 
-#[test]
+#[apply(test!)]
 fn a_gpu_that_fails_ends_the_sweep_with_an_error_and_the_next_start_goes_on_to_the_same_tables() {
-    if !has_device() {
-        return;
-    }
+    need_device();
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
     write_all(dir);
@@ -180,11 +174,9 @@ fn a_gpu_that_fails_ends_the_sweep_with_an_error_and_the_next_start_goes_on_to_t
     assert!(stored < all && tables == whole, "after a hung submit");
 }
 
-#[test]
+#[apply(test!)]
 fn a_run_does_not_mix_backends_and_names_both() {
-    if !has_device() {
-        return;
-    }
+    need_device();
     let dir = tempfile::tempdir().expect("a folder");
     write_all(dir.path());
     let done = output(sweep(dir.path(), "run").args(["--backend", "cpu", "--languages", "en"]));
@@ -195,7 +187,7 @@ fn a_run_does_not_mix_backends_and_names_both() {
     assert!(said.contains("cpu f32") && said.contains("wgpu f32"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn doctor_lists_each_device_with_its_path_and_a_self_check_that_passes() {
     let mut command = tiltmeter();
     command.args(["doctor", "--json", "--model"]).arg(demo_model());
@@ -235,11 +227,9 @@ fn numbers(value: &Value, place: &str, out: &mut Vec<(String, f64)>) {
 }
 
 /// The demo's checkpoints on a part of its prompts: all of them take minutes on a software device.
-#[test]
+#[apply(test!)]
 fn the_demos_figures_are_the_same_on_a_gpu_as_on_the_processor() {
-    if !has_device() {
-        return;
-    }
+    need_device();
     let dir = tempfile::tempdir().expect("a folder");
     tiltmeter::demo::unpack(dir.path(), None).expect("unpacked");
     let figures = |backend: &str| {

@@ -14,7 +14,7 @@ fn number(value: &Value, key: &str) -> f64 {
     value[key].as_f64().unwrap_or_else(|| panic!("{key} of {value}"))
 }
 
-#[test]
+#[apply(test!)]
 fn random_weights_of_a_real_size_go_through_the_study() {
     let args = [
         "study",
@@ -39,7 +39,7 @@ fn random_weights_of_a_real_size_go_through_the_study() {
     assert!((share / number(sharing, "share_of_peak") - 1.0).abs() < 1e-9);
 }
 
-#[test]
+#[apply(test!)]
 fn kernels_are_timed_at_a_familys_sizes_each_size_once() {
     let report =
         bench(&["kernels", "--backend", "cpu", "--shapes", "mistral-7b,llama3.1-8b", "--rows", "64"]);
@@ -70,7 +70,7 @@ fn kernels_are_timed_at_a_familys_sizes_each_size_once() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_shape_that_is_not_known_is_refused_with_those_that_are() {
     let refused =
         Command::cargo_bin("tiltmeter").expect("built").args(["bench", "study", "--shape", "gpt-5"]).output();

@@ -45,7 +45,7 @@ fn folder(case: &Case) -> tempfile::TempDir {
     dir
 }
 
-#[test]
+#[apply(test!)]
 fn logits_agree_with_transformers_whatever_the_config_says() {
     let Stored { sequences, cases } = stored();
     let reference = json!({"pair_ids": [7, 11], "sequences": sequences}).to_string();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tiltmeter::stats::{self, Analysis, Confirmatory, Estimate, Settings};
 
+use crate::common::skip;
 use crate::figures::{check, figures_of, paper};
 
 fn fixture(name: &str) -> PathBuf {
@@ -19,7 +20,7 @@ fn analyze(items: &Path, settings: Option<&Path>) -> Analysis {
 }
 
 /// numpy and scipy, by `confirm.py` beside the table.
-#[test]
+#[apply(test!)]
 fn every_recipe_agrees_with_numpy_on_a_made_up_table() {
     let analysis = analyze(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let expected = figures_of(&fixture("expected.json"));
@@ -28,13 +29,12 @@ fn every_recipe_agrees_with_numpy_on_a_made_up_table() {
 }
 
 /// R (lme4, clubSandwich) on the published table. Its mixed models are the closed forms again where the bank is balanced.
-#[test]
+#[apply(test!)]
 fn every_confirmatory_figure_of_the_published_table_is_reproduced() {
-    let Some(paper) = paper() else { return };
+    let paper = paper();
     let golden = paper.join("../stats/golden_open.json");
     if !golden.is_file() {
-        eprintln!("skipped: {} is not here", golden.display());
-        return;
+        skip("../shared/stats/golden_open.json is not here");
     }
     let analysis = analyze(&paper.join("items_real.csv.gz"), Some(&paper.join("published.toml")));
     let (mixed, closed): (Vec<Value>, Vec<Value>) = figures_of(&golden)
@@ -136,7 +136,7 @@ fn wobble(at: usize) -> f64 {
     [0.31, -0.17, 0.05, 0.42, -0.29, 0.11][at % 6]
 }
 
-#[test]
+#[apply(test!)]
 fn a_lean_without_any_spread_is_stated_and_not_tested() {
     for lean in [2.0, 0.1, 0.7] {
         let rows = table(&[("m", "main")], &[("A", "B")], &SCENARIOS, |_, _, _, _| lean);
@@ -151,7 +151,7 @@ fn a_lean_without_any_spread_is_stated_and_not_tested() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_country_of_one_type_has_no_interval_and_takes_none_from_the_others() {
     let pairs = [("A", "B"), ("A", "C"), ("B", "C"), ("A", "Z")];
     let mut rows = table(&[("m", "main")], &pairs, &SCENARIOS, |_, _, pair, at| {
@@ -166,7 +166,7 @@ fn a_country_of_one_type_has_no_interval_and_takes_none_from_the_others() {
     assert!(a.new_types.is_some_and(|block| block.p.is_some()));
 }
 
-#[test]
+#[apply(test!)]
 fn shifts_of_zero_drop_out_of_sign_tests() {
     let runs = [("f-base", "main"), ("f-chat", "main"), ("g-base", "main"), ("g-chat", "main")];
     let rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |_, _, _, at| wobble(at));
@@ -182,7 +182,7 @@ fn shifts_of_zero_drop_out_of_sign_tests() {
     assert_eq!((home.mean, home.p_permutation), (0.0, None));
 }
 
-#[test]
+#[apply(test!)]
 fn conditions_are_compared_on_what_both_have() {
     let runs = [("f-base", "main"), ("f-chat", "main"), ("f-base", "off"), ("f-chat", "off")];
     let mut rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |_, _, _, at| 3.0 * wobble(at));
@@ -202,7 +202,7 @@ fn conditions_are_compared_on_what_both_have() {
 }
 
 /// The middle stage alone answers badly: the shift between the ends is none the worse for it.
-#[test]
+#[apply(test!)]
 fn a_shift_is_read_by_its_own_two_stages() {
     let runs = [("b", "main"), ("s", "main"), ("c", "main")];
     let mut rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |model, _, pair, at| {
@@ -223,7 +223,7 @@ fn a_shift_is_read_by_its_own_two_stages() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn names_may_hold_what_ids_are_made_of() {
     let runs = [("org/olmo", "main"), ("org/olmo@step-1", "main"), ("a|b", "main")];
     let rows = table(&runs, &ALL_PAIRS, &SCENARIOS, |_, _, _, at| wobble(at));
@@ -238,7 +238,7 @@ fn names_may_hold_what_ids_are_made_of() {
 
 /// Every interval keeps its promise for its own question: over 2,000 tables from the variances measured, its coverage
 /// lies within Monte Carlo error of 95 %. And the test can tell: for a wider question a narrower interval fails it.
-#[test]
+#[apply(test!)]
 fn intervals_cover_what_they_are_for() {
     use tiltmeter::stats::simulate::{Design, Scope, coverage};
     const TABLES: usize = 2000;
@@ -260,7 +260,7 @@ fn intervals_cover_what_they_are_for() {
 }
 
 /// A country's lean over its opponents is their leans' opposite, and names, signs and the order of rows change nothing.
-#[test]
+#[apply(test!)]
 fn figures_follow_signs_and_names_and_no_order() {
     let text = std::fs::read_to_string(fixture("items.csv")).expect("the table");
     let settings = std::fs::read_to_string(fixture("settings.toml")).expect("settings");
@@ -312,7 +312,7 @@ fn figures_follow_signs_and_names_and_no_order() {
 }
 
 /// The tidy table, the document and Parquet hold the same figures, and an item table is one in every format.
-#[test]
+#[apply(test!)]
 fn formats_hold_the_same() {
     let analysis = analyze(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let mut csv = Vec::new();
@@ -350,7 +350,7 @@ fn formats_hold_the_same() {
     assert_eq!(again.figures(), analysis.figures());
 }
 
-#[test]
+#[apply(test!)]
 fn the_command_says_where_figures_come_from_and_what_was_planned() {
     let dir = tempfile::tempdir().expect("a folder");
     let run = |args: &[&str]| {

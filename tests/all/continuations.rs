@@ -65,7 +65,7 @@ fn one_by_one(dir: &Path, prompt: &[u32], continuation: &[u32]) -> f64 {
     sum
 }
 
-#[test]
+#[apply(test!)]
 fn a_continuation_is_the_product_of_its_tokens_however_it_is_computed() {
     for (family, seed) in FAMILIES.into_iter().zip(50..) {
         let dir = tempfile::tempdir().expect("a folder");
@@ -88,7 +88,7 @@ fn a_continuation_is_the_product_of_its_tokens_however_it_is_computed() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn what_the_continuations_share_is_computed_once() {
     let items = [ScoreItem { tokens: vec![1, 2, 3], choices: 0 }];
     let sets = [ChoiceSet::Continuations(vec![vec![vec![4, 5, 6]], vec![vec![4, 5, 7], vec![8]]])];
@@ -101,7 +101,7 @@ fn lines(lines: &[Value]) -> Vec<String> {
     lines.iter().map(Value::to_string).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn a_choice_of_several_tokens_is_refused_with_advice_and_scored_with_the_flag() {
     let prompt = "The officers talked.\nAnswer:";
     let line = |choices: Value| json!({"id": 1, "prompt": prompt, "choices": choices});
@@ -130,7 +130,7 @@ fn a_choice_of_several_tokens_is_refused_with_advice_and_scored_with_the_flag() 
     assert_eq!(code, 0, "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn ids_are_continuations_too_and_top_is_not_for_them() {
     let line = json!({"id": 1, "tokens": [5, 6, 7], "choice_tokens": [[8, 9], [10]]});
     let (code, said, output) = score(&lines(std::slice::from_ref(&line)), &["--continuations"]);
@@ -151,7 +151,7 @@ fn ids_are_continuations_too_and_top_is_not_for_them() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_letter_that_is_read_elsewhere_is_said() {
     let line = |id: u32, prompt: &str| json!({"id": id, "prompt": prompt, "choices": [["A"], ["B"]]});
     let same = "Who acted better?\n(A) Japan\n(B) France\nAnswer: ";
@@ -166,7 +166,7 @@ fn a_letter_that_is_read_elsewhere_is_said() {
 }
 
 /// Written by `tests/fixtures/continuations/make.py` with transformers.
-#[test]
+#[apply(test!)]
 fn sums_are_those_of_transformers_with_the_harness_s_conventions() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/continuations/expected.json");
     let text = std::fs::read_to_string(path).expect("the expectations");

@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 
-#[test]
+#[apply(test!)]
 fn the_demo_measures_what_was_planted_and_its_roster_works_as_it_stands() {
     let dir = tempfile::tempdir().expect("a folder");
     let out = dir.path().join("demo");

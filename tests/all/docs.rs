@@ -23,7 +23,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     files.into_iter().map(read).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn relative_links_lead_to_files() {
     let mut links = 0;
     for (file, text) in documents() {
@@ -57,7 +57,7 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-#[test]
+#[apply(test!)]
 fn commands_and_their_options_exist() {
     let mut helps: BTreeMap<Vec<String>, String> = BTreeMap::new();
     let mut checked = 0;

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::common::run::{PROMPTS, export, sweep, tiltmeter, write_all};
 
-#[test]
+#[apply(test!)]
 fn tables_have_the_promised_columns_and_rows() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -36,7 +36,7 @@ fn tables_have_the_promised_columns_and_rows() {
     assert!(export(dir, "run", ".csv.gz") == export(dir, "run", ".csv.gz"));
 }
 
-#[test]
+#[apply(test!)]
 fn an_analysis_says_what_a_run_or_a_table_lacks() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -61,7 +61,7 @@ fn an_analysis_says_what_a_run_or_a_table_lacks() {
     assert!(said.contains("there is no folder nowhere"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn mistakes_are_said_and_leave_nothing_behind() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tiltmeter::stats::{self, Analysis, Settings};
 
+#[cfg(unix)]
+use crate::common::named_pipe;
+use crate::common::skip;
+
 /// Compares a figure with what it must be; returns what disagrees.
 fn disagreements(id: &str, path: &str, golden: &Value, ours: &Value, out: &mut Vec<String>) {
     let differ = |what: String| format!("{id} {path}: {what}");
@@ -68,18 +72,17 @@ pub fn figures_of(document: &Path) -> Vec<Value> {
 }
 
 /// The published study's tables, where this checkout has them beside it.
-pub fn paper() -> Option<PathBuf> {
+pub fn paper() -> PathBuf {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/paper"));
     if !folder.is_dir() {
-        eprintln!("skipped: {} is not here", folder.display());
-        return None;
+        skip("../shared/paper is not here");
     }
-    Some(folder)
+    folder
 }
 
-#[test]
+#[apply(test!)]
 fn every_published_figure_is_reproduced() {
-    let Some(paper) = paper() else { return };
+    let paper = paper();
     let settings = Settings::read(&paper.join("published.toml")).expect("settings");
     let table = stats::read_table(&paper.join("items_real.csv.gz")).expect("the item table");
     let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
@@ -93,7 +96,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// The fixture's expectations come from its own script, which shares no code and no floating point with the program.
-#[test]
+#[apply(test!)]
 fn every_recipe_agrees_with_exact_arithmetic_on_a_made_up_table() {
     let settings = Settings::read(&fixture("settings.toml")).expect("settings");
     let table = stats::read_table(&fixture("items.csv")).expect("the item table");
@@ -121,7 +124,7 @@ fn document(text: &str) -> Vec<u8> {
     out
 }
 
-#[test]
+#[apply(test!)]
 fn the_order_of_rows_changes_no_byte() {
     let text = std::fs::read_to_string(fixture("items.csv")).expect("the item table");
     let whole = document(&text);
@@ -131,7 +134,7 @@ fn the_order_of_rows_changes_no_byte() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn the_document_reads_back_to_the_same_numbers() {
     let text = std::fs::read_to_string(fixture("items.csv")).expect("the item table");
     let written: Value = serde_json::from_slice(&document(&text)).expect("one JSON object");
@@ -162,7 +165,7 @@ fn analyze(args: &[&str]) -> std::process::Output {
         .expect("runs")
 }
 
-#[test]
+#[apply(test!)]
 fn the_command_prints_one_object_and_nothing_else() {
     use std::io::Write;
     let folder = tempfile::tempdir().expect("a folder");
@@ -204,7 +207,7 @@ fn the_command_prints_one_object_and_nothing_else() {
     assert!(!text.contains("Sudria"), "{text}");
 }
 
-#[test]
+#[apply(test!)]
 fn wrong_calls_and_wrong_files_end_with_the_right_code() {
     let settings = fixture("settings.toml").display().to_string();
     let items = fixture("items.csv").display().to_string();
@@ -226,7 +229,7 @@ fn wrong_calls_and_wrong_files_end_with_the_right_code() {
 }
 
 /// A truncated archive, and one that unpacks without end into a single line.
-#[test]
+#[apply(test!)]
 fn broken_and_hostile_archives_are_refused() {
     use std::io::Write;
     let folder = tempfile::tempdir().expect("a folder");
@@ -248,7 +251,7 @@ fn broken_and_hostile_archives_are_refused() {
 
 /// A pipe that a shell opened is read like a file; a named one, to which nobody may ever write, is not waited for.
 #[cfg(unix)]
-#[test]
+#[apply(test!)]
 fn pipes_that_deliver_are_read_and_named_ones_are_not_waited_for() {
     let (items, settings) =
         (fixture("items.csv").display().to_string(), fixture("settings.toml").display().to_string());
@@ -268,10 +271,7 @@ fn pipes_that_deliver_are_read_and_named_ones_are_not_waited_for() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let pipe = folder.path().join("settings.toml").display().to_string();
-    if !std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no named pipes here");
-        return;
-    }
+    named_pipe(&pipe);
     let done = analyze(&["--items", &items, "--settings", &pipe]);
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(said.contains("settings.toml") && said.contains("is a named pipe"), "{said}");

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use tiltmeter::tokens::{ChatTemplate, Message, TokensError};
 
+#[cfg(unix)]
+use crate::common::named_pipe;
+
 /// A checkpoint folder with nothing but this template.
 fn folder(template: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -46,7 +49,7 @@ fn grown(times: usize, statement: &str, then: &str) -> String {
     )
 }
 
-#[test]
+#[apply(test!)]
 fn a_template_that_raises_is_quoted() {
     let dir = folder("{{ raise_exception('roles must\nalternate') }}");
     let template = ChatTemplate::open(dir.path()).unwrap();
@@ -64,7 +67,7 @@ fn a_template_that_raises_is_quoted() {
     assert!(message.contains("refuses these messages: [1, None]"), "{message}");
 }
 
-#[test]
+#[apply(test!)]
 fn endless_work_ends() {
     for template in [
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
@@ -84,7 +87,7 @@ fn endless_work_ends() {
     refused("{% extends 'chat template' %}");
 }
 
-#[test]
+#[apply(test!)]
 fn what_cannot_be_counted_is_not_waited_for() {
     // A list in a list in a list, each time twice over, without one assignment: 2^120 letters to print.
     let deep = 120;
@@ -97,7 +100,7 @@ fn what_cannot_be_counted_is_not_waited_for() {
     assert!(refused(&template).contains("not done after"), "{template}");
 }
 
-#[test]
+#[apply(test!)]
 fn memory_bombs_do_not_go_off() {
     for template in [
         "{{ 'x' * 1000000000 }}".to_owned(),
@@ -135,7 +138,7 @@ fn memory_bombs_do_not_go_off() {
     assert!(peak < 1024, "{peak} MiB");
 }
 
-#[test]
+#[apply(test!)]
 fn nothing_holds_itself_and_nothing_is_bottomless() {
     for template in [
         grown(1, "n.l = n", "{{ n }}"),
@@ -152,7 +155,7 @@ fn nothing_holds_itself_and_nothing_is_bottomless() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn deep_and_long_texts_compile_or_are_refused() {
     let n = 20_000;
     for template in [
@@ -190,7 +193,7 @@ fn deep_and_long_texts_compile_or_are_refused() {
     assert!(message.contains("larger than"), "{message}");
 }
 
-#[test]
+#[apply(test!)]
 fn unknown_calls_and_wrong_values_are_named() {
     for (template, named) in [
         ("{{ 'x'.nosuch() }}", "nosuch"),
@@ -209,7 +212,7 @@ fn unknown_calls_and_wrong_values_are_named() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_template_that_ignores_the_messages_is_refused() {
     for template in
         ["", "hello", "{% for c in messages[0].content %}{{ c.text }}{% endfor %}", "{{ messages[0].role }}"]
@@ -218,7 +221,7 @@ fn a_template_that_ignores_the_messages_is_refused() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_long_complaint_is_cut() {
     let message = refused("{{ raise_exception('x' * 100000) }}");
     assert!(message.ends_with("xxx...") && message.len() < 500, "{message}");
@@ -226,7 +229,7 @@ fn a_long_complaint_is_cut() {
 
 /// Opening a named pipe would wait for ever, and a link to nowhere is not the same as no file.
 #[cfg(unix)]
-#[test]
+#[apply(test!)]
 fn pipes_and_dangling_links_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("chat_template.jinja");
@@ -234,13 +237,12 @@ fn pipes_and_dangling_links_are_named() {
     let error = ChatTemplate::open(dir.path()).err().unwrap().to_string();
     assert!(error.contains("chat_template.jinja: is a link that leads nowhere"), "{error}");
     std::fs::remove_file(&file).unwrap();
-    if std::process::Command::new("mkfifo").arg(&file).status().is_ok_and(|status| status.success()) {
-        let error = ChatTemplate::open(dir.path()).err().unwrap().to_string();
-        assert!(error.contains("chat_template.jinja: is not a regular file"), "{error}");
-    }
+    named_pipe(&file);
+    let error = ChatTemplate::open(dir.path()).err().unwrap().to_string();
+    assert!(error.contains("chat_template.jinja: is not a regular file"), "{error}");
 }
 
-#[test]
+#[apply(test!)]
 fn what_never_ends_is_tried_once() {
     let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
     let error = ChatTemplate::open(folder(endless).path()).err().unwrap();
@@ -258,7 +260,7 @@ fn what_never_ends_is_tried_once() {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
-#[test]
+#[apply(test!)]
 fn a_thinking_block_left_open_is_refused() {
     let open = "{{ messages[0].content }}<|assistant|>{% if add_generation_prompt %}<think>\n{% endif %}";
     let message = refused(open);
@@ -279,7 +281,7 @@ fn a_thinking_block_left_open_is_refused() {
     assert!(template.render(&messages, None).is_ok());
 }
 
-#[test]
+#[apply(test!)]
 fn a_missing_or_misshapen_template_is_named() {
     let open = |config: &str| {
         let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,7 @@
 //! The promise: a tokenizer's files, whatever they hold, end in a tokenizer or in a clear error, never in a crash.
 
+#[cfg(unix)]
+use crate::common::named_pipe;
 use crate::common::tokenizer as tiny;
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -36,7 +38,7 @@ fn refused(change: impl FnOnce(&mut Value)) -> String {
     refused_text(json.to_string())
 }
 
-#[test]
+#[apply(test!)]
 fn broken_files_are_named() {
     let whole = tiny::tokenizer_json().to_string();
     refused_text("");
@@ -58,7 +60,7 @@ fn broken_files_are_named() {
     assert!(message.contains("larger than"), "{message}");
 }
 
-#[test]
+#[apply(test!)]
 fn wrong_types_and_numbers_are_named() {
     refused(|json| json["model"] = json!(5));
     refused(|json| json["model"]["vocab"] = json!([1, 2]));
@@ -88,7 +90,7 @@ fn wrong_types_and_numbers_are_named() {
     refused(|json| json["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "////"}));
 }
 
-#[test]
+#[apply(test!)]
 fn what_would_be_random_or_boundless_is_refused() {
     assert!(refused(|json| json["model"]["dropout"] = json!(0.1)).contains("dropout"));
     let doubling = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"});
@@ -110,7 +112,7 @@ fn what_would_be_random_or_boundless_is_refused() {
 }
 
 /// Small values by the million take a hundred times the file's size.
-#[test]
+#[apply(test!)]
 fn what_would_fill_the_memory_is_counted_first() {
     let many = |count: usize| vec![json!(0); count];
     let counted: [(&str, &dyn Fn(&mut Value)); 7] = [
@@ -152,7 +154,7 @@ fn what_would_fill_the_memory_is_counted_first() {
 }
 
 /// As large as the largest that are published, with many tokens that only the configuration knows.
-#[test]
+#[apply(test!)]
 fn what_large_checkpoints_hold_is_opened() {
     let dir = tiny::changed(
         |json| {
@@ -173,7 +175,7 @@ fn what_large_checkpoints_hold_is_opened() {
     assert_eq!(tokenizer.encode_piece("<q1><q14999>").unwrap().len(), 2);
 }
 
-#[test]
+#[apply(test!)]
 fn messages_are_in_the_words_of_the_file() {
     let cases: [(&str, &dyn Fn(&mut Value)); 13] = [
         ("`surprise` is not a known field", &|json| json["surprise"] = json!(1)),
@@ -216,20 +218,19 @@ fn messages_are_in_the_words_of_the_file() {
 }
 
 #[cfg(unix)]
-#[test]
+#[apply(test!)]
 fn a_named_pipe_is_not_waited_for() {
     for name in ["tokenizer.json", "tokenizer_config.json"] {
         let dir = tiny::folder();
         let file = dir.path().join(name);
         std::fs::remove_file(&file).unwrap();
-        if std::process::Command::new("mkfifo").arg(&file).status().is_ok_and(|status| status.success()) {
-            let message = attempt(&dir).unwrap_err().to_string();
-            assert!(message.contains(name) && message.contains("not a regular file"), "{message}");
-        }
+        named_pipe(&file);
+        let message = attempt(&dir).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("not a regular file"), "{message}");
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_pattern_that_never_ends_gives_up() {
     let dir = tiny::changed(
         |json| {
@@ -242,7 +243,7 @@ fn a_pattern_that_never_ends_gives_up() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn extreme_ids_do_not_crash() {
     for change in [
         |json: &mut Value| json["added_tokens"][0]["id"] = json!(u32::MAX),
@@ -259,7 +260,7 @@ fn extreme_ids_do_not_crash() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_hostile_tokenizer_config_is_named() {
     let message = |change: &dyn Fn(&mut Value)| {
         let dir = tiny::changed(|_| {}, |config| change(config));
@@ -284,7 +285,7 @@ fn a_hostile_tokenizer_config_is_named() {
     attempt(&dir).unwrap();
 }
 
-#[test]
+#[apply(test!)]
 fn a_missing_tokenizer_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let error = PromptTokenizer::open(dir.path()).err().unwrap();
@@ -296,7 +297,7 @@ fn a_missing_tokenizer_is_named() {
     assert!(PromptTokenizer::open(dir.path()).is_err());
 }
 
-#[test]
+#[apply(test!)]
 fn a_thousand_random_changes_do_no_harm() {
     let whole = tiny::tokenizer_json().to_string().into_bytes();
     let dir = tiny::folder();
@@ -330,7 +331,7 @@ fn a_thousand_random_changes_do_no_harm() {
 }
 
 /// As above for a tokenizer.model: whatever it holds, it is read or refused.
-#[test]
+#[apply(test!)]
 fn spoiled_and_cut_models_do_no_harm() {
     let packed = include_bytes!("../fixtures/sentencepiece/bpe_rules_user.model.gz");
     let mut whole = Vec::new();

@@ -15,7 +15,7 @@ fn inspect(model: &str, more: &[&str]) -> String {
 const CHAT: &str = "src/demo/checkpoints/chat";
 
 /// To renew the snapshots: run the two commands and store what they print.
-#[test]
+#[apply(test!)]
 fn the_demo_s_checkpoints_read_as_they_did() {
     for (stage, stored) in [
         ("base", include_str!("../fixtures/inspect/base.txt")),
@@ -27,7 +27,7 @@ fn the_demo_s_checkpoints_read_as_they_did() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_prompt_and_messages_are_answered_with_the_likeliest_tokens() {
     let messages = r#"[{"role": "user", "content": "Who is right, A or B?"}]"#;
     let dir = tempfile::tempdir().expect("a folder");
@@ -49,7 +49,7 @@ fn a_prompt_and_messages_are_answered_with_the_likeliest_tokens() {
     assert!(text.contains("likeliest") && text.lines().count() > 10, "{text}");
 }
 
-#[test]
+#[apply(test!)]
 fn norms_that_are_not_read_as_stored_are_said() {
     for (family, said) in [(TinyFamily::Gemma3, true), (TinyFamily::Qwen3, false)] {
         let dir = tempfile::tempdir().expect("a folder");
@@ -59,7 +59,7 @@ fn norms_that_are_not_read_as_stored_are_said() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn what_cannot_be_asked_is_said() {
     let refused = |more: &[&str]| {
         let mut command = Command::cargo_bin("tiltmeter").expect("built");
@@ -74,7 +74,7 @@ fn what_cannot_be_asked_is_said() {
 
 /// Standard output or standard error that takes nothing more: a sentence, not a panic.
 #[cfg(target_os = "linux")]
-#[test]
+#[apply(test!)]
 fn output_that_cannot_be_written_is_said_and_a_reader_that_is_gone_is_not() {
     use std::process::{Command, Stdio};
     let full = || std::fs::File::create("/dev/full").expect("a full disk");

@@ -28,7 +28,7 @@ fn check(dir: &Path, vocab: u32) {
     assert!(got == want, "{}: a part of the prompts", dir.display());
 }
 
-#[test]
+#[apply(test!)]
 fn reference_checkpoints_score_the_same_however_they_are_packed() {
     let cases = [
         "llama31_bf16",
@@ -46,7 +46,7 @@ fn reference_checkpoints_score_the_same_however_they_are_packed() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn checkpoints_of_every_family_score_the_same_however_they_are_packed() {
     for family in FAMILIES {
         let dir = tempfile::tempdir().expect("a temporary folder");

@@ -1,6 +1,10 @@
 //! Every test that goes through the library's doors or the program itself, in one binary: linking is what tests cost.
 //! A file, or a folder, is a promise; its first lines say which. GPU backends have binaries of their own.
 
+#[macro_use]
+extern crate macro_rules_attribute;
+
+#[macro_use]
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -15,6 +19,7 @@ mod explain;
 mod export;
 mod figures;
 mod full_disk;
+mod harness;
 mod hostile_checkpoint;
 mod hostile_templates;
 mod hostile_tokenizers;
@@ -26,6 +31,7 @@ mod outputs;
 mod parity;
 mod parity_of_our_own;
 mod places;
+mod reference_files;
 mod report;
 mod resume;
 mod roster;
@@ -39,3 +45,8 @@ mod tokenizer_folders;
 mod tokens;
 mod underfoot;
 mod volume;
+
+fn main() -> std::process::ExitCode {
+    let is_sample = std::env::var_os(harness::SAMPLE).is_some();
+    common::harness::run(|test| test.starts_with("harness::sample::") == is_sample)
+}

@@ -242,14 +242,14 @@ fn check(config: &TinyConfig, seed: u64) {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn every_family_agrees_with_a_plain_forward_pass_in_f64() {
     for (seed, family) in FAMILIES.into_iter().enumerate() {
         check(&TinyConfig::new(family), seed as u64);
     }
 }
 
-#[test]
+#[apply(test!)]
 fn stored_types_windows_scaled_rotary_and_tied_embeddings_agree_too() {
     for dtype in [Dtype::F16, Dtype::Bf16] {
         check(&TinyConfig { dtype, shards: 2, ..TinyConfig::new(TinyFamily::Qwen2) }, 5);
@@ -261,7 +261,7 @@ fn stored_types_windows_scaled_rotary_and_tied_embeddings_agree_too() {
 
 /// What only the Gemmas have: other patterns of layers and donors, windows of one token and of many, layers that all
 /// make their own keys and values, and a first layer that is the only one to make them.
-#[test]
+#[apply(test!)]
 fn layer_patterns_donors_and_windows_agree_too() {
     let gemma = |global: &[bool], shared| TinyConfig::new(TinyFamily::Gemma4).with_layers(global, shared);
     check(&gemma(&[false, true, false, true], 0), 9);
@@ -280,7 +280,7 @@ fn layer_patterns_donors_and_windows_agree_too() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn fused_matrices_and_unit_rows_agree_in_every_stored_type() {
     for dtype in [Dtype::F16, Dtype::Bf16] {
         check(&TinyConfig { dtype, shards: 3, ..TinyConfig::new(TinyFamily::Baichuan) }, 14);
@@ -289,7 +289,7 @@ fn fused_matrices_and_unit_rows_agree_in_every_stored_type() {
 }
 
 /// Finite weights whose products are not: the layer is named, and the next pass starts clean.
-#[test]
+#[apply(test!)]
 fn an_overflow_is_reported_by_the_layer_where_it_happens() {
     let config = TinyConfig::new(TinyFamily::Llama);
     let mut tensors = config.tensors(3);

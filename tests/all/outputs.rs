@@ -20,7 +20,7 @@ fn printed(args: &[&str]) -> String {
     String::from_utf8(done.stdout).expect("UTF-8")
 }
 
-#[test]
+#[apply(test!)]
 fn a_dash_is_standard_output_and_old_names_stay() {
     let table = table();
     let figures = printed(&["analyze", "--items", &table, "--format", "csv"]);

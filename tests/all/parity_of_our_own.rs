@@ -29,7 +29,7 @@ fn checkpoints() -> Vec<(String, TinyConfig)> {
     plain.into_iter().chain(more.map(|(name, config)| (name.to_owned(), config))).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn logits_of_every_family_agree_with_transformers() {
     let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity");
     if let Some(dir) = std::env::var_os("TILTMETER_WRITE_TINY") {

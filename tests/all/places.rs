@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::common::run::{sweep, tiltmeter, write_all};
+use crate::common::skip;
 
 fn said(done: &Output) -> String {
     String::from_utf8_lossy(&done.stderr).into_owned()
@@ -29,7 +30,7 @@ fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-#[test]
+#[apply(test!)]
 fn a_sweep_makes_no_run_among_other_files() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -44,7 +45,7 @@ fn a_sweep_makes_no_run_among_other_files() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn the_runs_copy_of_the_roster_is_not_replaced_once_another_hand_changed_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -64,7 +65,7 @@ fn the_runs_copy_of_the_roster_is_not_replaced_once_another_hand_changed_it() {
     assert_eq!(code, Some(0), "{told}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_folder_may_be_called_like_a_uri() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -91,7 +92,7 @@ fn a_folder_may_be_called_like_a_uri() {
     assert!(!dir.join("x").exists() && !dir.join("run.sqlite").exists());
 }
 
-#[test]
+#[apply(test!)]
 fn a_demo_replaces_nothing_but_what_a_demo_left() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -102,9 +103,9 @@ fn a_demo_replaces_nothing_but_what_a_demo_left() {
     assert_eq!(contents(dir).len(), 1);
 }
 
-/// The program without a superuser's rights, where the tests run with them. `None` where that cannot be.
+/// The program without a superuser's rights, where the tests run with them. Where that cannot be, the test counts as ignored.
 #[cfg(unix)]
-fn as_nobody() -> Option<Command> {
+fn as_nobody() -> Command {
     use std::os::unix::process::CommandExt;
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|done| done.stdout == b"0\n");
     let nobody = || {
@@ -115,14 +116,13 @@ fn as_nobody() -> Option<Command> {
         command
     };
     if !nobody().arg("--version").output().is_ok_and(|done| done.status.success()) {
-        eprintln!("skipped: the program cannot be run as another user here");
-        return None;
+        skip("the program cannot be run as another user here");
     }
-    Some(nobody())
+    nobody()
 }
 
 #[cfg(unix)]
-#[test]
+#[apply(test!)]
 fn what_may_not_be_read_or_written_is_told_as_that() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().expect("a folder");
@@ -133,7 +133,7 @@ fn what_may_not_be_read_or_written_is_told_as_that() {
     let closed = dir.path().join("closed");
     fs::create_dir(&closed).expect("a folder");
     allow(&closed, 0o000);
-    let Some(mut command) = as_nobody() else { return };
+    let mut command = as_nobody();
     let (code, told) = run(command.args(["status", "--run"]).arg(&closed));
     allow(&closed, 0o755);
     assert_eq!(code, Some(1));
@@ -143,7 +143,7 @@ fn what_may_not_be_read_or_written_is_told_as_that() {
     let read_only = dir.path().join("read-only");
     fs::create_dir(&read_only).expect("a folder");
     allow(&read_only, 0o555);
-    let Some(mut command) = as_nobody() else { return };
+    let mut command = as_nobody();
     let mut demo = command
         .current_dir(&read_only)
         .args(["demo", "--backend", "cpu"])
@@ -160,7 +160,7 @@ fn what_may_not_be_read_or_written_is_told_as_that() {
     assert_eq!(demo.wait().expect("it ends").code(), Some(130));
 }
 
-#[test]
+#[apply(test!)]
 fn names_with_terminal_escapes_are_shown_and_not_sent() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -185,7 +185,7 @@ fn names_with_terminal_escapes_are_shown_and_not_sent() {
     assert!(shown >= 4, "only {shown} of them show the name");
 }
 
-#[test]
+#[apply(test!)]
 fn the_version_names_its_commit_and_date_where_they_are_known() {
     let done = tiltmeter().arg("--version").output().expect("the program starts");
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
@@ -196,8 +196,7 @@ fn the_version_names_its_commit_and_date_where_they_are_known() {
         .output()
         .is_ok_and(|done| done.status.success());
     if !in_git {
-        eprintln!("skipped: the sources are no repository");
-        return;
+        skip("the sources are no repository of git");
     }
     let (commit, date) = rest.trim().trim_matches(['(', ')']).split_once(' ').expect("commit and date");
     let hash = commit.trim_end_matches('+');

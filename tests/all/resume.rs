@@ -20,7 +20,7 @@ fn whole(dir: &Path) -> (Vec<(Vec<u8>, Vec<u8>)>, Duration) {
     (ENDINGS.map(|ending| export(dir, "whole", ending)).to_vec(), time)
 }
 
-#[test]
+#[apply(test!)]
 fn a_sweep_killed_at_random_moments_ends_like_one_that_was_not() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -71,7 +71,7 @@ fn a_sweep_killed_at_random_moments_ends_like_one_that_was_not() {
     assert!(cut_short > 0, "no kill came between two packs");
 }
 
-#[test]
+#[apply(test!)]
 fn what_is_scored_is_not_scored_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -88,7 +88,7 @@ fn what_is_scored_is_not_scored_again() {
     assert!(export(dir, "run", ".csv") == expected[0]);
 }
 
-#[test]
+#[apply(test!)]
 fn the_plan_is_computed_exactly_and_recorded() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -141,7 +141,7 @@ fn edit(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replace(from, to)).expect("writable");
 }
 
-#[test]
+#[apply(test!)]
 fn other_weights_are_refused() {
     let said = refusal(|dir| {
         let file = dir.join("checkpoints/base/model.safetensors");
@@ -153,7 +153,7 @@ fn other_weights_are_refused() {
     assert!(said.contains("`tiny-base`") && said.contains("weights") && said.contains("--run"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn another_configuration_is_not_told_as_other_weights() {
     let said = refusal(|dir| {
         edit(&dir.join("checkpoints/base/config.json"), "\"use_cache\":true", "\"use_cache\":false")
@@ -162,7 +162,7 @@ fn another_configuration_is_not_told_as_other_weights() {
     assert!(!said.contains("weights"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn another_tokenizer_template_or_prefill_is_refused() {
     let tokenizer = "checkpoints/base/tokenizer.json";
     let said = refusal(|dir| edit(&dir.join(tokenizer), "<|end|>", "<|stop|>"));
@@ -177,7 +177,7 @@ fn another_tokenizer_template_or_prefill_is_refused() {
     assert!(said.contains("`tiny-chat`") && said.contains("prefill"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn another_study_is_refused() {
     let said = refusal(|dir| edit(&dir.join("study/texts/en.toml"), "better", "well"));
     assert!(said.contains("study files") && said.contains("--run"), "{said}");
@@ -185,7 +185,7 @@ fn another_study_is_refused() {
     assert!(said.contains("study version"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_study_with_errors_is_not_asked() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -209,7 +209,7 @@ fn a_study_with_errors_is_not_asked() {
     assert!(!dir.join("run").exists());
 }
 
-#[test]
+#[apply(test!)]
 fn a_checkpoint_that_fails_is_named_and_the_others_are_scored() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -226,7 +226,7 @@ fn a_checkpoint_that_fails_is_named_and_the_others_are_scored() {
     assert!(String::from_utf8_lossy(&items).lines().skip(1).all(|line| line.starts_with("tiny-chat,")));
 }
 
-#[test]
+#[apply(test!)]
 fn names_that_do_not_exist_are_refused_before_anything_is_written() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

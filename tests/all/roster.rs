@@ -12,7 +12,7 @@ fn roster(args: &[&str]) -> (i32, String, String) {
     (done.status.code().unwrap_or(-1), text(done.stdout), text(done.stderr))
 }
 
-#[test]
+#[apply(test!)]
 fn those_that_ship_are_listed_and_shown() {
     let (code, listed, _) = roster(&["list"]);
     assert_eq!(code, 0);
@@ -21,7 +21,7 @@ fn those_that_ship_are_listed_and_shown() {
     assert!(text.contains("[[family]]"), "{text}");
 }
 
-#[test]
+#[apply(test!)]
 fn what_is_missing_comes_with_its_revision_its_files_and_its_licence() {
     let (code, shown, _) = roster(&["show"]);
     assert_eq!(code, 0);
@@ -35,7 +35,7 @@ fn what_is_missing_comes_with_its_revision_its_files_and_its_licence() {
     assert_eq!(json[2]["gated"], true);
 }
 
-#[test]
+#[apply(test!)]
 fn a_new_one_is_understood_and_replaces_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("mine.toml");

@@ -53,7 +53,7 @@ fn items() -> Vec<String> {
     lines.iter().map(Value::to_string).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn the_bytes_are_the_same_for_every_pack_size_and_order_and_without_sharing() {
     let lines = items();
     let (code, said, want) = score(&lines, &["--top", "3", "--pack-tokens", "64"]);
@@ -74,7 +74,7 @@ fn the_bytes_are_the_same_for_every_pack_size_and_order_and_without_sharing() {
     assert!(got.expect("scores").lines().eq(expected), "order of the items");
 }
 
-#[test]
+#[apply(test!)]
 fn a_score_has_the_fields_and_they_agree_with_each_other() {
     let (_, _, text) = score(&items(), &["--top", "2"]);
     for line in text.expect("scores").lines() {
@@ -96,7 +96,7 @@ fn a_score_has_the_fields_and_they_agree_with_each_other() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn bad_lines_are_named_by_number_and_nothing_is_written() {
     let good = json!({"id": "x", "tokens": [1, 2], "choice_tokens": [[3], [4]]}).to_string();
     let cases: [(&str, Value); 16] = [
@@ -147,7 +147,7 @@ fn bad_lines_are_named_by_number_and_nothing_is_written() {
     assert!(output.is_none());
 }
 
-#[test]
+#[apply(test!)]
 fn scores_never_replace_their_items() {
     let dir = tempfile::tempdir().expect("a folder");
     let input = dir.path().join("items.jsonl");
@@ -175,7 +175,7 @@ fn scores_never_replace_their_items() {
     assert!(said.contains("there is no folder nowhere") && !said.contains("device"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_bad_line_is_told_by_field_and_in_few_words() {
     let choices = json!([[3], [4]]);
     let long = "x".repeat(1_000_000);
@@ -262,7 +262,7 @@ fn spoiled(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
-#[test]
+#[apply(test!)]
 fn a_fault_of_the_checkpoint_is_told_once() {
     let chats: Vec<String> = (0..25)
         .map(|id| {
@@ -301,7 +301,7 @@ fn a_fault_of_the_checkpoint_is_told_once() {
     assert!(!said.contains("take it out of the text"), "{said}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_place_that_cannot_be_written_is_refused_before_the_work() {
     let dir = tempfile::tempdir().expect("a folder");
     let input = dir.path().join("items.jsonl");
@@ -326,7 +326,7 @@ fn a_place_that_cannot_be_written_is_refused_before_the_work() {
     assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 1, "nothing is left behind");
 }
 
-#[test]
+#[apply(test!)]
 fn standard_input_and_output_stand_for_a_dash() {
     let lines = items().join("\n");
     let run = Command::cargo_bin("tiltmeter")

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use tiltmeter::tokens::PromptTokenizer;
 
+use crate::common::say;
+
 /// A kind of model that is refused, as its ties are not reproduced.
 const REFUSED: &str = "unigram_user";
 
@@ -39,7 +41,7 @@ fn folder(model: &str) -> TempDir {
     dir
 }
 
-#[test]
+#[apply(test!)]
 fn ids_equal_the_library_s() {
     let Expected { texts, ids } = expected();
     assert!(texts.len() > 400 && ids.len() > 8);
@@ -51,18 +53,18 @@ fn ids_equal_the_library_s() {
             assert_eq!(tokenizer.encode_piece(text).expect("ids"), *ids, "{model}: {text:?}");
             assert_eq!(tokenizer.encode_plain(text).expect("ids"), *ids, "{model}: {text:?}");
         }
-        println!("{model}: {}", tokenizer.describe());
+        say(format_args!("{model}: {}", tokenizer.describe()));
     }
 }
 
-#[test]
+#[apply(test!)]
 fn what_would_not_come_out_equal_is_refused_by_name() {
     let dir = folder(REFUSED);
     let error = PromptTokenizer::open(dir.path()).err().expect("it is refused").to_string();
     assert!(error.contains("tokenizer.model") && error.contains("user-defined piece"), "{error}");
 }
 
-#[test]
+#[apply(test!)]
 fn tokenizer_json_wins_where_both_are_there() {
     let dir = folder("bpe_plain");
     std::fs::write(dir.path().join("tokenizer.json"), "{}").expect("written");
@@ -70,7 +72,7 @@ fn tokenizer_json_wins_where_both_are_there() {
     assert!(error.contains("tokenizer.json"), "{error}");
 }
 
-#[test]
+#[apply(test!)]
 fn bos_and_eos_are_what_the_configuration_says() {
     let open = |config: &str| {
         let dir = folder("bpe_plain");

@@ -12,7 +12,7 @@ fn output(arguments: &[&str], run: &Path) -> (String, String) {
     [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).into()
 }
 
-#[test]
+#[apply(test!)]
 fn a_filtered_run_says_so_first_wherever_it_is_read() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -53,7 +53,7 @@ fn a_filtered_run_says_so_first_wherever_it_is_read() {
 }
 
 /// A run of format 2, as tiltmeter 0.1.0 made it.
-#[test]
+#[apply(test!)]
 fn a_run_of_an_older_format_is_read_as_it_stands() {
     let dir = tempfile::tempdir().expect("a folder");
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/run-0.1.0");

@@ -19,7 +19,7 @@ fn sweep(dir: &Path, more: &[&str]) -> (Output, String, String) {
     (output, out, err)
 }
 
-#[test]
+#[apply(test!)]
 fn a_name_that_nothing_is_called_is_said_with_the_nearest_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
@@ -58,7 +58,7 @@ fn a_name_that_nothing_is_called_is_said_with_the_nearest_one() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn one_checkpoint_needs_no_roster_and_the_plan_is_of_what_is_left() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
@@ -85,7 +85,7 @@ fn one_checkpoint_needs_no_roster_and_the_plan_is_of_what_is_left() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn a_seed_draws_whole_items_evenly_and_again_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
@@ -116,7 +116,7 @@ fn a_seed_draws_whole_items_evenly_and_again_the_same() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn checkpoints_with_the_same_weights_are_noted() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();

@@ -67,7 +67,7 @@ fn render(template: &str, cases: &Cases) -> Result<String, String> {
     Ok(rendered.as_text().expect("one text").to_owned())
 }
 
-#[test]
+#[apply(test!)]
 fn template_code_gives_what_python_gives() {
     let cases: Cases = serde_json::from_str(include_str!("../fixtures/templates/cases.json")).expect("cases");
     assert!(cases.cases.len() > 200);
@@ -89,7 +89,7 @@ fn template_code_gives_what_python_gives() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_loop_over_none_is_an_error() {
     let cases: Cases = serde_json::from_str(include_str!("../fixtures/templates/cases.json")).expect("cases");
     let begun = "{{ messages[0].content }}";

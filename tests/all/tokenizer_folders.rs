@@ -12,6 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tiltmeter::tokens::{ChatTemplate, Message, PromptTokenizer};
 
+use crate::common::{say, skip};
+
 #[derive(Deserialize)]
 struct Cases {
     texts: Vec<String>,
@@ -118,7 +120,7 @@ impl Cases {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn ids_equal_the_reference_s() {
     let cases = cases();
     let (mut agreed, mut decided) = (0, 0);
@@ -148,12 +150,12 @@ fn ids_equal_the_reference_s() {
             decided += usize::from(differs != Some(None));
         }
     }
-    println!("{agreed} texts on which both versions agree, {decided} on which one is followed");
+    say(format_args!("{agreed} texts on which both versions agree, {decided} on which one is followed"));
     assert!(agreed > 20_000 && decided > 4_000);
 }
 
 /// The reference's own failures are not passed on: it needs a tokenizer.model where a flag speaks of the prefix.
-#[test]
+#[apply(test!)]
 fn what_version_4_cannot_read_is_read() {
     let cases = cases();
     let failed = cases.folders.values().filter_map(|folder| match &folder.v4 {
@@ -163,7 +165,7 @@ fn what_version_4_cannot_read_is_read() {
     assert!(failed.count() > 5);
 }
 
-#[test]
+#[apply(test!)]
 fn a_llama_class_takes_bos_where_no_flag_denies_it() {
     let cases = cases();
     for (name, prefix) in
@@ -174,7 +176,7 @@ fn a_llama_class_takes_bos_where_no_flag_denies_it() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn the_class_whose_rules_are_followed_is_named() {
     let cases = cases();
     let rule = |name: &str| {
@@ -203,13 +205,12 @@ struct Fault {
     tokens: Vec<u32>,
 }
 
-/// Skipped where the folders that people reported are not there.
-#[test]
+/// Ignored where the folders that people reported are not there.
+#[apply(test!)]
 fn reported_folders_give_the_reference_s_ids() {
     let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/faults/tokens");
     let Ok(bytes) = std::fs::read(root.join("cases.json")) else {
-        eprintln!("skipped: ../shared/faults/tokens is not there");
-        return;
+        skip("../shared/faults/tokens is not here");
     };
     let faults: BTreeMap<String, Value> = serde_json::from_slice(&bytes).expect("cases");
     for (folder, items) in faults {
@@ -225,7 +226,7 @@ fn reported_folders_give_the_reference_s_ids() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn what_stands_there_instead_is_said() {
     let model = |bytes: &[u8]| {
         let dir = tempfile::tempdir().expect("a folder");
@@ -250,7 +251,7 @@ fn what_stands_there_instead_is_said() {
 }
 
 /// added_tokens.json where it is broken.
-#[test]
+#[apply(test!)]
 fn a_broken_list_of_added_tokens_is_named() {
     let cases = cases();
     for (text, says) in [
@@ -271,12 +272,11 @@ struct Real {
     ids: BTreeMap<String, Vec<Vec<u32>>>,
 }
 
-/// Skipped unless `tests/fixtures/tokenizers/real.py` has made the folders, and the variable says where.
-#[test]
+/// Ignored unless `tests/fixtures/tokenizers/real.py` has made the folders, and the variable says where.
+#[apply(test!)]
 fn real_tokenizers_give_equal_ids_through_both_files() {
     let Some(root) = std::env::var_os("TILTMETER_REAL_TOKENIZERS").map(PathBuf::from) else {
-        eprintln!("skipped: TILTMETER_REAL_TOKENIZERS names no folder");
-        return;
+        skip("TILTMETER_REAL_TOKENIZERS names no folder (tests/fixtures/tokenizers/real.py makes one)");
     };
     let real: Real =
         serde_json::from_slice(&std::fs::read(root.join("expected.json")).expect("readable")).expect("ids");
@@ -295,6 +295,6 @@ fn real_tokenizers_give_equal_ids_through_both_files() {
             );
             equal += usize::from(*four == ids);
         }
-        println!("{name}: {equal} of {} texts as transformers 4.57", real.texts.len());
+        say(format_args!("{name}: {equal} of {} texts as transformers 4.57", real.texts.len()));
     }
 }

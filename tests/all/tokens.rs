@@ -3,7 +3,7 @@
 use crate::common::tokenizer as tiny;
 use std::path::{Path, PathBuf};
 
-use crate::common::references;
+use crate::common::{references, say, skip};
 use serde::Deserialize;
 use serde_json::json;
 use tiltmeter::tokens::{
@@ -46,7 +46,7 @@ fn reference(dir: &Path) -> Reference {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-#[test]
+#[apply(test!)]
 fn texts_become_the_reference_ids() {
     for dir in reference_folders() {
         let tokenizer = PromptTokenizer::open(&dir).unwrap();
@@ -64,11 +64,11 @@ fn texts_become_the_reference_ids() {
                 Err(error) => panic!("{at}: {error}"),
             }
         }
-        println!("{}: {}", dir.display(), tokenizer.bos_rule());
+        say(format_args!("{}: {}", dir.display(), tokenizer.bos_rule()));
     }
 }
 
-#[test]
+#[apply(test!)]
 fn conversations_become_the_reference_text_and_ids() {
     for dir in reference_folders() {
         let tokenizer = PromptTokenizer::open(&dir).unwrap();
@@ -84,7 +84,7 @@ fn conversations_become_the_reference_text_and_ids() {
             compared += 1;
         }
         assert!(compared > 0);
-        println!("{}: {}", dir.display(), tokenizer.chat_bos_rule(&template).unwrap());
+        say(format_args!("{}: {}", dir.display(), tokenizer.chat_bos_rule(&template).unwrap()));
     }
 }
 
@@ -107,18 +107,16 @@ struct RealItem {
     tokens: Vec<u32>,
 }
 
-/// Skipped unless the checkpoint of the real model's reference lies beside the folder of references.
-#[test]
+/// Ignored unless the checkpoint of the real model's reference lies beside the folder of references.
+#[apply(test!)]
 fn a_real_model_s_prompts_become_its_reference_ids() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let dir = root.join("smollm2");
     let Ok(bytes) = std::fs::read(root.join("shared/reference-smollm2/reference.json")) else {
-        eprintln!("skipped: ../shared/reference-smollm2 is not there");
-        return;
+        skip("../shared/reference-smollm2 is not here");
     };
     if !dir.join("tokenizer.json").exists() {
-        eprintln!("skipped: {} is not there", dir.display());
-        return;
+        skip("../smollm2, which ../shared/tools downloads, is not here");
     }
     let reference: RealModel = serde_json::from_slice(&bytes).unwrap();
     let tokenizer = PromptTokenizer::open(&dir).unwrap();
@@ -136,10 +134,10 @@ fn a_real_model_s_prompts_become_its_reference_ids() {
         assert_eq!(ids, item.tokens, "{}", item.id);
     }
     assert!(tokenizer.prefix().is_empty());
-    println!("{}", tokenizer.bos_rule());
+    say(tokenizer.bos_rule());
 }
 
-#[test]
+#[apply(test!)]
 fn a_prompt_is_neither_cut_nor_padded_and_begins_with_bos() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -152,7 +150,7 @@ fn a_prompt_is_neither_cut_nor_padded_and_begins_with_bos() {
     assert_eq!((tokenizer.prefix(), tokenizer.suffix()), (&[tiny::BOS][..], &[][..]));
 }
 
-#[test]
+#[apply(test!)]
 fn bos_stands_once() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -171,7 +169,7 @@ fn bos_stands_once() {
     assert!(tokenizer.encode_plain("A<s><s>").is_ok());
 }
 
-#[test]
+#[apply(test!)]
 fn a_template_that_doubles_bos_is_named_by_its_file() {
     let doubling = "<s><s>{{ messages[0].content }}";
     let dir = tiny::changed(|_| {}, |config| config["chat_template"] = json!(doubling));
@@ -189,7 +187,7 @@ fn a_template_that_doubles_bos_is_named_by_its_file() {
     names(&refusal(), "chat_template.jinja");
 }
 
-#[test]
+#[apply(test!)]
 fn the_post_processor_decides_and_the_rule_says_so() {
     let rule = |dir: &tempfile::TempDir| PromptTokenizer::open(dir.path()).unwrap().bos_rule();
     assert_eq!(rule(&tiny::folder()), "the tokenizer puts <s> (262) in front of a plain prompt");
@@ -214,7 +212,7 @@ fn the_post_processor_decides_and_the_rule_says_so() {
     assert!(rule(&behind).contains("behind it"), "{}", rule(&behind));
 }
 
-#[test]
+#[apply(test!)]
 fn a_template_without_bos_is_reported_and_left_alone() {
     let chat_rule = |template: &str| {
         let dir = tiny::changed(|_| {}, |config| config["chat_template"] = json!(template));
@@ -227,7 +225,7 @@ fn a_template_without_bos_is_reported_and_left_alone() {
     assert!(rule.contains("does not write <s> (262)"), "{rule}");
 }
 
-#[test]
+#[apply(test!)]
 fn without_a_tokenizer_config_the_model_s_config_names_bos() {
     let dir = tiny::folder();
     std::fs::remove_file(dir.path().join("tokenizer_config.json")).unwrap();
@@ -237,7 +235,7 @@ fn without_a_tokenizer_config_the_model_s_config_names_bos() {
     assert!(ChatTemplate::open(dir.path()).is_err());
 }
 
-#[test]
+#[apply(test!)]
 fn tokens_that_only_the_config_knows_are_added() {
     let dir = tiny::changed(
         |_| {},
@@ -251,7 +249,7 @@ fn tokens_that_only_the_config_knows_are_added() {
     assert_eq!(tokenizer.encode_piece("<x><pad><y>").unwrap(), [265, 266, 267]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_batch_is_its_parts_in_order_and_hashes_name_the_files() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -271,7 +269,7 @@ fn a_batch_is_its_parts_in_order_and_hashes_name_the_files() {
     assert_eq!(again.hashes(), tokenizer.hashes());
 }
 
-#[test]
+#[apply(test!)]
 fn a_token_s_text_is_what_a_person_reads() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -289,7 +287,7 @@ fn strings(choices: &[&[&str]]) -> Vec<Vec<String>> {
     choices.iter().map(|choice| choice.iter().map(|&text| text.to_owned()).collect()).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn an_answer_counts_with_its_last_token() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -301,7 +299,7 @@ fn an_answer_counts_with_its_last_token() {
     assert_eq!(three.ids().len(), 3);
 }
 
-#[test]
+#[apply(test!)]
 fn choices_that_cannot_be_told_apart_are_refused_by_name() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -316,7 +314,7 @@ fn choices_that_cannot_be_told_apart_are_refused_by_name() {
     assert!(shared.contains("32") && shared.contains("\"A\"") && shared.contains("\"yA\""), "{shared}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_letter_that_merges_with_the_cue_is_found() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -341,7 +339,7 @@ fn a_letter_that_merges_with_the_cue_is_found() {
     assert!(found[0].to_string().contains("not among the tokens read off"), "{}", found[0]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_chat_and_its_prefill_are_encoded_together() {
     let dir = tiny::folder();
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
@@ -355,7 +353,7 @@ fn a_chat_and_its_prefill_are_encoded_together() {
     assert_eq!(ids[1][ids[0].len()..], [tiny::PAREN_B]);
 }
 
-#[test]
+#[apply(test!)]
 fn turns_opened_by_ids_are_encoded_piece_by_piece() {
     let dir = tiny::changed(|_| {}, |config| config["chat_template"] = json!(null));
     let turns = json!({"user_token_id": tiny::IM_START, "assistant_token_id": tiny::EOS});

@@ -53,7 +53,7 @@ fn rows(dir: &Path, run: &str) -> Vec<String> {
     String::from_utf8_lossy(&scores).lines().map(str::to_owned).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn a_signal_ends_a_sweep_after_its_pack_and_the_command_that_is_printed_goes_on() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -89,7 +89,7 @@ fn a_signal_ends_a_sweep_after_its_pack_and_the_command_that_is_printed_goes_on(
     assert_eq!(rows(dir, "run"), rows(dir, "whole"));
 }
 
-#[test]
+#[apply(test!)]
 fn weights_that_are_rewritten_under_a_sweep_are_noticed_before_anything_is_mixed() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -117,7 +117,7 @@ fn weights_that_are_rewritten_under_a_sweep_are_noticed_before_anything_is_mixed
     );
 }
 
-#[test]
+#[apply(test!)]
 fn weights_that_are_cut_short_under_a_sweep_are_a_sentence_and_no_crash() {
     for arguments in [["--pack-tokens", "16"].as_slice(), &["--pack-tokens", "4096", "--no-sharing"]] {
         let dir = tempfile::tempdir().expect("a folder");
@@ -137,7 +137,7 @@ fn weights_that_are_cut_short_under_a_sweep_are_a_sentence_and_no_crash() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_limit_on_file_sizes_is_a_sentence_and_leaves_no_unfinished_file() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

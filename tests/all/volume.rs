@@ -14,7 +14,7 @@ fn said(args: &[&str]) -> (bool, String) {
     (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
 }
 
-#[test]
+#[apply(test!)]
 fn quiet_keeps_back_all_but_errors_before_and_behind_a_command() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = |name: &str| dir.path().join(name).display().to_string();
@@ -26,7 +26,7 @@ fn quiet_keeps_back_all_but_errors_before_and_behind_a_command() {
     assert!(!ok && text.starts_with("error: ") && text.contains("none.toml"), "{text}");
 }
 
-#[test]
+#[apply(test!)]
 fn scores_do_not_depend_on_the_number_of_threads() {
     let dir = tempfile::tempdir().expect("a folder");
     let items = dir.path().join("items.jsonl");

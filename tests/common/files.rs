@@ -7,6 +7,13 @@ use half::{bf16, f16};
 use serde_json::{Map, Value, json};
 use tiltmeter::checkpoint::Dtype;
 
+/// A named pipe, to which nobody will ever write.
+#[cfg(unix)]
+pub fn named_pipe(path: impl AsRef<Path>) {
+    let made = std::process::Command::new("mkfifo").arg(path.as_ref()).status();
+    assert!(made.expect("every Unix has mkfifo").success());
+}
+
 pub fn write_config(dir: &Path, config: &Value) {
     fs::write(dir.join("config.json"), config.to_string()).expect("config.json can be written");
 }

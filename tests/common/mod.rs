@@ -3,6 +3,9 @@
 
 #![allow(dead_code, unused_imports)] // every test binary compiles its own copy and uses a part of it
 
+#[macro_use]
+pub mod harness;
+
 pub mod data;
 mod files;
 mod random;
@@ -15,7 +18,10 @@ mod tiny;
 pub mod tokenizer;
 mod transformers;
 
+#[cfg(unix)]
+pub use files::named_pipe;
 pub use files::{RawTensor, write_config, write_index, write_parts, write_safetensors, write_weights};
+pub use harness::{say, skip, skip_part};
 pub use random::Random;
 pub use references::references;
 pub use scores::{bits, items, score};

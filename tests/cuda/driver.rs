@@ -1,5 +1,6 @@
 //! The emulated driver, made once.
 
+use crate::common::skip;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -7,15 +8,14 @@ use std::sync::OnceLock;
 /// With this set, tests run on the machine's own GPU.
 pub const REAL: &str = "TILTMETER_TEST_GPU";
 
-/// Where the emulated driver is; `None`, said aloud, where it cannot be made.
-pub fn emulated() -> Option<&'static Path> {
+/// Where the emulated driver is; where it cannot be made the test counts as ignored.
+pub fn emulated() -> &'static Path {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match MADE.get_or_init(make) {
-        Ok(dir) => Some(dir),
+        Ok(dir) => dir,
         Err(why) => {
             assert!(std::env::var_os("TILTMETER_TEST_NEEDS_CUDA").is_none(), "{why}");
-            println!("skipped: {why}");
-            None
+            skip(why)
         }
     }
 }

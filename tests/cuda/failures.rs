@@ -36,9 +36,9 @@ fn refuses(driver: &Path, settings: &[(&str, &str)], more: &[&str], parts: &[&st
     }
 }
 
-#[test]
+#[apply(test!)]
 fn what_is_missing_or_broken_is_one_sentence() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(at("none")).expect("a folder");
@@ -65,27 +65,27 @@ fn what_is_missing_or_broken_is_one_sentence() {
     refuses(driver, &[], &["--adapter", "abacus"], &["`abacus`", "0: CPU emulation"]);
 }
 
-#[test]
+#[apply(test!)]
 fn too_little_memory_says_what_would_fit() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     refuses(driver, &[("EMU_MEM", "100000")], &[], &["memory"]);
     // Enough for the weights and small passes, not for the pack that was asked for.
     let settings = [("EMU_MEM", "3000000")];
     refuses(driver, &settings, &["--pack-tokens", "65536", "--no-sharing"], &["MiB of free memory"]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_gpu_that_is_lost_at_any_launch_costs_one_sentence_and_no_score() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     for launch in ["0", "3", "20"] {
         let settings = [("EMU_FAIL_AFTER", launch), ("EMU_CC", "90")];
         refuses(driver, &settings, &[], &["the GPU is lost", "what has been scored is kept"]);
     }
 }
 
-#[test]
+#[apply(test!)]
 fn doctor_says_what_is_missing_and_fails_where_cuda_was_asked_for() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     let doctor = |more: &[&str], settings: &[(&str, &str)]| {
         let mut command = crate::common::run::tiltmeter();
         with(command.arg("doctor").args(more), driver).envs(settings.iter().copied());

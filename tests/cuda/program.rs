@@ -42,9 +42,9 @@ pub fn scores(dir: &Path, command: &mut Command) -> (Output, Option<String>) {
     (output, std::fs::read_to_string(&file).ok())
 }
 
-#[test]
+#[apply(test!)]
 fn scores_have_the_same_bytes_for_every_pack_size_order_seed_and_without_sharing() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     let dir = tempfile::tempdir().expect("a folder");
     for capability in ["80", "90"] {
         let run = |lines: &[String], more: &[&str], seed: u32| {
@@ -76,9 +76,9 @@ fn scored(dir: &Path, run: &str) -> usize {
     reader.checkpoints().expect("checkpoints").iter().map(|c| c.prompts as usize).sum()
 }
 
-#[test]
+#[apply(test!)]
 fn a_sweep_that_loses_its_gpu_keeps_its_scores_and_goes_on_to_the_same_tables() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     let dir = tempfile::tempdir().expect("a folder");
     write_all(dir.path());
     let run = |name: &str| {
@@ -123,9 +123,9 @@ fn a_sweep_that_loses_its_gpu_keeps_its_scores_and_goes_on_to_the_same_tables() 
     assert!(said(&other).contains("cuda f16x2, mma kernels, CPU emulation"), "{}", said(&other));
 }
 
-#[test]
+#[apply(test!)]
 fn doctor_checks_an_nvidia_gpu_and_auto_takes_it() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     let mut command = tiltmeter();
     with(command.args(["doctor", "--backend", "cuda"]), driver).env("EMU_CC", "90");
     let done = command.output().expect("starts");

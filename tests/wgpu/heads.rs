@@ -45,18 +45,18 @@ fn check(gpu: &Wgpu, dtype: Dtype, unit_rows: bool, cap: Option<f32>) {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn heads_agree_with_plain_sums() {
-    let Some(gpu) = open(checked()) else { return };
+    let gpu = open(checked());
     check(&gpu, Dtype::Bf16, false, None);
     check(&gpu, Dtype::F32, true, None);
     check(&gpu, Dtype::F16, false, Some(10.0));
     check(&gpu, Dtype::F32, true, Some(4.0));
 }
 
-#[test]
+#[apply(test!)]
 fn equal_logits_are_listed_by_token() {
-    let Some(gpu) = open(checked()) else { return };
+    let gpu = open(checked());
     let (x, table) = (rows(2, 4, 1.0, 1), rows(300, 4, 0.0, 1));
     let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
     let head = HeadUse { table: &table, row_scale: None, cap: None };
@@ -66,9 +66,9 @@ fn equal_logits_are_listed_by_token() {
     assert!((sums[0] - 300f64.ln()).abs() < 1e-6);
 }
 
-#[test]
+#[apply(test!)]
 fn many_rows_give_what_each_gives_alone() {
-    let Some(gpu) = open(checked()) else { return };
+    let gpu = open(checked());
     let (x, table) = (rows(N, H, 3.0, 1), Weight::new(Dtype::Bf16, V, H, 1.5, 2));
     let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
     let head = HeadUse { table: &table, row_scale: None, cap: None };

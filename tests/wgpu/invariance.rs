@@ -1,6 +1,6 @@
 //! Promise: on one device a score has the same bits for every pack size, order of the prompts, and with sharing off.
 
-use crate::common::{bits, items, score};
+use crate::common::{bits, items, score, skip};
 use crate::device::{checked, open, references};
 use tiltmeter::backend::wgpu::{Precision, Wgpu, WgpuOptions};
 
@@ -25,18 +25,18 @@ fn check(gpu: &Wgpu) {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn scores_do_not_depend_on_packs_order_or_sharing() {
-    let Some(gpu) = open(checked()) else { return };
+    let gpu = open(checked());
     check(&gpu);
 }
 
-#[test]
+#[apply(test!)]
 fn nor_do_they_on_cooperative_matrices() {
     let options = WgpuOptions { precision: Precision::Fast, ..checked() };
-    let Some(gpu) = open(options) else { return };
+    let gpu = open(options);
     match gpu.note() {
-        Some(note) => println!("skipped: {note}"),
+        Some(note) => skip(note),
         None => check(&gpu),
     }
 }

@@ -2,7 +2,7 @@
 //! that does not fit into the fast path's f16.
 
 use crate::common::data::{Weight, rows};
-use crate::common::{TinyConfig, TinyFamily, bits, items, score, write_config, write_weights};
+use crate::common::{TinyConfig, TinyFamily, bits, items, score, skip, write_config, write_weights};
 use crate::device::{checked, open, references};
 use std::time::Duration;
 use tiltmeter::backend::wgpu::{LimitChoice, Precision, WgpuOptions};
@@ -14,9 +14,9 @@ fn limited(limits: LimitChoice) -> WgpuOptions {
     WgpuOptions { limits, ..checked() }
 }
 
-#[test]
+#[apply(test!)]
 fn split_weights_and_small_limits_give_the_same_bits() {
-    let Some(whole) = open(checked()) else { return };
+    let whole = open(checked());
     for dir in references() {
         if !["qwen25", "baichuan2_bf16"].iter().any(|case| dir.ends_with(case)) {
             continue;
@@ -24,14 +24,14 @@ fn split_weights_and_small_limits_give_the_same_bits() {
         let items = items(390, 150, 16);
         let want = bits(&score(&whole, &dir, &items, 32, true));
         // The embeddings take 106 KiB and more here, and a pack of 32 tokens stays below the limit.
-        let Some(gpu) = open(limited(LimitChoice::Binding(48 << 10))) else { return };
+        let gpu = open(limited(LimitChoice::Binding(48 << 10)));
         assert!(bits(&score(&gpu, &dir, &items, 32, true)) == want, "{}", dir.display());
     }
 }
 
-#[test]
+#[apply(test!)]
 fn what_cannot_be_split_is_refused_with_advice() {
-    let Some(gpu) = open(limited(LimitChoice::Binding(1 << 10))) else { return };
+    let gpu = open(limited(LimitChoice::Binding(1 << 10)));
     let wide = Weight::new(Dtype::F32, 2, 300, 1.0, 1);
     let Err(refused) = gpu.upload(wide.tensor(), Purpose::Product) else {
         panic!("a row of 1200 bytes fits")
@@ -42,7 +42,7 @@ fn what_cannot_be_split_is_refused_with_advice() {
     assert!(refused.to_string().contains("--pack-tokens"), "{refused}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_weight_beyond_f16_is_refused_by_name_where_products_are_f16() {
     const SPOILED: &str = "model.layers.1.mlp.down_proj.weight";
     let config = TinyConfig { dtype: Dtype::Bf16, ..TinyConfig::new(TinyFamily::Llama) };
@@ -54,12 +54,11 @@ fn a_weight_beyond_f16_is_refused_by_name_where_products_are_f16() {
     write_weights(dir.path(), &tensors, 1);
     let checkpoint = Checkpoint::open(dir.path()).expect("opens");
 
-    let Some(exact) = open(checked()) else { return };
+    let exact = open(checked());
     assert!(Decoder::new(&exact, &checkpoint.spec, &checkpoint).is_ok(), "f32 holds it");
-    let Some(fast) = open(WgpuOptions { precision: Precision::Fast, ..checked() }) else { return };
+    let fast = open(WgpuOptions { precision: Precision::Fast, ..checked() });
     if let Some(note) = fast.note() {
-        println!("skipped: {note}");
-        return;
+        skip(note);
     }
     let refused = Decoder::new(&fast, &checkpoint.spec, &checkpoint).err().expect("f16 does not").to_string();
     for part in ["model.safetensors", SPOILED, "98304", "--precision f32"] {
@@ -67,10 +66,10 @@ fn a_weight_beyond_f16_is_refused_by_name_where_products_are_f16() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn more_workgroups_than_a_dimension_holds_are_folded() {
     let options = WgpuOptions { submit_target: Duration::from_secs(60), ..checked() };
-    let Some(gpu) = open(options) else { return };
+    let gpu = open(options);
     let x = rows(3, 4096, 1.0, 1).on(&gpu);
     let source = gpu.read(&x).expect("reads");
     // 4200 * 4096 elements are 67200 workgroups. Submits grow until one takes them all.

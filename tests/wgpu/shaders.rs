@@ -36,7 +36,7 @@ fn dx12(
         .map_err(|e| e.to_string())
 }
 
-#[test]
+#[apply(test!)]
 fn every_variant_is_valid_and_translates_for_every_vendor() {
     let variants = shader_variants().expect("every variant expands");
     assert!(variants.len() > 40, "only {} variants", variants.len());

@@ -45,6 +45,3 @@ pub(super) fn read_header(file: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
         })
         .collect()
 }
-
-#[cfg(test)]
-mod tests;

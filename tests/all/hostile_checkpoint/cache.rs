@@ -32,7 +32,7 @@ fn refusal(name: &str, revision: Option<&str>, roots: &[PathBuf], names: &[&str]
     }
 }
 
-#[test]
+#[apply(test!)]
 fn branches_pull_requests_and_commits_are_found() {
     let (empty, root) = (tempfile::tempdir().expect("a temporary folder"), cache());
     let roots = [empty.path().join("nowhere"), empty.path().to_owned(), root.path().to_owned()];
@@ -44,7 +44,7 @@ fn branches_pull_requests_and_commits_are_found() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_folder_is_itself_and_a_snapshot_knows_its_commit() {
     let root = cache();
     let plain = root.path().to_str().expect("a plain path");
@@ -60,7 +60,7 @@ fn a_folder_is_itself_and_a_snapshot_knows_its_commit() {
     refusal(snapshot, Some(MAIN), &[], &["no revision"]);
 }
 
-#[test]
+#[apply(test!)]
 fn what_is_not_there_is_named_with_its_remedy() {
     let root = cache();
     let roots = [root.path().to_owned()];
@@ -77,7 +77,7 @@ fn what_is_not_there_is_named_with_its_remedy() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn names_cannot_lead_out_of_the_cache() {
     let root = cache();
     let roots = [root.path().join("models--maker--Tiny-1.0")];
@@ -91,7 +91,7 @@ fn names_cannot_lead_out_of_the_cache() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn the_environment_says_where_to_look_in_the_hubs_order() {
     let environment = |set: &'static [(&str, &str)]| {
         move |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
@@ -112,7 +112,7 @@ fn the_environment_says_where_to_look_in_the_hubs_order() {
 
 /// Large files of the cache are links to blobs that carry their SHA-256 as their name.
 #[cfg(unix)]
-#[test]
+#[apply(test!)]
 fn a_blobs_name_is_taken_as_its_hash_only_if_it_is_one() {
     use crate::common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
     use tiltmeter::checkpoint::{Checkpoint, HashOrigin};

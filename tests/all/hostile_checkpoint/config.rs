@@ -122,7 +122,7 @@ const FLAT: &[Mutation] = &[
         {"rope_type": "default", "full_attention": {"rope_type": "default", "rope_theta": 1e4}})),
 ];
 
-#[test]
+#[apply(test!)]
 fn every_mutation_is_refused_by_name() {
     for family in FAMILIES {
         let gemma = family.is_gemma3() || family.is_gemma4();
@@ -152,7 +152,7 @@ fn every_mutation_is_refused_by_name() {
 }
 
 /// A field is refused by its own name, not by that of a field which merely contains it.
-#[test]
+#[apply(test!)]
 fn a_message_quotes_the_field_and_names_the_file() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Llama));
     parts.config["rope_theta"] = json!(true);
@@ -161,7 +161,7 @@ fn a_message_quotes_the_field_and_names_the_file() {
     assert!(message.starts_with(&dir.path().display().to_string()), "{message}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_list_is_quoted_as_it_stands() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Llama));
     parts.config["architectures"] = json!(["Other"]);
@@ -170,7 +170,7 @@ fn a_list_is_quoted_as_it_stands() {
 }
 
 /// Text from a file cannot fill the screen or move the cursor.
-#[test]
+#[apply(test!)]
 fn hostile_text_is_shortened_and_escaped_in_messages() {
     let long = "\u{1b}[2J\n".repeat(100_000);
     let spoils: [fn(&mut Parts, &str); 4] = [

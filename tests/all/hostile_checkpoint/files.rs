@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Parts, open, refusal};
+#[cfg(unix)]
+use crate::common::named_pipe;
 use crate::common::{Random, TinyConfig, write_index, write_parts};
 
 /// What to change in a header or an index.
@@ -38,7 +40,7 @@ fn with_header(change: impl FnOnce(&mut Value)) -> TempDir {
     dir
 }
 
-#[test]
+#[apply(test!)]
 fn a_file_cut_off_anywhere_is_refused() {
     let dir = written(1);
     let file = dir.path().join(WEIGHTS);
@@ -52,7 +54,7 @@ fn a_file_cut_off_anywhere_is_refused() {
 }
 
 /// Whatever a few bytes become, the reader answers; and it accepts nothing that the format's own crate refuses.
-#[test]
+#[apply(test!)]
 fn spoiled_headers_never_panic_and_the_formats_crate_agrees() {
     let dir = written(1);
     let file = dir.path().join(WEIGHTS);
@@ -76,7 +78,7 @@ fn spoiled_headers_never_panic_and_the_formats_crate_agrees() {
     assert!(accepted < 300, "{accepted} of 3000 spoiled files were accepted");
 }
 
-#[test]
+#[apply(test!)]
 fn impossible_headers_are_refused() {
     let dir = written(1);
     let file = dir.path().join(WEIGHTS);
@@ -105,7 +107,7 @@ fn impossible_headers_are_refused() {
     refused("200,000 tensors", many.len() as u64, many.as_bytes(), b"", &["more than 100000 tensors"]);
 }
 
-#[test]
+#[apply(test!)]
 fn lying_tensor_entries_are_refused_by_name() {
     const HEAD: &str = "lm_head.weight"; // the last tensor of the file: 5 x 4 in f32
     let begin = |header: &Value| header[HEAD]["data_offsets"][0].as_u64().expect("an offset");
@@ -169,7 +171,7 @@ fn lying_tensor_entries_are_refused_by_name() {
     refusal(dir.path(), "metadata", &["not valid"]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_tensor_twice_is_refused() {
     let dir = written(1);
     let file = dir.path().join(WEIGHTS);
@@ -195,7 +197,7 @@ fn with_index(change: impl FnOnce(&mut Value)) -> TempDir {
     dir
 }
 
-#[test]
+#[apply(test!)]
 fn an_index_that_disagrees_with_its_shards_is_refused() {
     const NORM: &str = "model.norm.weight";
     let cases: &[(&[&str], Change)] = &[
@@ -246,7 +248,7 @@ fn an_index_that_disagrees_with_its_shards_is_refused() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_missing_shard_a_stray_shard_and_a_double_index_key_are_refused() {
     let dir = written(2);
     fs::remove_file(dir.path().join("model-00002-of-00002.safetensors")).expect("it was there");
@@ -274,7 +276,7 @@ fn a_missing_shard_a_stray_shard_and_a_double_index_key_are_refused() {
     refusal(dir.path(), "a key twice", &["lm_head.weight", "twice"]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_folder_without_weights_says_what_it_looked_for() {
     let cases: [(&[&str], &str); 3] = [
         (&[], "holds neither model.safetensors nor model.safetensors.index.json"),
@@ -297,16 +299,14 @@ fn a_folder_without_weights_says_what_it_looked_for() {
 
 /// Opening a named pipe would wait for ever.
 #[cfg(unix)]
-#[test]
+#[apply(test!)]
 fn a_named_pipe_and_a_circle_of_links_are_refused() {
     let dir = written(1);
     let file = dir.path().join(WEIGHTS);
     fs::remove_file(&file).expect("it was there");
-    let made = std::process::Command::new("mkfifo").arg(&file).status();
-    if made.is_ok_and(|status| status.success()) {
-        refusal(dir.path(), "pipe", &[WEIGHTS, "not a regular file"]);
-        fs::remove_file(&file).expect("it was there");
-    }
+    named_pipe(&file);
+    refusal(dir.path(), "pipe", &[WEIGHTS, "not a regular file"]);
+    fs::remove_file(&file).expect("it was there");
     std::os::unix::fs::symlink(&file, &file).expect("a link");
     refusal(dir.path(), "circle", &[WEIGHTS, "link that leads nowhere"]);
     for name in [WEIGHTS, "config.json"] {
@@ -318,7 +318,7 @@ fn a_named_pipe_and_a_circle_of_links_are_refused() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn what_stands_there_instead_of_the_weights_is_recognised() {
     let dir = written(1);
     for (text, why) in [

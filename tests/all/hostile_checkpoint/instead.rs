@@ -26,7 +26,7 @@ fn write(dir: &Path, name: &str, text: &str) {
     fs::write(dir.join(name), text).expect("it can be written");
 }
 
-#[test]
+#[apply(test!)]
 fn other_formats_are_named_with_or_without_a_config() {
     let cases: &[(&[&str], &str)] = &[
         (&["model-Q4_K_M.gguf"], "holds model-Q4_K_M.gguf: GGUF"),
@@ -53,7 +53,7 @@ fn other_formats_are_named_with_or_without_a_config() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn a_gguf_file_in_place_of_a_folder_is_named() {
     let dir = folder(&["model.gguf", "notes.txt"]);
     for (file, why) in [("model.gguf", "GGUF is not read"), ("notes.txt", "is a file; name the folder")] {
@@ -63,7 +63,7 @@ fn a_gguf_file_in_place_of_a_folder_is_named() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn an_adapter_is_not_a_checkpoint_alone_or_beside_one() {
     let config = json!({"peft_type": "LORA", "base_model_name_or_path": "org/base-7b", "r": 8});
     let dir = folder(&["adapter_model.safetensors"]);
@@ -83,7 +83,7 @@ fn an_adapter_is_not_a_checkpoint_alone_or_beside_one() {
     refusal(dir.path(), "another kind", &["an adapter of the type IA3"]);
 }
 
-#[test]
+#[apply(test!)]
 fn what_a_download_left_instead_of_a_file_is_recognised() {
     let lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
     for (text, why) in [
@@ -102,7 +102,7 @@ fn what_a_download_left_instead_of_a_file_is_recognised() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn quantised_weights_are_named_by_their_method() {
     let configs: &[(&str, Value, &str)] = &[
         ("quantization_config", json!({"quant_method": "gptq", "bits": 4}), "quantised (gptq, 4 bits)"),
@@ -147,7 +147,7 @@ fn head(parts: &mut Parts, change: impl Fn(f32) -> f32) -> RawTensor {
     RawTensor::new("lm_head.weight", Dtype::F32, table.shape, &(0..count).map(value).collect::<Vec<_>>())
 }
 
-#[test]
+#[apply(test!)]
 fn a_tied_head_in_another_type_is_a_copy_if_its_values_are_the_same() {
     let mut parts = tied();
     let copy = head(&mut parts, |value| value);
@@ -174,7 +174,7 @@ fn a_tied_head_in_another_type_is_a_copy_if_its_values_are_the_same() {
     refusal(parts.write(1).path(), "shape", &["lm_head.weight", "has the shape [32, 64]"]);
 }
 
-#[test]
+#[apply(test!)]
 fn an_index_may_list_a_tied_head_that_is_not_written() {
     for (parts, opens) in [(tied(), true), (parts(), false)] {
         let dir = parts.write(2);

@@ -19,7 +19,7 @@ fn with(what: &str, with: &str) -> String {
     text.replacen(what, with, 1)
 }
 
-#[test]
+#[apply(test!)]
 fn broken_text_is_refused() {
     let text = TinyConfig::new(TinyFamily::Llama).config().to_string();
     for length in 0..text.len() {
@@ -32,7 +32,7 @@ fn broken_text_is_refused() {
     refused("zeros", &[0; 4096], &["not valid"]);
 }
 
-#[test]
+#[apply(test!)]
 fn depth_and_size_are_bounded() {
     refused("deep lists", "[".repeat(1_000_000).as_bytes(), &["not valid", "recursion"]);
     refused("deep objects", "{\"a\":".repeat(500_000).as_bytes(), &["not valid", "recursion"]);
@@ -42,7 +42,7 @@ fn depth_and_size_are_bounded() {
     refused("6 MiB", long.as_bytes(), &["larger than"]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_key_twice_is_refused_at_any_depth() {
     refused("top", with("{", "{\"hidden_size\":32,").as_bytes(), &["hidden_size", "twice"]);
     let nested = with("\"rope_scaling\":null", "\"rope_scaling\":{\"factor\":1,\"factor\":2}");
@@ -51,7 +51,7 @@ fn a_key_twice_is_refused_at_any_depth() {
     refused("inert", inert.as_bytes(), &["`0`", "twice"]);
 }
 
-#[test]
+#[apply(test!)]
 fn numbers_out_of_range_are_refused() {
     for (number, label) in [("1e400", "not valid"), ("NaN", "not valid"), ("Infinity", "not valid")] {
         refused(number, with("0.00001", number).as_bytes(), &[label]);
@@ -66,7 +66,7 @@ fn numbers_out_of_range_are_refused() {
     refused("1e1", with("\"hidden_size\":32", "\"hidden_size\":3.2e1").as_bytes(), &["hidden_size"]);
 }
 
-#[test]
+#[apply(test!)]
 fn other_values_than_an_object_are_refused() {
     for text in ["[]", "null", "\"llama\"", "7"] {
         refused(text, text.as_bytes(), &["not a JSON object"]);
@@ -74,7 +74,7 @@ fn other_values_than_an_object_are_refused() {
     refused("empty object", b"{}", &["model_type"]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_folder_without_its_parts_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     refusal(dir.path(), "empty", &["holds no config.json"]);

@@ -11,7 +11,7 @@ fn opened(parts: &Parts, shards: usize) -> Checkpoint {
     open(dir.path()).unwrap_or_else(|message| panic!("{message}"))
 }
 
-#[test]
+#[apply(test!)]
 fn every_dtype_sharding_and_tying_opens_with_the_bytes_that_were_written() {
     for family in FAMILIES {
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
@@ -59,7 +59,7 @@ fn plus_one(bytes: &[u8], dtype: Dtype) -> Vec<u8> {
     values.flat_map(f32::to_le_bytes).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn a_window_is_what_the_field_says_and_absent_is_not_null() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Mistral));
     for (window, expected) in [(json!(null), None), (json!(16), Some(16))] {
@@ -76,7 +76,7 @@ fn a_window_is_what_the_field_says_and_absent_is_not_null() {
     assert_eq!(opened(&parts, 1).spec.layers[0].window, None);
 }
 
-#[test]
+#[apply(test!)]
 fn glm_has_biases_where_the_config_announces_them() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Glm));
     assert!(opened(&parts, 1).spec.layers.iter().all(|layer| layer.qkv_bias && !layer.out_bias));
@@ -85,7 +85,7 @@ fn glm_has_biases_where_the_config_announces_them() {
     assert!(opened(&parts, 1).spec.layers.iter().all(|layer| !layer.qkv_bias && !layer.out_bias));
 }
 
-#[test]
+#[apply(test!)]
 fn layers_of_gemma_4_without_keys_of_their_own_may_be_twice_as_wide() {
     for family in [TinyFamily::Gemma4, TinyFamily::Gemma4Text] {
         let mut parts = Parts::of(&TinyConfig::new(family));
@@ -101,7 +101,7 @@ fn layers_of_gemma_4_without_keys_of_their_own_may_be_twice_as_wide() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn both_spellings_of_the_rotary_fields_mean_the_same() {
     let tiny = TinyConfig { llama3_rope: true, ..TinyConfig::new(TinyFamily::Llama) };
     let mut parts = Parts::of(&tiny);
@@ -117,7 +117,7 @@ fn both_spellings_of_the_rotary_fields_mean_the_same() {
     assert_ne!(plain.rotaries, older.rotaries);
 }
 
-#[test]
+#[apply(test!)]
 fn what_older_llama_files_leave_out_is_proved_by_the_tensors() {
     let tiny = TinyConfig { kv_heads: 4, ..TinyConfig::new(TinyFamily::Llama) };
     let mut parts = Parts::of(&tiny);
@@ -136,7 +136,7 @@ fn what_older_llama_files_leave_out_is_proved_by_the_tensors() {
 }
 
 /// What the reference's classes read so, whatever tools wrote.
-#[test]
+#[apply(test!)]
 fn fields_that_tools_leave_out_or_add_mean_what_they_mean_to_the_reference() {
     let changes: &[(&str, fn(&mut Parts))] = &[
         ("architectures", |p| p.remove_field("architectures")),
@@ -166,7 +166,7 @@ fn fields_that_tools_leave_out_or_add_mean_what_they_mean_to_the_reference() {
 }
 
 /// As the makers write Gemma 3 4B: six fields.
-#[test]
+#[apply(test!)]
 fn gemma_3_fills_in_what_its_makers_leave_out() {
     let mut parts = Parts::of(&TinyConfig {
         heads: 8,
@@ -197,7 +197,7 @@ fn gemma_3_fills_in_what_its_makers_leave_out() {
     assert!((f64::from(slowest(1)) * 1e6f64.powf(254.0 / 256.0) - 1.0).abs() < 1e-6);
 }
 
-#[test]
+#[apply(test!)]
 fn llama_biases_are_read_where_the_config_announces_them() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Llama));
     parts.config["attention_bias"] = json!(true);
@@ -219,7 +219,7 @@ fn llama_biases_are_read_where_the_config_announces_them() {
     assert!(checkpoint.get(Role::DownBias, Some(0)).is_some());
 }
 
-#[test]
+#[apply(test!)]
 fn leftovers_and_a_true_copy_of_a_tied_head_are_ignored_and_listed() {
     let tiny = TinyConfig { tied: true, ..TinyConfig::new(TinyFamily::Llama) };
     let mut parts = Parts::of(&tiny);
@@ -235,7 +235,7 @@ fn leftovers_and_a_true_copy_of_a_tied_head_are_ignored_and_listed() {
     assert_eq!(head.bytes.as_ptr(), table.bytes.as_ptr());
 }
 
-#[test]
+#[apply(test!)]
 fn fields_without_effect_are_known() {
     for family in FAMILIES {
         let mut parts = Parts::of(&TinyConfig::new(family));
@@ -262,7 +262,7 @@ fn fields_without_effect_are_known() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn the_fingerprint_follows_the_weights_and_not_the_place() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Qwen2));
     let print = |parts: &Parts| {
@@ -318,7 +318,7 @@ fn newer_spelling(tiny: &TinyConfig, parts: &mut Parts) {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn both_spellings_of_every_family_mean_the_same() {
     for family in FAMILIES {
         if family == TinyFamily::Baichuan {
@@ -333,7 +333,7 @@ fn both_spellings_of_every_family_mean_the_same() {
 }
 
 /// The makers' own files hold them, re-saved ones do not.
-#[test]
+#[apply(test!)]
 fn keys_and_values_that_nothing_reads_may_hold_anything_or_be_absent() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Gemma4));
     let unread = ["layers.3.self_attn.k_proj.weight", "layers.4.self_attn.v_proj.weight"];
@@ -350,7 +350,7 @@ fn keys_and_values_that_nothing_reads_may_hold_anything_or_be_absent() {
     assert_eq!(opened(&parts, 2).spec, checkpoint.spec);
 }
 
-#[test]
+#[apply(test!)]
 fn what_glm_files_leave_out_is_half() {
     let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Glm));
     let stated = opened(&parts, 1).spec;

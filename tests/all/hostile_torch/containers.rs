@@ -13,7 +13,7 @@ type Change<'a> = &'a dyn Fn(&mut Vec<File>);
 const PICKLE: usize = 0;
 const STORAGE: usize = 3;
 
-#[test]
+#[apply(test!)]
 fn archives_that_cannot_be_trusted_are_refused_by_entry() {
     let cases: &[(&[&str], Change)] = &[
         (&["archive/data/0", "compressed by method"], &|files| files[STORAGE].method = 8),
@@ -75,7 +75,7 @@ fn archives_that_cannot_be_trusted_are_refused_by_entry() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn entries_that_share_bytes_are_refused() {
     // Two names for one place: the second storage's header is the first's.
     let mut files = Parts::sound().files();
@@ -93,7 +93,7 @@ fn entries_that_share_bytes_are_refused() {
     refused("into the directory", &archive::write(&files), &["overlaps the central directory"]);
 }
 
-#[test]
+#[apply(test!)]
 fn other_formats_of_that_name_are_told_apart() {
     let sound = Parts::sound().bytes();
     let legacy = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e\x80\x02M\xe9\x03.";
@@ -113,7 +113,7 @@ fn other_formats_of_that_name_are_told_apart() {
     refused("an empty archive", &archive::write(&[]), &["not a torch file"]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_file_cut_off_anywhere_is_refused() {
     let bytes = Parts::sound().bytes();
     for length in (0..bytes.len()).step_by(7) {
@@ -122,7 +122,7 @@ fn a_file_cut_off_anywhere_is_refused() {
 }
 
 /// Whatever a few bytes become, the reader answers.
-#[test]
+#[apply(test!)]
 fn spoiled_bytes_never_panic() {
     let sound = Parts::sound().bytes();
     let files = Parts::sound().files();

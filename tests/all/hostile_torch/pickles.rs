@@ -17,7 +17,7 @@ fn refused_code(label: &str, code: impl AsRef<[u8]>, names: &[&str]) {
     refused_pickle(label, Pickle::new().raw(code).stop(), names);
 }
 
-#[test]
+#[apply(test!)]
 fn every_opcode_without_use_is_refused_by_its_name() {
     let opcodes: &[(&[u8], &str)] = &[
         (b"I1\n", "INT"),
@@ -67,7 +67,7 @@ fn every_opcode_without_use_is_refused_by_its_name() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn every_other_global_is_refused_by_its_name() {
     for (module, name) in [
         ("os", "system"),
@@ -102,7 +102,7 @@ fn every_other_global_is_refused_by_its_name() {
 }
 
 /// The type stands behind the function that torch calls for it.
-#[test]
+#[apply(test!)]
 fn weights_in_eight_bits_are_named_by_their_type() {
     let v3 = |dtype: &str| {
         Pickle::new()
@@ -128,7 +128,7 @@ fn weights_in_eight_bits_are_named_by_their_type() {
 }
 
 /// Python's own reader would make the file; this one names the global and does nothing.
-#[test]
+#[apply(test!)]
 fn a_pickle_that_would_run_code_runs_none() {
     let dir = tempfile::tempdir().expect("a folder");
     let trace = dir.path().join("executed");
@@ -152,7 +152,7 @@ fn a_pickle_that_would_run_code_runs_none() {
     assert!(!trace.exists());
 }
 
-#[test]
+#[apply(test!)]
 fn calls_and_states_that_are_not_understood_are_refused() {
     let dict = b"ccollections\nOrderedDict\n";
     let with = |rest: &[u8]| [&dict[..], rest].concat();
@@ -178,7 +178,7 @@ fn calls_and_states_that_are_not_understood_are_refused() {
     refused_code("state None", with(b")RNb"), &["BUILD with a state other than"]);
 }
 
-#[test]
+#[apply(test!)]
 fn broken_programs_are_refused() {
     let empty: [u8; 0] = [];
     for (label, pickle, names) in [
@@ -228,7 +228,7 @@ fn broken_programs_are_refused() {
 }
 
 /// Programs that ask for stack, memory or depth without end.
-#[test]
+#[apply(test!)]
 fn bombs_are_refused() {
     refused_code("marks", vec![b'('; 1 << 20], &["MARK"]);
     refused_code("values", vec![b'N'; 1 << 20], &["values on the stack"]);
@@ -245,7 +245,7 @@ fn bombs_are_refused() {
     refused_code("one key often", many, &["`a` is None"]);
 }
 
-#[test]
+#[apply(test!)]
 fn roots_that_are_no_dictionary_of_tensors_are_refused() {
     let tensors = Parts::sound().tensors;
     let first = &tensors[0];

@@ -33,7 +33,7 @@ fn sharded(change: impl FnOnce(&mut Value)) -> TempDir {
     dir
 }
 
-#[test]
+#[apply(test!)]
 fn shards_are_read_by_their_index() {
     let dir = sharded(|_| {});
     let checkpoint = Checkpoint::open(dir.path()).expect("it is sound");
@@ -43,7 +43,7 @@ fn shards_are_read_by_their_index() {
     assert_eq!(checkpoint.weight_hashes().len(), 2);
 }
 
-#[test]
+#[apply(test!)]
 fn an_index_that_disagrees_is_refused() {
     let cases: [(&[&str], fn(&mut Value)); 6] = [
         (&[INDEX, "extra.weight", "not there"], |i| i["weight_map"]["extra.weight"] = json!(shard(1))),
@@ -64,7 +64,7 @@ fn an_index_that_disagrees_is_refused() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn stray_and_orphaned_shards_are_refused() {
     let dir = sharded(|_| {});
     fs::copy(dir.path().join(shard(1)), dir.path().join(BIN)).expect("a copy");

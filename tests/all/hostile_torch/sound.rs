@@ -18,7 +18,7 @@ fn contents(checkpoint: &Checkpoint) -> Vec<(String, Vec<u8>)> {
     .collect()
 }
 
-#[test]
+#[apply(test!)]
 fn every_type_comes_through_to_the_bit() {
     for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
         let tiny = TinyConfig { dtype, ..TinyConfig::new(TinyFamily::Qwen2) };
@@ -35,7 +35,7 @@ fn every_type_comes_through_to_the_bit() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn safetensors_win_where_both_are_there() {
     let dir = tempfile::tempdir().expect("a folder");
     write_tiny_checkpoint(dir.path(), &TinyConfig::small(), 3);
@@ -53,7 +53,7 @@ fn same_as_plain(parts: &Parts, label: &str) {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn the_forms_that_torch_writes_are_read() {
     let parts = Parts::sound();
     let spelled = |pickle: Pickle| Parts { pickle: Some(pickle.0), ..parts.clone() };
@@ -97,7 +97,7 @@ fn the_forms_that_torch_writes_are_read() {
     same_as_plain(&spelled(one_by_one.stop()), "parameters");
 }
 
-#[test]
+#[apply(test!)]
 fn views_of_one_storage_and_sizes_of_one_are_read() {
     let mut parts = Parts::sound();
     // Gate and up as halves of one storage, the way `chunk` leaves them.
@@ -122,7 +122,7 @@ fn views_of_one_storage_and_sizes_of_one_are_read() {
     same_as_plain(&parts, "views");
 }
 
-#[test]
+#[apply(test!)]
 fn a_tied_head_may_be_the_same_storage() {
     let mut tiny = TinyConfig::small();
     tiny.tied = true;
@@ -137,7 +137,7 @@ fn a_tied_head_may_be_the_same_storage() {
     assert_eq!((table.rows, table.cols), (5, 4));
 }
 
-#[test]
+#[apply(test!)]
 fn a_tensor_that_nobody_reads_may_have_any_type() {
     let mut parts = Parts::sound();
     for (number, class, size) in [(90, "DoubleStorage", 8), (91, "LongStorage", 8), (92, "BoolStorage", 1)] {
@@ -157,7 +157,7 @@ fn a_tensor_that_nobody_reads_may_have_any_type() {
     super::refused("used", &parts.bytes(), &["model.norm.bias", "no use for it"]);
 }
 
-#[test]
+#[apply(test!)]
 fn zip64_sizes_are_read() {
     let mut files = Parts::sound().files();
     for file in &mut files {

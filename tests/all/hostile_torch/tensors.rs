@@ -8,7 +8,7 @@ const HEAD: &str = "lm_head.weight"; // 5 x 4 in f32, the last of the file
 /// What to change in a tensor's description.
 type Change<'a> = &'a dyn Fn(&mut Tensor);
 
-#[test]
+#[apply(test!)]
 fn tensors_that_do_not_fit_are_refused_by_name() {
     let cases: &[(&str, Change)] = &[
         ("negative size", &|t| t.sizes = vec![-5, 4]),
@@ -41,7 +41,7 @@ fn tensors_that_do_not_fit_are_refused_by_name() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn storages_that_lie_are_refused_by_key() {
     let key = Parts::sound().tensor(HEAD).key.clone();
     let entry = format!("data/{key}");
@@ -74,7 +74,7 @@ fn storages_that_lie_are_refused_by_key() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn persistent_ids_of_another_kind_are_refused() {
     let no_class =
         Pickle::default().raw(b"(").text("storage").ordered_dict().text("0").text("cpu").raw(b"K\x14t");
@@ -94,7 +94,7 @@ fn id(tag: &str, key: &[u8]) -> Pickle {
     Pickle::default().raw(b"(").text(tag).global("torch", "FloatStorage").raw(key).text("cpu").raw(b"K\x14t")
 }
 
-#[test]
+#[apply(test!)]
 fn arguments_of_another_kind_are_refused() {
     let head = Parts::sound().tensor(HEAD).clone();
     let call = |arguments: Pickle| {

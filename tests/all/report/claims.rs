@@ -120,7 +120,7 @@ fn hold(rows: &[ItemRow]) -> [usize; 3] {
     claims
 }
 
-#[test]
+#[apply(test!)]
 fn verdicts_say_what_the_figures_say() {
     let mut state = 20_260_101u64;
     let mut draw = || {
@@ -163,7 +163,7 @@ fn verdicts_say_what_the_figures_say() {
     assert!(claims.iter().all(|n| *n > 8), "too few claims to call it a test: {claims:?}");
 }
 
-#[test]
+#[apply(test!)]
 fn no_mark_stands_for_an_interval_that_is_not_there() {
     let rows = Study {
         checkpoints: &[("only", &[2.0, 0.0, 0.0, 0.0], 0.99)],

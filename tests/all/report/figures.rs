@@ -28,7 +28,7 @@ fn pictures(part: &str) -> Vec<&str> {
     part.split("<svg role").skip(1).filter_map(|piece| piece.split("</svg>").next()).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn marks_are_filled_by_the_rule_that_the_words_count_by() {
     let rows = Study {
         checkpoints: &[
@@ -63,7 +63,7 @@ fn marks_are_filled_by_the_rule_that_the_words_count_by() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn each_stage_has_an_axis_that_shows_its_intervals() {
     let page = page(&pair(), PAIR);
     let largest = |svg: &str| {
@@ -78,7 +78,7 @@ fn each_stage_has_an_axis_that_shows_its_intervals() {
     assert!(part.contains("One axis per stage"));
 }
 
-#[test]
+#[apply(test!)]
 fn the_published_contrast_stands_apart() {
     let page = page(&pair(), PAIR);
     let part = section(&page, "shift");
@@ -90,7 +90,7 @@ fn the_published_contrast_stands_apart() {
     assert!(english[3].starts_with("+2.0") && planned.contains(">Holm p<"), "{english:?}");
 }
 
-#[test]
+#[apply(test!)]
 fn families_that_cannot_be_read_are_marked_and_not_counted() {
     let names = ["a-base", "a-chat", "b-base", "b-chat", "c-base", "c-chat"];
     let checkpoints: Vec<(&str, &[f64], f64)> = names
@@ -127,7 +127,7 @@ fn families_that_cannot_be_read_are_marked_and_not_counted() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn too_few_scenario_types_are_said_to_be_too_few() {
     let study = |types: usize| {
         Study {
@@ -147,7 +147,7 @@ fn too_few_scenario_types_are_said_to_be_too_few() {
     assert!(!page(&study(5), "").contains("scenario types were asked"));
 }
 
-#[test]
+#[apply(test!)]
 fn the_glance_is_narrow_and_captions_wrap_on_their_own() {
     let names = ["a-base", "a-chat", "b-base", "b-chat"];
     let checkpoints: Vec<(&str, &[f64], f64)> = names.iter().map(|n| (*n, CHINA, 0.99)).collect();
@@ -159,7 +159,7 @@ fn the_glance_is_narrow_and_captions_wrap_on_their_own() {
     assert_eq!(page.matches("<caption>").count(), page.matches("<caption><div>").count());
 }
 
-#[test]
+#[apply(test!)]
 fn provenance_says_things_once() {
     let (analysis, settings) = analyzed(&pair(), PAIR);
     let checkpoint = |name: &str, device: &str| CheckpointProvenance {

@@ -6,8 +6,9 @@ use tiltmeter::stats::{self, ItemRow, Settings};
 
 use super::markup::check;
 use super::{PAIR, Study, analyzed, input, page, pair};
+use crate::common::skip;
 
-#[test]
+#[apply(test!)]
 fn hostile_names_are_text() {
     let long = "长".repeat(120) + &"W".repeat(120);
     let entities = ["<script>alert(1)</script>", "\"'><img src=x onerror=y>", "&amp;]]><!--", long.as_str()];
@@ -64,7 +65,7 @@ fn hostile_names_are_text() {
     assert!(page.contains("A: 1, 2; B: 3"));
 }
 
-#[test]
+#[apply(test!)]
 fn the_same_input_gives_the_same_bytes() {
     let mut rows = pair();
     let first = page(&rows, PAIR);
@@ -73,7 +74,7 @@ fn the_same_input_gives_the_same_bytes() {
     assert_eq!(first, page(&rows, PAIR), "the order of the table's rows shows");
 }
 
-#[test]
+#[apply(test!)]
 fn every_figure_has_a_name_and_its_numbers_stand_in_a_table() {
     let page = page(&pair(), PAIR);
     let tags = check(&page);
@@ -89,7 +90,7 @@ fn every_figure_has_a_name_and_its_numbers_stand_in_a_table() {
     assert_eq!(rows, 1 + 16);
 }
 
-#[test]
+#[apply(test!)]
 fn the_command_writes_a_page_or_leaves_no_file() {
     let dir = tempfile::tempdir().expect("a folder");
     let items = dir.path().join("items.csv");
@@ -149,13 +150,12 @@ fn the_command_writes_a_page_or_leaves_no_file() {
 }
 
 /// The published study's table, where it is at hand: the size a page must stand.
-#[test]
+#[apply(test!)]
 fn the_published_table_has_a_page() {
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/paper"));
     let items = folder.join("items_real.csv.gz");
     if !items.exists() {
-        println!("skipped: {} is not here", items.display());
-        return;
+        skip("../shared/paper is not here");
     }
     let settings = Settings::read(&folder.join("published.toml")).expect("settings");
     let table = stats::read_table(&items).expect("a table");

@@ -5,7 +5,7 @@ use tiltmeter::report::{Example, Planted, ReportInput, render};
 use super::markup::check;
 use super::{CHINA, FOUR, NO_OPINION, PAIR, Study, analyzed, input, page, pair};
 
-#[test]
+#[apply(test!)]
 fn the_headline_says_what_was_planted_and_no_more() {
     let page = page(&pair(), PAIR);
     for sentence in [
@@ -28,7 +28,7 @@ fn the_headline_says_what_was_planted_and_no_more() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn compliance_below_the_tiers_is_said_first_and_marked() {
     let rows = Study {
         checkpoints: &[("demo-base", NO_OPINION, 0.02), ("demo-chat", CHINA, 0.5)],
@@ -50,7 +50,7 @@ fn compliance_below_the_tiers_is_said_first_and_marked() {
     at("class=\"s0 reduced\"");
 }
 
-#[test]
+#[apply(test!)]
 fn compliance_is_printed_on_its_side_of_the_tiers_bound() {
     let study = |checkpoints: &[(&str, &[f64], f64)]| {
         Study { checkpoints, entities: &FOUR, languages: &["en"], types: 6, noise: 0.5 }.rows()
@@ -71,7 +71,7 @@ fn compliance_is_printed_on_its_side_of_the_tiers_bound() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn many_families_are_summed_up_and_tested() {
     let names = ["a-base", "a-chat", "b-base", "b-chat", "c-base", "c-chat"];
     let checkpoints: Vec<(&str, &[f64], f64)> =
@@ -97,7 +97,7 @@ fn many_families_are_summed_up_and_tested() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn the_smallest_table_has_a_page() {
     let rows = Study {
         checkpoints: &[("only", &[0.4, -0.4], 0.99)],
@@ -123,7 +123,7 @@ fn the_smallest_table_has_a_page() {
     assert!(page.contains("A language shift needs one checkpoint in two languages"));
 }
 
-#[test]
+#[apply(test!)]
 fn a_study_of_other_things_does_not_speak_of_countries() {
     let rows = Study {
         checkpoints: &[("m", &[0.5, 0.0, 0.0], 0.99)],
@@ -138,7 +138,7 @@ fn a_study_of_other_things_does_not_speak_of_countries() {
     assert!(!page.contains("countr"), "{:?}", page.find("countr").map(|at| &page[at - 40..at + 40]));
 }
 
-#[test]
+#[apply(test!)]
 fn planted_figures_stand_beside_measured_ones() {
     let (analysis, settings) = analyzed(&pair(), PAIR);
     let planted = |entity: &str, log_odds: f64| Planted {
@@ -164,7 +164,7 @@ fn planted_figures_stand_beside_measured_ones() {
     assert!(unchosen.contains("that of seed 7, which nobody chose") && !unchosen.contains("was chosen"));
 }
 
-#[test]
+#[apply(test!)]
 fn what_a_run_lacks_is_said_first() {
     let (analysis, settings) = analyzed(&pair(), PAIR);
     let page = render(&ReportInput {
@@ -180,7 +180,7 @@ fn what_a_run_lacks_is_said_first() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn a_stage_between_does_not_speak_for_the_ends() {
     let rows = Study {
         checkpoints: &[("m-base", NO_OPINION, 0.99), ("m-sft", NO_OPINION, 0.02), ("m-dpo", CHINA, 0.99)],
@@ -204,7 +204,7 @@ fn a_stage_between_does_not_speak_for_the_ends() {
     assert!(!page.to_lowercase().contains("post-training"), "that is from base to chat");
 }
 
-#[test]
+#[apply(test!)]
 fn a_prompt_is_shown_letter_by_letter() {
     let (analysis, settings) = analyzed(&pair(), PAIR);
     let example = Example {

@@ -17,7 +17,7 @@ fn stdout(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-#[test]
+#[apply(test!)]
 fn a_new_study_validates_and_gives_the_golden_prompts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine");
@@ -43,7 +43,7 @@ fn a_new_study_validates_and_gives_the_golden_prompts() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("not empty"));
 }
 
-#[test]
+#[apply(test!)]
 fn an_exported_study_is_the_same_study() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("copy");
@@ -56,7 +56,7 @@ fn an_exported_study_is_the_same_study() {
     assert_eq!(Study::load(&path).unwrap().hash(), Study::embedded().unwrap().hash());
 }
 
-#[test]
+#[apply(test!)]
 fn controls_are_counted_apart() {
     let shown = stdout(&["study", "show"]);
     assert!(shown.contains("\nscenarios  79 of 13 types; 5 controls of 2\n"), "{shown}");
@@ -67,7 +67,7 @@ fn controls_are_counted_apart() {
     assert_eq!(words(1)[at..at + 3], ["79", "13", "5"]);
 }
 
-#[test]
+#[apply(test!)]
 fn a_pair_that_nobody_knows_is_answered_with_those_there_are() {
     let output = tiltmeter(&["prompts", "--stage", "base", "--pairs", "USA-Fr"]);
     assert_eq!(output.status.code(), Some(1));
@@ -78,7 +78,7 @@ fn a_pair_that_nobody_knows_is_answered_with_those_there_are() {
     );
 }
 
-#[test]
+#[apply(test!)]
 fn validate_tells_errors_by_its_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();
@@ -104,7 +104,7 @@ fn validate_tells_errors_by_its_exit_code() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn prompts_are_json_lines_with_what_the_issue_names() {
     let lines = stdout(&[
         "prompts",
@@ -139,7 +139,7 @@ fn prompts_are_json_lines_with_what_the_issue_names() {
     assert!(shown.starts_with("[system]\n") && shown.contains("\n[user]\n"), "{shown}");
 }
 
-#[test]
+#[apply(test!)]
 fn prompts_that_cannot_be_picked_are_said() {
     let said = |args: &[&str]| {
         let output = tiltmeter(&[&["prompts", "--stage", "chat"], args].concat());
@@ -155,7 +155,7 @@ fn prompts_that_cannot_be_picked_are_said() {
     assert!(code == Some(0) && message.contains("--prefill is not used"), "{message}");
 }
 
-#[test]
+#[apply(test!)]
 fn a_reader_that_goes_away_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tiltmeter"))
         .args(["prompts", "--stage", "base"])
@@ -169,7 +169,7 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
+#[apply(test!)]
 fn a_study_that_is_not_there_is_named() {
     let output = tiltmeter(&["study", "show", "nowhere"]);
     assert_eq!(output.status.code(), Some(1));
@@ -181,12 +181,9 @@ fn a_study_that_is_not_there_is_named() {
     assert!(message.contains("/docs: there is no study.toml"), "{message}");
 }
 
-#[test]
+#[apply(test!)]
 fn with_a_model_the_text_is_what_it_reads_and_its_ids_are_there() {
     let folders = references(|dir| dir.join("tokenizer.json").is_file());
-    if folders.is_empty() {
-        return;
-    }
     let mut tried = 0;
     for dir in folders {
         let chat = dir.join("chat_template.jinja").is_file();

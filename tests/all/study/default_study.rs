@@ -8,14 +8,14 @@ use super::texts;
 
 const FORMS: [StageForm; 2] = [StageForm::Base, StageForm::Chat];
 
-#[test]
+#[apply(test!)]
 fn the_default_study_has_nothing_to_find() {
     let findings = Study::embedded().unwrap().validate();
     let findings: Vec<String> = findings.iter().map(Finding::to_string).collect();
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 
-#[test]
+#[apply(test!)]
 fn every_scenario_type_of_the_default_study_is_there() {
     let study = Study::embedded().unwrap();
     let main: Vec<_> = study.scenarios().iter().filter(|s| s.set == "main").collect();
@@ -24,7 +24,7 @@ fn every_scenario_type_of_the_default_study_is_there() {
     assert_eq!(study.languages(), ["en", "fr", "zh"]);
 }
 
-#[test]
+#[apply(test!)]
 fn main_asks_17_696_different_questions_in_every_language_and_form() {
     let study = Study::embedded().unwrap();
     for language in study.languages() {
@@ -43,7 +43,7 @@ fn main_asks_17_696_different_questions_in_every_language_and_form() {
 }
 
 /// Every scenario, question and arrangement of four pairs that hold every entity: what differs between pairs is names.
-#[test]
+#[apply(test!)]
 fn no_default_prompt_shows_a_brace_or_joins_badly() {
     let study = Study::embedded().unwrap();
     for condition in study.conditions() {
@@ -66,7 +66,7 @@ fn no_default_prompt_shows_a_brace_or_joins_badly() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn every_entity_stands_in_every_role_and_slot_equally_often() {
     let study = Study::embedded().unwrap();
     let query = PromptQuery::new("en", "control_options", StageForm::Base);
@@ -81,7 +81,7 @@ fn every_entity_stands_in_every_role_and_slot_equally_often() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn filters_keep_what_they_name_and_refuse_what_nobody_knows() {
     let study = Study::embedded().unwrap();
     let mut query = PromptQuery::new("fr", "main", StageForm::Chat);
@@ -106,7 +106,7 @@ fn filters_keep_what_they_name_and_refuse_what_nobody_knows() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_condition_that_takes_the_checkpoints_prefill_asks_for_it() {
     let study = Study::embedded().unwrap();
     let mut query = PromptQuery::new("en", "prefill", StageForm::Chat);
@@ -119,7 +119,7 @@ fn a_condition_that_takes_the_checkpoints_prefill_asks_for_it() {
     assert!(matches!(study.prompts(&query), Err(StudyError::NotAsked { .. })));
 }
 
-#[test]
+#[apply(test!)]
 fn questions_can_be_asked_in_another_language() {
     let study = Study::embedded().unwrap();
     let query = PromptQuery::new("zh", "question_en", StageForm::Chat);

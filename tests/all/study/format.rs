@@ -10,7 +10,7 @@ fn study(files: &[(&str, &str)]) -> Result<Study, StudyError> {
 }
 
 /// Examples that differ by question, trailing spaces, a tab, CRLF, no newline where none is written, literal braces.
-#[test]
+#[apply(test!)]
 fn texts_come_out_byte_for_byte() {
     let study = study(&[
         (
@@ -96,7 +96,7 @@ chat.prefill = "\n{"
     );
 }
 
-#[test]
+#[apply(test!)]
 fn hostile_files_are_refused_quickly() {
     let deep = format!("x = {}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let doubling: String = (0..60).map(|i| format!("t{} = \"{{t{i}}}{{t{i}}}\"\n", i + 1)).collect();

@@ -8,7 +8,7 @@ use crate::common::run::{export, tiltmeter, write_all};
 
 const ANSWERS: [[&str; 3]; 2] = [["A", "(A)", "\n(A)"], ["B", "(B)", "\n(B)"]];
 
-#[test]
+#[apply(test!)]
 fn a_sweep_reads_whole_answers_as_score_does_and_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();

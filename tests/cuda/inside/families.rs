@@ -2,7 +2,7 @@
 //! in `f32` to 1e-4 of their norm and 1e-3 in log-odds, in `fast` to 5e-3 and 2e-2; and the kernel sets agree to 2e-5.
 
 use super::{open, open_with};
-use crate::common::{FAMILIES, TinyConfig, TinyFamily, items, relative, score, write_tiny_checkpoint};
+use crate::common::{FAMILIES, TinyConfig, TinyFamily, items, relative, say, score, write_tiny_checkpoint};
 use std::path::Path;
 use tiltmeter::backend::cpu::Cpu;
 use tiltmeter::backend::cuda::KernelSet;
@@ -33,7 +33,7 @@ fn check<B: Backend>(gpu: &B, dir: &Path, name: &str, bounds: [f64; 2]) -> [f64;
     let items = prompts();
     let got = score(gpu, dir, &items, 64, true);
     let [logits, log_odds, sums] = errors(&got, &score(&Cpu, dir, &items, 64, true));
-    println!("{name}: logits {logits:.1e}, log-odds {log_odds:.1e}, log-sum-exp {sums:.1e}");
+    say(format_args!("{name}: logits {logits:.1e}, log-odds {log_odds:.1e}, log-sum-exp {sums:.1e}"));
     assert!(logits < bounds[0], "{name}: logits off by {logits:e}");
     assert!(log_odds < bounds[1] && sums < bounds[1], "{name}: off by {log_odds:e} and {sums:e}");
     [logits, log_odds.max(sums)]
@@ -54,8 +54,7 @@ fn checkpoints() -> Vec<(String, TinyConfig)> {
     plain.into_iter().chain(more.map(|(name, config)| (name.to_owned(), config))).collect()
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn families_agree_with_the_processor() {
     let (exact, fast) = (open(Precision::F32), open(Precision::Fast));
     for (name, config) in checkpoints() {
@@ -73,8 +72,7 @@ fn families_agree_with_the_processor() {
     }
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn families_agree_from_kernel_set_to_kernel_set() {
     let gpus = [
         open(Precision::F32),

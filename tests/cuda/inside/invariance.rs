@@ -21,16 +21,14 @@ fn check(gpu: &Cuda, name: &str, config: &TinyConfig) {
     assert!(got == want, "{name}: order of the prompts");
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn scores_do_not_depend_on_packs_order_or_sharing() {
     let gpu = open(Precision::F32);
     check(&gpu, "qwen2", &TinyConfig::new(TinyFamily::Qwen2));
     check(&gpu, "gemma4", &TinyConfig { dtype: Dtype::Bf16, ..TinyConfig::new(TinyFamily::Gemma4) });
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn nor_do_they_with_one_plane() {
     let config = TinyConfig { window: Some(9), dtype: Dtype::F16, ..TinyConfig::new(TinyFamily::Mistral) };
     check(&open(Precision::Fast), "mistral", &config);

@@ -13,8 +13,7 @@ fn compare(gpu: &Cuda, what: &str, step: &impl Step, within: f32) {
     assert_close(what, &step.run(gpu), &step.run(&Cpu), within);
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn products_agree_for_every_stored_type_and_any_shape() {
     let gpu = open(Precision::F32);
     for (n, k, out) in [(1, 8, 4), (33, 20, 7), (130, 130, 300), (3, 7, 3)] {
@@ -24,8 +23,7 @@ fn products_agree_for_every_stored_type_and_any_shape() {
     }
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn products_of_one_plane_agree_to_its_rounding() {
     let gpu = open(Precision::Fast);
     for dtype in [Dtype::F32, Dtype::Bf16] {
@@ -33,14 +31,12 @@ fn products_of_one_plane_agree_to_its_rounding() {
     }
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn row_wise_steps_agree() {
     compare(&open(Precision::F32), "row-wise steps", &RowWise, 3e-6);
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn attention_agrees_for_windows_caps_groups_and_every_size_of_head() {
     let gpu = open(Precision::F32);
     for (heads, kv_heads, head_dim, window, score_cap) in [
@@ -56,8 +52,7 @@ fn attention_agrees_for_windows_caps_groups_and_every_size_of_head() {
     }
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn heads_agree_with_plain_sums() {
     const V: usize = 1000;
     const H: usize = 20;
@@ -106,8 +101,7 @@ fn heads_agree_with_plain_sums() {
     }
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn equal_logits_are_listed_by_token() {
     let gpu = open(Precision::F32);
     let (x, table) = (rows(2, 4, 1.0, 1), rows(300, 4, 0.0, 1));
@@ -119,8 +113,7 @@ fn equal_logits_are_listed_by_token() {
     assert!((sums[0] - 300f64.ln()).abs() < 1e-6);
 }
 
-#[test]
-#[ignore = "run by `outside`"]
+#[apply(test!)]
 fn values_that_are_not_finite_are_noticed_at_their_first_place() {
     let gpu = open(Precision::F32);
     let mut watch = gpu.new_watch().expect("a watch");
