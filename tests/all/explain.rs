@@ -28,7 +28,7 @@ fn rows(model: &str) -> Vec<ItemRow> {
     [("s1", "one", 1.0), ("s2", "one", 3.0), ("s3", "two", 4.0)].map(of).into()
 }
 
-#[test]
+#[apply(test!)]
 fn influence_by_hand() {
     let settings = Settings::default();
     let table = stats::Table::from_rows(&rows("m@x/y-z")).expect("a table");
@@ -64,7 +64,7 @@ fn explain(arguments: &[&str], input: (&str, &Path)) -> Output {
     tiltmeter().arg("explain").args(arguments).arg(input.0).arg(input.1).output().expect("the program starts")
 }
 
-#[test]
+#[apply(test!)]
 fn a_shift_of_a_run_is_told_with_its_parts_and_its_prompts() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -127,7 +127,7 @@ fn a_shift_of_a_run_is_told_with_its_parts_and_its_prompts() {
     assert_eq!(refused.status.code(), Some(1));
 }
 
-#[test]
+#[apply(test!)]
 fn an_id_that_is_none_is_answered_with_the_nearest() {
     let items = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/items/items.csv");
     let asked = |id: &str| {
