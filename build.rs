@@ -1,5 +1,5 @@
 //! Lists the files of the studies that the binary carries, so that a new scenario file needs no line of code, and says which
-//! commit is built.
+//! commit is built, and for which system.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     say_commit(&root);
+    println!("cargo::rustc-env=TILTMETER_TARGET={}", env::var("TARGET").unwrap_or_default());
     let mut source = String::new();
     for (constant, folder) in FOLDERS {
         let folder = root.join("src/study").join(folder);

@@ -56,5 +56,8 @@ pub mod doctor;
 /// How fast it is, as ratios measured in one run.
 pub mod bench;
 
+/// Whose work is inside.
+pub mod licences;
+
 /// One file per command.
 pub mod cli;

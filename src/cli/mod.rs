@@ -5,6 +5,7 @@
 
 pub(crate) mod analyze;
 mod bench;
+mod completions;
 mod demo;
 mod doctor;
 mod engine;
@@ -12,6 +13,8 @@ mod explain;
 mod export;
 mod input;
 mod inspect;
+mod licences;
+mod man;
 mod origin;
 mod output;
 mod plan;
@@ -24,6 +27,7 @@ mod shell;
 mod status;
 mod study;
 mod sweep;
+mod version;
 mod volume;
 
 pub(crate) use crate::plain::{counted, grouped, noun};
@@ -34,7 +38,7 @@ use std::process::ExitCode;
 
 /// Does a language model lean towards a country, and did its post-training put the lean there?
 #[derive(Debug, Parser)]
-#[command(version = crate::build::version(), max_term_width = 110)]
+#[command(version = crate::build::version(), long_version = version::long(), max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -59,6 +63,9 @@ enum Command {
     Report(report::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
+    Licences(licences::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command line and returns its exit code: 0 done, 1 failed, 2 not understood.
@@ -90,6 +97,9 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Licences(args) => licences::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     });
     match result {
         Ok(code) => code,

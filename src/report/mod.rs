@@ -36,5 +36,6 @@ mod words;
 pub use document::{Document, FigureFile, ReportError};
 pub use html::render;
 pub use input::{CheckpointProvenance, Example, Planted, Provenance, ReportInput};
+pub use json::SCHEMA;
 pub use prompts::attach_prompts;
 pub use words::planted_noise;

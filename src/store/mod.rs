@@ -29,3 +29,4 @@ pub use run::{
     AnswersId, Cell, CheckpointId, DATABASE, KeptRoster, Progress, ROSTER, RunStore, ScoreRow, Scored,
     SessionId,
 };
+pub use schema::{FORMAT, OLDEST_FORMAT};

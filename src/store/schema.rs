@@ -12,7 +12,7 @@ use super::StoreError;
 pub const FORMAT: i64 = 3;
 
 /// The oldest format that is read, and brought up to date when it is written to.
-const OLDEST: i64 = 2;
+pub const OLDEST_FORMAT: i64 = 2;
 
 /// Marks the file as ours (`tltm`).
 const APPLICATION_ID: i64 = 0x746c_746d;
@@ -286,8 +286,13 @@ fn check_ours(db: &Connection, path: &Path) -> Result<i64, StoreError> {
         return Err(StoreError::NotARun { path: path.to_path_buf() });
     }
     let found = ask("user_version")?;
-    if !(OLDEST..=FORMAT).contains(&found) {
-        return Err(StoreError::Format { path: path.to_path_buf(), found, oldest: OLDEST, newest: FORMAT });
+    if !(OLDEST_FORMAT..=FORMAT).contains(&found) {
+        return Err(StoreError::Format {
+            path: path.to_path_buf(),
+            found,
+            oldest: OLDEST_FORMAT,
+            newest: FORMAT,
+        });
     }
     Ok(found)
 }

@@ -32,6 +32,7 @@ mod parity;
 mod parity_of_our_own;
 mod places;
 mod reference_files;
+mod release;
 mod report;
 mod resume;
 mod roster;

@@ -188,7 +188,13 @@ fn names_with_terminal_escapes_are_shown_and_not_sent() {
 #[apply(test!)]
 fn the_version_names_its_commit_and_date_where_they_are_known() {
     let done = tiltmeter().arg("--version").output().expect("the program starts");
-    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let whole = String::from_utf8_lossy(&done.stdout).into_owned();
+    let text = whole.lines().next().unwrap_or_default().to_owned();
+    for line in ["built for ", "cpu ", "wgpu ", "cuda ", "run store ", "JSON "] {
+        assert!(whole.contains(&format!("\n{line}")), "{whole}");
+    }
+    let brief = tiltmeter().arg("-V").output().expect("the program starts");
+    assert_eq!(String::from_utf8_lossy(&brief.stdout).trim(), text);
     let plain = concat!("tiltmeter ", env!("CARGO_PKG_VERSION"));
     let rest = text.trim().strip_prefix(plain).expect("the version");
     let in_git = Command::new("git")
