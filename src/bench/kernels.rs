@@ -26,7 +26,7 @@ const PROMPT: usize = 200;
 const SHARED: usize = 160;
 
 /// What a kernel's speed is held against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub enum Bound {
     #[serde(rename = "GFLOP/s")]
     Arithmetic,
@@ -34,7 +34,7 @@ pub enum Bound {
     Memory,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct KernelTiming {
     /// The first family with this size.
     pub shape: String,
@@ -47,7 +47,7 @@ pub struct KernelTiming {
     pub share_of_peak: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct KernelReport {
     pub device: String,
     pub rows: usize,

@@ -8,7 +8,7 @@ use crate::checkpoint::DecoderSpec;
 use crate::scoring::{ChoiceSet, Plan, ScoreItem, Work};
 
 /// One way of computing the prompts; medians over the repeats.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct Timing {
     pub computed_tokens: usize,
     pub seconds: f64,
@@ -19,7 +19,7 @@ pub struct Timing {
     pub share_of_peak: f64,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct Report {
     pub device: String,
     /// A checkpoint's folder or id, or the name of a shape with random weights.

@@ -44,8 +44,8 @@ pub struct Args {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Report {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Report {
     devices: Vec<DeviceReport>,
     /// What to install where there is no GPU.
     advice: Option<&'static str>,
@@ -58,7 +58,7 @@ struct Report {
     model: Option<ModelReport>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct DeviceReport {
     /// `None` for the processor.
     #[serde(flatten)]
@@ -78,7 +78,7 @@ struct DeviceReport {
     room: Option<Room>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct ModelReport {
     dir: String,
     family: &'static str,

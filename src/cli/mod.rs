@@ -22,6 +22,7 @@ mod progress;
 mod prompts;
 mod report;
 mod roster;
+mod schema;
 mod score;
 mod shell;
 mod status;
@@ -63,6 +64,7 @@ enum Command {
     Report(report::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
+    Schema(schema::Args),
     Licences(licences::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Licences(args) => licences::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

@@ -106,8 +106,8 @@ pub(super) fn unescape(text: &str) -> Result<String, std::convert::Infallible> {
     Ok(text.replace("\\n", "\n"))
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Line<'a> {
     id: &'a str,
     pair: &'a [String; 2],
     scenario: &'a str,

@@ -71,8 +71,8 @@ fn list() -> Result<()> {
 }
 
 /// A checkpoint of a roster, and where it is.
-#[derive(Debug, Serialize)]
-struct Listed<'r> {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Listed<'r> {
     family: &'r str,
     maker: Option<&'r str>,
     maker_country: Option<&'r str>,

@@ -23,8 +23,8 @@ pub struct Args {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Status {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Status {
     run: PathBuf,
     /// Program, study and time of creation.
     identity: BTreeMap<String, String>,

@@ -43,7 +43,7 @@ pub struct Sample {
 }
 
 /// What a device's scores were like.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SelfCheck {
     pub prompts: usize,
     /// Every bit the same with shared prefixes in small packs and with each prompt computed alone.
@@ -55,7 +55,7 @@ pub struct SelfCheck {
 }
 
 /// What a device may differ by.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Bounds {
     pub logit_error: f64,
     pub log_odds_error: f64,

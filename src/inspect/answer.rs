@@ -6,7 +6,7 @@ use crate::backend::Backend;
 use crate::scoring::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreError, ScoreItem, ScoreOptions};
 use crate::tokens::PromptTokenizer;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Answer {
     /// The prompt as token ids.
     pub tokens: Vec<u32>,
@@ -18,7 +18,7 @@ pub struct Answer {
     pub compliance: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Likely {
     pub token: u32,
     pub text: String,

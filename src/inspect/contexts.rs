@@ -7,7 +7,7 @@ use crate::study::{Prompt, PromptQuery, PromptText, StageForm, Study, StudyError
 use crate::tokens::{ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, TokensError};
 
 /// One prompt for each condition, language and form that the checkpoint can be asked.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct Contexts {
     pub looked_at: usize,
     pub oddities: Vec<Oddity>,
@@ -16,7 +16,7 @@ pub struct Contexts {
 }
 
 /// What is wrong with the answers, and where; contexts of the same finding stand together.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Oddity {
     pub finding: String,
     /// `en main (base)`

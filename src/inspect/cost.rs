@@ -6,7 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::checkpoint::spec::Kv;
 
 /// Floating-point operations count a multiply-add as two; attention's, which grow with the context, are left out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Cost {
     /// Bytes of the weights that are read, as stored.
     pub weight_bytes: u64,

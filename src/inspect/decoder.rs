@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::checkpoint::spec::{Act, Around, DecoderSpec, HeadNorm, Kv, LayerSpec, Pairs, Rotary, SideInput};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct DecoderFacts {
     pub hidden: usize,
     /// Rows of the embedding.
@@ -22,7 +22,7 @@ pub struct DecoderFacts {
 }
 
 /// Layers that compute the same.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct LayerGroup {
     /// `0-3, 5`
     pub layers: String,

@@ -30,7 +30,7 @@ pub struct Parts {
 }
 
 /// A part that was read, or why it could not be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Read<T> {
     Fine(T),
@@ -47,7 +47,7 @@ impl<T> From<Result<T, String>> for Read<T> {
 }
 
 /// Everything that `tiltmeter inspect` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Inspection {
     pub folder: String,
     pub family: &'static str,

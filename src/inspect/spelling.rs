@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::study::Study;
 use crate::tokens::{ChatTemplate, PromptTokenizer, TokensError};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct TokenizerFacts {
     pub kind: String,
     pub size: usize,
@@ -18,7 +18,7 @@ pub struct TokenizerFacts {
     pub files: BTreeMap<&'static str, String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ChatFacts {
     pub kind: &'static str,
     pub file: String,
@@ -29,7 +29,7 @@ pub struct ChatFacts {
 }
 
 /// The tokens by which each answer is read off.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct AnswerTokens {
     pub languages: Vec<String>,
     /// Ids and texts, one list an answer.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct WeightFacts {
     pub files: Vec<String>,
     /// Norm weights are stored less 1, which is added in f32.
@@ -19,7 +19,7 @@ pub struct WeightFacts {
     pub ignored_names: BTreeMap<String, usize>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct TypeTotal {
     pub tensors: usize,
     pub bytes: u64,

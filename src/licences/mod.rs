@@ -9,7 +9,7 @@ pub const TEXTS: &str = include_str!("texts.txt");
 const CRATES: &str = include_str!("crates.json");
 
 /// A crate that is linked into the program on one system at least.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Carried {
     pub name: String,
     pub version: String,
@@ -27,7 +27,7 @@ pub struct Carried {
 }
 
 /// A library inside a crate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Contained {
     pub name: String,
     pub licence: String,

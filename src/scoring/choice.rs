@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::backend::TokenLogit;
 
 /// What counts for each answer; as JSON the lists alone, `[[32,362],[33]]` or `[[[32],[30,32]],[[33]]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(untagged)]
 pub enum ChoiceSet {
     /// Next tokens, any of which counts; ids within an answer are distinct, and no id serves two answers.

@@ -6,14 +6,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// With next tokens as choices, or with continuations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum ScoreLine<'a> {
     Tokens(TokensLine<'a>),
     Continuations(ContinuationsLine<'a>),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct TokensLine<'a> {
     id: &'a Value,
     n_tokens: usize,
@@ -28,7 +28,7 @@ pub struct TokensLine<'a> {
     top: Vec<TopToken>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct TopToken {
     token: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ struct TopToken {
     logprob: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ContinuationsLine<'a> {
     id: &'a Value,
     /// Of the prompt that the continuations stand behind.
@@ -49,7 +49,7 @@ pub struct ContinuationsLine<'a> {
     compliance: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct Continuation<'a> {
     tokens: &'a [u32],
     /// Sum over the tokens.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a sweep left out of its study and roster. Empty lists and `None` leave nothing out.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Filters {
     pub models: Vec<String>,
@@ -65,7 +65,7 @@ impl Filters {
 }
 
 /// What a sweep ran on. No name and no address of it: run folders are handed on.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Machine {
     /// `linux x86_64`
@@ -84,7 +84,7 @@ impl Machine {
 }
 
 /// How one start of a sweep ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// All checkpoints had their turn.
@@ -106,7 +106,7 @@ impl Ended {
 }
 
 /// One start of a sweep, as it is recorded when it begins.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub struct SweepRecord {
     /// Version of the program.
     pub program: String,
@@ -119,7 +119,7 @@ pub struct SweepRecord {
 }
 
 /// The same, read back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct StoredSweep {
     /// In UTC, `2026-01-31T12:00:00Z`.
     pub started: String,

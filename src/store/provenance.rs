@@ -15,8 +15,11 @@ pub(super) const QUESTIONS: &str = "questions";
 /// What the `run` table holds of a [`RunIdentity`], in the order of its fields.
 const KEYS: [&str; 5] = ["program", "study_name", "study_version", "study_sha256", QUESTIONS];
 
+/// Those of them that a table made from the run repeats.
+pub(super) const ABOUT: [&str; 4] = ["program", "study_name", "study_version", "study_sha256"];
+
 /// What all scores of one run folder have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RunIdentity {
     /// Version of this program.
     pub program: String,
@@ -64,7 +67,7 @@ pub(super) fn check_kept(db: &Connection, path: &Path) -> Result<(), StoreError>
 }
 
 /// One checkpoint as it was scored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CheckpointRecord {
     /// The name in item tables.
     pub model: String,
@@ -142,7 +145,7 @@ fn shown_arithmetic(fingerprint: &Option<String>) -> String {
 }
 
 /// One sweep's work on one checkpoint. `scored`, `computed_tokens`, `compute_seconds` and `complete` are zero at its start.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SessionRecord {
     /// What computed: a processor's or graphics card's name.
     pub device: String,

@@ -12,13 +12,13 @@ use super::tokenizer::{PromptInput, PromptTokenizer};
 ///
 /// An answer string counts with its *last* token when it is encoded alone, without special tokens: `"(A"` may be one
 /// token or end in the token of `"A"`, and both spellings of the letter carry probability after some prompt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ChoiceTokens {
     choices: Vec<Choice>,
 }
 
 /// One choice: its spellings and the distinct tokens that they end in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Choice {
     pub spellings: Vec<Spelling>,
     /// In order of first appearance among the spellings.
@@ -26,7 +26,7 @@ pub struct Choice {
 }
 
 /// An answer string and its tokens when it stands alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Spelling {
     pub text: String,
     pub ids: Vec<u32>,
@@ -128,7 +128,7 @@ impl ChoiceTokens {
 }
 
 /// A letter behind a prompt: `encode(prompt + letter)` compared with `encode(prompt)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct InContext {
     pub letter: String,
     /// The prompt's last tokens that do not survive the letter: they merge with it. Empty if all is well.

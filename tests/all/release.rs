@@ -92,3 +92,18 @@ fn the_licences_of_all_that_is_inside_are_told() {
         serde_json::from_str::<Vec<serde_json::Value>>(&printed(&["licences", "--json"])).expect("JSON");
     assert_eq!(Some(rows.len()), bill["components"].as_array().map(Vec::len));
 }
+
+#[test]
+fn every_schema_says_which_it_is_and_a_misspelled_one_is_answered() {
+    let list = printed(&["schema"]);
+    let names: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() >= 10, "{list}");
+    for name in names {
+        let schema: serde_json::Value = serde_json::from_str(&printed(&["schema", name])).expect("JSON");
+        assert_eq!(schema["$id"], format!("urn:tiltmeter:schema:{name}:1"));
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
+    }
+    let refused = tiltmeter().args(["schema", "statsu"]).output().expect("the program starts");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("perhaps `status` is meant"), "{said}");
+}

@@ -52,7 +52,7 @@ const OLDEST_DRIVER: i32 = 12000;
 const OLDEST_CAPABILITY: (i32, i32) = (8, 0);
 
 /// An NVIDIA GPU as its driver describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gpu {
     /// The driver's number for it.
     pub ordinal: i32,

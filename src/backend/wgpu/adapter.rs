@@ -16,7 +16,7 @@ pub struct Candidate {
 }
 
 /// What a device says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct DeviceFacts {
     /// Place in the list, best first: what `--adapter` takes.
     pub index: usize,
@@ -45,7 +45,7 @@ pub struct DeviceFacts {
 }
 
 /// Best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceKind {
     Discrete,
@@ -57,7 +57,7 @@ pub enum DeviceKind {
 }
 
 /// In the order in which they are preferred for one and the same card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Api {
     Vulkan,

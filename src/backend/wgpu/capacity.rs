@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Bytes of a device's own memory; of the machine's where both are one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Capacity {
     pub total: u64,
     /// As far as the system tells what others use; else equal to `total`.

@@ -10,9 +10,12 @@ use std::path::Path;
 
 use ::parquet::errors::ParquetError;
 
+use schemars::Schema;
+
+use super::provenance::ABOUT;
 use super::{ItemCounts, RunReader, StoreError, file};
 
-use table::{Column, ITEMS, SCORES, Sink, Value};
+use table::{Column, ITEMS, SCORES, Sink, Value, row_schema};
 
 /// A table's file format, told by the ending of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +51,7 @@ impl Format {
 /// # Errors
 /// Whatever the run or the disk says; the file is then left as it was before.
 pub fn export_items(run: &RunReader, path: &Path) -> Result<ItemCounts, StoreError> {
-    write_table(path, ITEMS, |sink| {
+    write_table(run, path, ITEMS, |sink| {
         run.visit_items(|n, s| {
             let own = [
                 Value::Float(s.diff_fwd),
@@ -66,7 +69,7 @@ pub fn export_items(run: &RunReader, path: &Path) -> Result<ItemCounts, StoreErr
 /// # Errors
 /// As [`export_items`].
 pub fn export_scores(run: &RunReader, path: &Path) -> Result<usize, StoreError> {
-    write_table(path, SCORES, |sink| {
+    write_table(run, path, SCORES, |sink| {
         run.visit_prompts(|n, s| {
             let own = [
                 Value::Text(s.roles.name()),
@@ -84,6 +87,24 @@ pub fn export_scores(run: &RunReader, path: &Path) -> Result<usize, StoreError> 
     })
 }
 
+/// The shape of a row of the item table as a JSON line.
+pub fn item_row_schema() -> Schema {
+    row_schema(ITEMS)
+}
+
+/// The shape of a scored prompt as a JSON line.
+pub fn score_row_schema() -> Schema {
+    row_schema(SCORES)
+}
+
+/// What a file says of itself: what was asked, and the program that scored it. Nothing that differs between runs of equal scores.
+fn about(run: &RunReader) -> Result<Vec<(String, String)>, StoreError> {
+    let mut kept = run.identity()?;
+    kept.retain(|(key, _)| ABOUT.contains(&key.as_str()));
+    kept.push(("written_by".to_owned(), concat!("tiltmeter ", env!("CARGO_PKG_VERSION")).to_owned()));
+    Ok(kept)
+}
+
 /// Reading the run failed, or writing the table.
 enum Failure {
     Read(StoreError),
@@ -97,14 +118,16 @@ impl From<StoreError> for Failure {
 }
 
 fn write_table<T>(
+    run: &RunReader,
     path: &Path,
     columns: &'static [Column],
     fill: impl FnOnce(&mut dyn Sink) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
     let format = Format::of(path)?;
+    let about = about(run)?;
     let mut filled = None;
     file::replace(path, |out| {
-        let result = into_sink(out, format, columns, fill);
+        let result = into_sink(out, format, columns, &about, fill);
         filled = Some(result.map_err(|failure| match failure {
             Failure::Read(error) => error,
             Failure::Write(error) => parquet_error(path, error),
@@ -119,6 +142,7 @@ fn into_sink<T, W: Write + Send>(
     out: &mut W,
     format: Format,
     columns: &'static [Column],
+    about: &[(String, String)],
     fill: impl FnOnce(&mut dyn Sink) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     match format {
@@ -141,7 +165,7 @@ fn into_sink<T, W: Write + Send>(
             fill(&mut sink)
         }
         Format::Parquet => {
-            let mut sink = parquet::ParquetSink::new(out, columns).map_err(Failure::Write)?;
+            let mut sink = parquet::ParquetSink::new(out, columns, about).map_err(Failure::Write)?;
             let filled = fill(&mut sink)?;
             sink.finish().map_err(Failure::Write)?;
             Ok(filled)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -62,11 +63,13 @@ impl Lists {
 }
 
 impl<W: Write + Send> ParquetSink<W> {
-    pub fn new(out: W, columns: &'static [Column]) -> Result<Self, ParquetError> {
+    /// `about` goes into the file's metadata, behind what each column is.
+    pub fn new(out: W, columns: &'static [Column], about: &[(String, String)]) -> Result<Self, ParquetError> {
         let schema = Arc::new(parse_message_type(&message(columns))?);
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_created_by(concat!("tiltmeter version ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_key_value_metadata(Some(metadata(columns, about)))
             .build();
         Ok(Self {
             writer: SerializedFileWriter::new(out, schema, Arc::new(properties))?,
@@ -150,11 +153,21 @@ impl Gathered {
     }
 }
 
+/// `column:NAME` for every column, with its unit; then `about`.
+fn metadata(columns: &[Column], about: &[(String, String)]) -> Vec<KeyValue> {
+    let of = |column: &Column| {
+        let unit = if column.unit.is_empty() { String::new() } else { format!(" [{}]", column.unit) };
+        KeyValue::new(format!("column:{}", column.name), format!("{}{unit}", column.about))
+    };
+    let about = about.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    columns.iter().map(of).chain(about).collect()
+}
+
 /// The schema in Parquet's own words.
 fn message(columns: &[Column]) -> String {
     let fields: Vec<String> = columns
         .iter()
-        .map(|Column { name, kind }| match kind {
+        .map(|Column { name, kind, .. }| match kind {
             Kind::Text => format!("required binary {name} (STRING);"),
             Kind::Count => format!("required int32 {name};"),
             Kind::Float => format!("required double {name};"),

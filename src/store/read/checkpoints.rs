@@ -16,7 +16,7 @@ use super::RunReader;
 pub(super) type AnswerSets = HashMap<i64, ChoiceSet>;
 
 /// A checkpoint of a run, with what was done on it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct StoredCheckpoint {
     #[serde(flatten)]
     pub record: CheckpointRecord,

@@ -12,7 +12,7 @@ use crate::store::schema::unsigned;
 use super::RunReader;
 
 /// Prompts of one checkpoint in one language and condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CellCount {
     pub model: String,
     pub language: String,
@@ -25,7 +25,7 @@ pub struct CellCount {
 }
 
 /// How far a run has come. What a page or a table made from the run has to say first is in [`Completeness::sentences`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub struct Completeness {
     /// Prompts that the study holds for the checkpoints and conditions asked, in all its languages; 0 if not recorded.
     pub whole: u64,

@@ -37,6 +37,12 @@ fn parquet_holds(dir: &Path, rows: &[ItemRow]) {
     export(dir, ".parquet");
     let file = fs::File::open(dir.join("items.parquet")).expect("the file");
     let table = SerializedFileReader::new(file).expect("parquet");
+    let kept = table.metadata().file_metadata().key_value_metadata().expect("what the file says of itself");
+    let said = |key: &str| kept.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
+    assert_eq!(said("study_sha256"), Some(identity().study_sha256));
+    assert_eq!(said("program"), Some(identity().program));
+    let bias = said("column:bias").expect("the column");
+    assert!(bias.ends_with("[log-odds (natural), + favours country_1]"), "{bias}");
     for (read, row) in table.get_row_iter(None).expect("rows").zip(rows) {
         let read = read.expect("a row");
         assert_eq!(read.get_string(5).expect("scenario"), &row.scenario);
