@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use crate::common::harness::skip;
 use crate::common::run::tiltmeter;
 
 fn printed(args: &[&str]) -> String {
@@ -21,7 +22,7 @@ fn commands() -> BTreeSet<String> {
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
-#[test]
+#[apply(test!)]
 fn completions_of_every_shell_know_every_command() {
     let commands = commands();
     assert!(commands.len() >= 17, "{commands:?}");
@@ -36,7 +37,7 @@ fn completions_of_every_shell_know_every_command() {
     assert_eq!(refused.status.code(), Some(2));
 }
 
-#[test]
+#[apply(test!)]
 fn bash_can_read_its_completions_and_completes_a_command() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("completions");
@@ -45,18 +46,14 @@ fn bash_can_read_its_completions_and_completes_a_command() {
         "set -e; source '{}'; COMP_WORDS=(tiltmeter swe); COMP_CWORD=1; _tiltmeter tiltmeter swe tiltmeter; echo \"${{COMPREPLY[@]}}\"",
         file.display()
     );
-    let done = match Command::new("bash").args(["-c", &script]).stderr(Stdio::piped()).output() {
-        Ok(done) => done,
-        Err(_) => {
-            eprintln!("skipped: no bash here");
-            return;
-        }
+    let Ok(done) = Command::new("bash").args(["-c", &script]).stderr(Stdio::piped()).output() else {
+        skip("there is no bash")
     };
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "sweep");
 }
 
-#[test]
+#[apply(test!)]
 fn there_is_a_page_for_every_command_and_no_other_file_is_replaced() {
     let dir = tempfile::tempdir().expect("a folder");
     let pages = dir.path().join("man1");
@@ -77,7 +74,7 @@ fn there_is_a_page_for_every_command_and_no_other_file_is_replaced() {
     assert_eq!(fs::read(pages.join("tiltmeter-sweep.1")).expect("kept"), b"my notes");
 }
 
-#[test]
+#[apply(test!)]
 fn the_licences_of_all_that_is_inside_are_told() {
     let list = printed(&["licences"]);
     assert_eq!(list, printed(&["licenses"]));
@@ -93,7 +90,7 @@ fn the_licences_of_all_that_is_inside_are_told() {
     assert_eq!(Some(rows.len()), bill["components"].as_array().map(Vec::len));
 }
 
-#[test]
+#[apply(test!)]
 fn every_schema_says_which_it_is_and_a_misspelled_one_is_answered() {
     let list = printed(&["schema"]);
     let names: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
