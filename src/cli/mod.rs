@@ -5,6 +5,7 @@
 
 pub(crate) mod analyze;
 mod bench;
+mod compare;
 mod completions;
 mod demo;
 mod doctor;
@@ -61,6 +62,7 @@ enum Command {
     Export(export::Args),
     Analyze(analyze::Args),
     Explain(explain::Args),
+    Compare(compare::Args),
     Report(report::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -4,6 +4,7 @@
 //! of the document from it, and `html`, `markdown` and `json` write the parts. Pictures are SVG of our own; the numbers
 //! they draw go with them.
 
+mod agreement;
 mod answer;
 mod block;
 mod data;
@@ -33,6 +34,7 @@ mod svg;
 mod table;
 mod words;
 
+pub use agreement::{JoinedRuns, differences};
 pub use document::{Document, FigureFile, ReportError};
 pub use html::render;
 pub use input::{CheckpointProvenance, Example, Planted, Provenance, ReportInput};

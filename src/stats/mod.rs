@@ -5,6 +5,7 @@
 //! `Analysis`.
 
 mod adjust;
+mod agreement;
 mod builder;
 mod cells;
 mod cluster;
@@ -49,6 +50,11 @@ mod view;
 mod tests;
 
 pub use adjust::ALPHA;
+pub use agreement::{
+    AGREEMENT_SCHEMA, Agreement, At, Changed, Conclusion, Conclusions, Differing as DiffersBetween, Joined,
+    Pair as ScorePair, Paired, Scores, Side, Spread as LogOddsSpread, agreement_text, conclusions,
+    join_items, paired, renamed,
+};
 pub use builder::{Singly, TableBuilder};
 pub use cluster::{Averages, Clustered};
 pub use coherence::{CoherenceCounts, CoherentSet, SweepPoint};

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::builder::{TableBuilder, countries_of};
+use super::builder::{Singly, TableBuilder, countries_of};
 use super::error::StatsError;
-use super::items::ItemRow;
+use super::items::{ItemNames, ItemRef, ItemRow};
 
 /// A name's number: its place among the table's names of that kind in sorted order. The builder's limits keep every
 /// kind within it.
@@ -151,6 +151,29 @@ impl Table {
         let key = (model, language, condition);
         let at = self.runs.binary_search_by_key(&key, |r| (r.model, r.language, r.condition)).ok()?;
         self.runs.get(at)
+    }
+
+    /// Every row with its names, and what its single prompts say.
+    pub fn items(&self) -> impl Iterator<Item = (ItemRef<'_>, Singly)> {
+        self.runs.iter().flat_map(move |run| {
+            let (model, language) = (self.models.name(run.model), self.languages.name(run.language));
+            let condition = self.conditions.name(run.condition);
+            let kind = |scenario: Id| self.type_of.get(scenario as usize).copied().unwrap_or_default();
+            run.rows.iter().map(move |row| {
+                let names = ItemNames {
+                    model,
+                    language,
+                    condition,
+                    country_1: self.countries.name(row.country_1),
+                    country_2: self.countries.name(row.country_2),
+                    scenario: self.scenarios.name(row.scenario),
+                    scenario_type: self.types.name(kind(row.scenario)),
+                    question: self.questions.name(row.question),
+                };
+                let Row { diff_fwd, diff_rev, bias, compliance, chosen, letter, .. } = *row;
+                (ItemRef { names, diff_fwd, diff_rev, bias, compliance }, Singly { chosen, letter })
+            })
+        })
     }
 
     /// The runs that `keep_run` names, with the rows that `keep` names; all names stay, and with them every id.

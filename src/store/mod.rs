@@ -23,7 +23,10 @@ pub use export::{Format, export_items, export_scores};
 pub use names::PromptKey;
 pub use origin::{Ended, Filters, Machine, StoredSweep, SweepRecord};
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
-pub use read::{CellCount, Completeness, ItemCounts, PromptScore, RunReader, StoredCheckpoint, load_items};
+pub use read::{
+    CellCount, Completeness, ItemCounts, Met, PromptScore, RunReader, StoredCheckpoint, load_items,
+    visit_joined,
+};
 pub use roster::{Family, Roster, RosterError, Stage};
 pub use run::{
     AnswersId, Cell, CheckpointId, DATABASE, KeptRoster, Progress, ROSTER, RunStore, ScoreRow, Scored,

@@ -102,29 +102,33 @@ pub struct CheckpointRecord {
 }
 
 impl CheckpointRecord {
-    /// Refuses `given` where it differs from `self`, which is in the run in `dir`, in a way that changes scores.
-    pub(super) fn check_same(&self, given: &Self, dir: &Path) -> Result<(), StoreError> {
-        let pair = |field, stored: &str, given: &str| (field, stored.to_owned(), given.to_owned());
-        let optional = |field, stored: &Option<String>, given: &Option<String>| {
+    /// What of it changes scores: each with its name for people, and the value in either.
+    pub fn beside(&self, other: &Self) -> Vec<(&'static str, String, String)> {
+        let pair = |field, own: &str, other: &str| (field, own.to_owned(), other.to_owned());
+        let optional = |field, own: &Option<String>, other: &Option<String>| {
             let show = |v: &Option<String>| match v {
                 Some(text) => format!("{text:?}"),
                 None => "none".to_owned(),
             };
-            (field, show(stored), show(given))
+            (field, show(own), show(other))
         };
-        let fields = [
-            pair("form", self.form.name(), given.form.name()),
-            pair("config.json (SHA-256)", &self.config_sha256, &given.config_sha256),
-            pair("weights (SHA-256)", &self.weights_sha256, &given.weights_sha256),
-            pair("tokenizer (SHA-256)", &self.tokenizer_sha256, &given.tokenizer_sha256),
-            optional("chat template (SHA-256)", &self.template_sha256, &given.template_sha256),
-            optional("template date", &self.template_date, &given.template_date),
-            optional("prefill", &self.prefill, &given.prefill),
-            pair("dtype", &self.dtype, &given.dtype),
-            pair("backend", &self.backend, &given.backend),
-            ("arithmetic", shown_arithmetic(&self.arithmetic), shown_arithmetic(&given.arithmetic)),
-        ];
-        match fields.into_iter().find(|(_, stored, given)| stored != given) {
+        vec![
+            pair("form", self.form.name(), other.form.name()),
+            pair("config.json (SHA-256)", &self.config_sha256, &other.config_sha256),
+            pair("weights (SHA-256)", &self.weights_sha256, &other.weights_sha256),
+            pair("tokenizer (SHA-256)", &self.tokenizer_sha256, &other.tokenizer_sha256),
+            optional("chat template (SHA-256)", &self.template_sha256, &other.template_sha256),
+            optional("template date", &self.template_date, &other.template_date),
+            optional("prefill", &self.prefill, &other.prefill),
+            pair("dtype", &self.dtype, &other.dtype),
+            pair("backend", &self.backend, &other.backend),
+            ("arithmetic", shown_arithmetic(&self.arithmetic), shown_arithmetic(&other.arithmetic)),
+        ]
+    }
+
+    /// Refuses `given` where it differs from `self`, which is in the run in `dir`, in a way that changes scores.
+    pub(super) fn check_same(&self, given: &Self, dir: &Path) -> Result<(), StoreError> {
+        match self.beside(given).into_iter().find(|(_, stored, given)| stored != given) {
             None => Ok(()),
             Some((field, stored, given)) => Err(StoreError::OtherCheckpoint {
                 dir: dir.to_path_buf(),

@@ -10,6 +10,7 @@ mod common;
 
 mod backend_cli;
 mod bench;
+mod compare;
 mod configs;
 mod confirmatory;
 mod continuations;

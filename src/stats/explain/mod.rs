@@ -9,6 +9,7 @@ mod source;
 mod text;
 
 pub use headline::Headline;
+pub(super) use headline::headline as headline_of;
 pub use text::explanation_text;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use super::table::{Id, Row, Run, Table};
 use catalogue::{Entry, Listed, PartsOf, entry_of};
 use headline::headline;
 use source::Source;
+pub(super) use source::runs_of;
 
 /// What the JSON document calls its shape.
 pub const EXPLANATION_SCHEMA: &str = "tiltmeter-explanation/1";

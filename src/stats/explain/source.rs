@@ -3,7 +3,6 @@
 use super::super::cells::Subset;
 use super::super::confirmatory::{Lens, balanced};
 use super::super::figure::Figure;
-use super::super::key::Parts;
 use super::super::plan::PlanFamily;
 use super::super::review::null_conditions;
 use super::super::table::{Id, Names, Row, Run, Table};
@@ -45,7 +44,7 @@ impl<'t> Source<'t> {
         });
         let over_families = parts.checkpoint.is_none() && parts.family.is_none();
         Source {
-            runs: runs(view, parts),
+            runs: runs_of(view, figure),
             questions,
             country: id(&table.countries, &parts.country),
             subset,
@@ -109,7 +108,9 @@ fn id(names: &Names, part: &Option<String>) -> Option<Id> {
     part.as_deref().and_then(|name| names.id(name))
 }
 
-fn runs<'t>(view: &View<'t>, parts: &Parts) -> Vec<Factored<'t>> {
+/// The runs that a figure is made of, each with its factor.
+pub fn runs_of<'t>(view: &View<'t>, figure: &Figure) -> Vec<Factored<'t>> {
+    let parts = &figure.parts;
     let (table, plan) = (view.table, view.plan);
     let language = id(&table.languages, &parts.language);
     let baseline = id(&table.languages, &parts.baseline_language);

@@ -3,10 +3,12 @@
 mod checkpoints;
 mod completeness;
 mod dictionary;
+mod joined;
 mod scores;
 
 pub use checkpoints::StoredCheckpoint;
 pub use completeness::{CellCount, Completeness};
+pub use joined::{Met, visit_joined};
 pub use scores::PromptScore;
 
 use std::path::{Path, PathBuf};
