@@ -7,6 +7,7 @@
 //!   depend on the weights only; a query takes its keys by depth from 0 on, never range by range.
 //! - Matrices are `[out, in]` row-major, as checkpoints store them: `linear` computes `x W^T`.
 
+pub mod cache;
 pub mod cpu;
 pub mod cuda;
 mod distinct;

@@ -42,6 +42,10 @@ pub struct Args {
     /// One JSON object instead of text
     #[arg(long)]
     json: bool,
+    /// Compare this kernel set with its naive twins, and say each step: what the program asks of itself the first time it sees
+    /// a GPU
+    #[arg(long, value_name = "SET", hide = true)]
+    check_kernels: Option<String>,
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -95,6 +99,9 @@ struct ModelReport {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
+    if let Some(set) = &args.check_kernels {
+        return cuda::check_kernels(&args, set);
+    }
     let asked = |backend| args.backend == BackendName::Auto || args.backend == backend;
     let nvidia = cuda::look(&args);
     let found = if asked(BackendName::Wgpu) { adapter::list() } else { Vec::new() };

@@ -1,12 +1,13 @@
 //! Arguments that every command with a forward pass shares, and the one place where the backend is chosen.
 
-use super::output::say;
+use super::output::{say, warn};
 use crate::backend::cpu::Cpu;
-use crate::backend::cuda::{Cuda, CudaError, CudaOptions, Gpu, library, plan};
+use crate::backend::cuda::{Cuda, CudaError, CudaOptions, Gpu, VARIABLE, library, plan};
 use crate::backend::measure::Measured;
 use crate::backend::wgpu::adapter::{self, Candidate, DeviceKind};
 use crate::backend::wgpu::{Wgpu, WgpuOptions, faults};
 use crate::backend::{Backend, Precision};
+use crate::doctor::kernels::trusted;
 use crate::scoring::{PackSize, Room, Workspace};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -228,7 +229,12 @@ pub fn open_cuda(gpu: &Gpu, precision: Precision, quiet: bool) -> Result<(Cuda, 
     /// Of the widest rows, those around attention, in either precision.
     const PLANES: usize = 2;
     let told = |text: &str| say(text);
-    let options = CudaOptions { precision, say: (!quiet).then_some(told), ..CudaOptions::default() };
+    // A set that is forced is taken at its word.
+    let kernels = match (std::env::var_os(VARIABLE), gpu.check()) {
+        (None, Ok(())) => Some(trusted(gpu, &|text| say(format_args!("note: {text}")), &|text| warn(text))),
+        _ => None,
+    };
+    let options = CudaOptions { precision, kernels, say: (!quiet).then_some(told) };
     let cuda = Cuda::open(gpu, &options).with_context(|| format!("cannot use {}", gpu.title()))?;
     let chosen = Chosen {
         arithmetic: format!("{}, {}", cuda.arithmetic(), gpu.name),

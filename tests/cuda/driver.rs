@@ -37,9 +37,9 @@ fn make() -> Result<PathBuf, String> {
     }
 }
 
-/// `command`, with the emulated driver in front of any other.
+/// `command`, with the emulated driver in front of any other. What was found out about its kernels is found out once.
 pub fn with<'c>(command: &'c mut Command, driver: &Path) -> &'c mut Command {
-    command.env("LD_LIBRARY_PATH", driver)
+    command.env("LD_LIBRARY_PATH", driver).env("XDG_CACHE_HOME", driver.join("cache"))
 }
 
 pub fn said(output: &Output) -> String {

@@ -8,10 +8,11 @@ use crate::program::{lines, score, scores};
 fn packs_allocate_nothing_wait_once_and_layers_take_eight_launches() {
     let driver = emulated();
     let dir = tempfile::tempdir().expect("a folder");
-    for capability in ["80", "90"] {
+    for (capability, set) in [("80", "mma"), ("90", "wgmma")] {
         let log = dir.path().join(format!("{capability}.log"));
         let mut command = score(dir.path(), driver, &lines(), &["--pack-tokens", "32"]);
-        command.env("EMU_CC", capability).env("EMU_LOG", &log);
+        // Forced, it is not checked first.
+        command.env("EMU_CC", capability).env("EMU_LOG", &log).env("TILTMETER_CUDA_KERNELS", set);
         let (output, written) = scores(dir.path(), &mut command);
         assert!(written.is_some(), "{}", said(&output));
         let log = std::fs::read_to_string(&log).expect("a log");

@@ -13,6 +13,7 @@ mod common;
 
 mod driver;
 mod failures;
+mod first_run;
 mod inside;
 mod log;
 mod outside;

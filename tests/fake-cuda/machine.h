@@ -111,5 +111,6 @@ void land(const Copy& copy, Block& block);
 void tensor_core(float* d, int d_ld, const float* a, const float* b, int b_ld, int rows, int columns);
 void widen(float* to, const u16* from, int n);       // n a multiple of 8
 int capability();                                    // EMU_CC, 90 if it is not set
+bool is_meant(const char* setting, const char* kernel);  // the environment's text is part of the kernel's name
 u64 environment(const char* name, u64 otherwise);
 }  // namespace emu

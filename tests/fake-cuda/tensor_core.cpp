@@ -1,6 +1,7 @@
 // f16 and the tensor core's arithmetic.
 #include "machine.h"
 #include <cstdlib>
+#include <cstring>
 #if defined(__F16C__)
 #include <immintrin.h>
 #endif
@@ -29,6 +30,11 @@ namespace emu {
 int capability() {
   static const int cc = (int)environment("EMU_CC", 90);
   return cc;
+}
+
+bool is_meant(const char* setting, const char* kernel) {
+  const char* text = getenv(setting);
+  return text && *text && strstr(kernel, text);
 }
 
 void widen(float* to, const u16* from, int n) {
@@ -95,6 +101,7 @@ void add_exactly(float* d, const float* a, const float* b, int b_ld) {
 
 void tensor_core(float* d, int d_ld, const float* a, const float* b, int b_ld, int rows, int columns) {
   static const bool nearest = [] { const char* v = getenv("EMU_TC"); return v && !strcmp(v, "nearest"); }();
+  static const char* faulty = getenv("EMU_WRONG");
   const bool hopper = capability() >= 90;
   for (int r = 0; r < rows; r++)
     for (int c = 0; c < columns; c += 8) {
@@ -109,5 +116,6 @@ void tensor_core(float* d, int d_ld, const float* a, const float* b, int b_ld, i
         add_block<8, 1>(to, row + 8, b + 8 * b_ld + c, b_ld);
       }
     }
+  if (faulty && is_meant("EMU_WRONG", machine.kernel)) d[(rows - 1) * d_ld] *= 1.25f;
 }
 }  // namespace emu

@@ -37,6 +37,9 @@ pub enum CudaError {
     Lost(String),
     #[error("{0}")]
     Refused(String),
+    /// Found by the check of a kernel against its naive twin.
+    #[error("the kernel {kernel} {why}")]
+    Wrong { kernel: String, why: String },
     #[error("holds a value that is not finite")]
     NotFinite,
 }

@@ -4,6 +4,7 @@ use super::driver::Driver;
 use super::error::CudaError;
 use super::library;
 use cudarc::driver::sys::{self, CUfunction_attribute, CUjit_option, CUresult};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
 use std::ptr::null_mut;
@@ -24,14 +25,19 @@ pub enum KernelSet {
 pub const VARIABLE: &str = "TILTMETER_CUDA_KERNELS";
 
 impl KernelSet {
+    /// The fastest set that runs on this capability.
+    pub fn fastest(capability: (i32, i32)) -> KernelSet {
+        if capability == (9, 0) { KernelSet::Wgmma } else { KernelSet::Mma }
+    }
+
     /// The set that the environment forces, else the fastest that runs on this capability.
     pub fn choose((major, minor): (i32, i32), forced: Option<&str>) -> Result<KernelSet, CudaError> {
-        let hopper = (major, minor) == (9, 0);
+        let fastest = KernelSet::fastest((major, minor));
         match forced {
-            None if hopper => Ok(KernelSet::Wgmma),
-            None | Some("mma") => Ok(KernelSet::Mma),
+            None => Ok(fastest),
+            Some("mma") => Ok(KernelSet::Mma),
             Some("naive") => Ok(KernelSet::Naive),
-            Some("wgmma") if hopper => Ok(KernelSet::Wgmma),
+            Some("wgmma") if fastest == KernelSet::Wgmma => Ok(KernelSet::Wgmma),
             Some("wgmma") => Err(CudaError::Kernels(format!(
                 "{VARIABLE} is `wgmma`, and these kernels run on compute capability 9.0 alone; this GPU has {major}.{minor}"
             ))),
@@ -39,6 +45,20 @@ impl KernelSet {
                 "{VARIABLE} is `{other}`, and there are `naive`, `mma` and `wgmma`"
             ))),
         }
+    }
+
+    /// The next slower set, which takes over where this one fails.
+    pub fn slower(self) -> Option<KernelSet> {
+        match self {
+            KernelSet::Wgmma => Some(KernelSet::Mma),
+            KernelSet::Mma => Some(KernelSet::Naive),
+            KernelSet::Naive => None,
+        }
+    }
+
+    /// The set that `name` names.
+    pub fn named(name: &str) -> Option<KernelSet> {
+        [KernelSet::Naive, KernelSet::Mma, KernelSet::Wgmma].into_iter().find(|set| set.name() == name)
     }
 
     pub fn name(self) -> &'static str {
@@ -92,6 +112,17 @@ ptx!(
     "attention_mma_256.sm80",
     "attention_mma_512.sm80",
 );
+
+/// SHA-256 of the table and of all files of PTX, in hex.
+pub fn kernels_sha256() -> String {
+    let mut digest = Sha256::new();
+    digest.update(TABLE);
+    for (file, text) in FILES {
+        digest.update(file);
+        digest.update(text);
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Codes that say that a text is refused: as an image, for this GPU, as PTX (of this version), or by a switch.
 const INVALID_IMAGE: u32 = CUresult::CUDA_ERROR_INVALID_IMAGE as u32;

@@ -173,19 +173,22 @@ impl Cuda {
         attention: &params::Attention,
         items: usize,
     ) -> Result<(), CudaError> {
+        self.attention_of(self.set, attention, items)
+    }
+
+    /// By the kernels of this set.
+    pub(super) fn attention_of(
+        &self,
+        set: KernelSet,
+        attention: &params::Attention,
+        items: usize,
+    ) -> Result<(), CudaError> {
         if items == 0 {
             return Ok(());
         }
-        let z = if self.set == KernelSet::Naive { 1 } else { (attention.dim as u32 / 128).max(1) };
-        let name = self.attention_name(attention.dim as usize, attention.v_planes as usize);
+        let z = if set == KernelSet::Naive { 1 } else { (attention.dim as u32 / 128).max(1) };
+        let name = attention_name(set, attention.dim as usize, attention.v_planes as usize);
         self.start(&name, [items as u32, attention.kv_heads as u32, z], attention)
-    }
-
-    fn attention_name(&self, dim: usize, planes: usize) -> String {
-        match self.set {
-            KernelSet::Naive => "attention_naive".to_owned(),
-            _ => format!("attention_mma_{dim}_{planes}"),
-        }
     }
 
     /// Has the driver compile what a layer needs, so that a refusal shows before anything is computed.
@@ -200,7 +203,7 @@ impl Cuda {
         {
             self.product_kernel(epilogue, planes, weight_planes)?;
         }
-        self.kernels.get(&self.attention_name(dim, planes)).map(drop)
+        self.kernels.get(&attention_name(self.set, dim, planes)).map(drop)
     }
 
     pub(super) fn mlp_block(
@@ -339,6 +342,14 @@ impl Cuda {
             None => self.add_rows(&out, x)?,
         }
         Ok(())
+    }
+}
+
+/// The entry of attention.
+pub(super) fn attention_name(set: KernelSet, dim: usize, planes: usize) -> String {
+    match set {
+        KernelSet::Naive => "attention_naive".to_owned(),
+        _ => format!("attention_mma_{dim}_{planes}"),
     }
 }
 

@@ -26,13 +26,14 @@ mod rows;
 mod single;
 mod tables;
 mod transfer;
+mod twins;
 mod watch;
 mod weights;
 mod workspace;
 
 pub use error::CudaError;
 pub use gpu::{Cuda, CudaOptions};
-pub use kernels::{KernelSet, VARIABLE};
+pub use kernels::{KernelSet, VARIABLE, kernels_sha256};
 pub use kv::Kv;
 pub use library::Gpu;
 pub use load::Layer;

@@ -64,6 +64,17 @@ impl Cuda {
         weight: &Weight<'_>,
         epilogue: &Epilogue<'_>,
     ) -> Result<(), CudaError> {
+        self.product_of(self.set, input, weight, epilogue)
+    }
+
+    /// By the kernels of this set.
+    pub(super) fn product_of(
+        &self,
+        set: KernelSet,
+        input: &Input,
+        weight: &Weight<'_>,
+        epilogue: &Epilogue<'_>,
+    ) -> Result<(), CudaError> {
         let Weight { planes: w, rows, bias, inverse } = weight;
         let (m, n) = (input.rows, rows.len());
         if m == 0 || n == 0 {
@@ -102,9 +113,9 @@ impl Cuda {
             Epilogue::Heads(p) => ("heads", (&raw const **p).cast()),
             Epilogue::Sums(p) => ("sums", (&raw const **p).cast()),
         };
-        let kernel = self.product_kernel(name, a_planes, b_planes)?;
+        let kernel = self.kernels.get(&product_name(set, name, a_planes, b_planes))?;
         let columns = n.div_ceil(TILE_COLUMNS);
-        let grid = match self.set {
+        let grid = match set {
             KernelSet::Naive => [m, columns, 1],
             KernelSet::Mma => [m.div_ceil(TILE_ROWS) * columns, 1, 1],
             KernelSet::Wgmma => {
@@ -112,7 +123,7 @@ impl Cuda {
                 [2 * pairs.min((self.driver.gpu.sms as usize / 2).max(1)), 1, 1]
             }
         };
-        let mut maps = match self.set {
+        let mut maps = match set {
             KernelSet::Wgmma => vec![
                 self.tensor_map(input.at, input.width, input.planes * input.plane_rows - input.first)?,
                 self.tensor_map(product.b, w.width, w.planes * w.rows - rows.start)?,
@@ -132,10 +143,7 @@ impl Cuda {
         a_planes: usize,
         b_planes: usize,
     ) -> Result<Kernel, CudaError> {
-        self.kernels.get(&match self.set {
-            KernelSet::Naive => format!("product_naive_{epilogue}"),
-            set => format!("product_{}_{epilogue}_{a_planes}{b_planes}", set.name()),
-        })
+        self.kernels.get(&product_name(self.set, epilogue, a_planes, b_planes))
     }
 
     /// How the hardware copies tiles of `[rows, width]` f16 at this address.
@@ -172,5 +180,13 @@ impl Cuda {
     /// Partial sums of a row over a vocabulary.
     pub(super) fn sum_tiles(vocab: usize) -> usize {
         vocab.div_ceil(SUM_COLUMNS)
+    }
+}
+
+/// The entry of a product.
+pub(super) fn product_name(set: KernelSet, epilogue: &str, a_planes: usize, b_planes: usize) -> String {
+    match set {
+        KernelSet::Naive => format!("product_naive_{epilogue}"),
+        set => format!("product_{}_{epilogue}_{a_planes}{b_planes}", set.name()),
     }
 }

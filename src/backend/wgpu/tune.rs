@@ -8,10 +8,9 @@ use super::error::WgpuError;
 use super::kernels::Tile;
 use super::options::TileChoice;
 use super::product::Finish;
-use crate::backend::{BackendError, Purpose};
+use crate::backend::{BackendError, Purpose, cache};
 use crate::checkpoint::{Dtype, Tensor};
-use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The shapes to choose from, small to large.
@@ -53,15 +52,15 @@ pub(super) fn choose(gpu: &mut Wgpu, choice: &TileChoice) -> Result<(), WgpuErro
         TileChoice::Fixed(index) => fitting.get(*index).copied(),
         // Software gains nothing from large tiles and would take seconds to say so.
         TileChoice::Measured { .. } if gpu.device.info.device_type == wgpu::DeviceType::Cpu => None,
-        TileChoice::Measured { cache } => {
+        TileChoice::Measured { cache: file } => {
             let key = device_key(&gpu.device.info);
-            let kept = cache.as_deref().and_then(|file| kept(file, &key));
+            let kept = file.as_deref().and_then(|file| cache::kept(file, &key));
             match fitting.iter().find(|t| kept.as_deref() == Some(&t.to_string())) {
                 Some(&tile) => Some(tile),
                 None => {
                     let best = measure(gpu, &fitting, TIMED)?;
-                    if let (Some(file), Some(best)) = (cache, best) {
-                        keep(file, &key, best);
+                    if let (Some(file), Some(best)) = (file, best) {
+                        cache::keep(file, &key, &best.to_string());
                     }
                     best
                 }
@@ -127,58 +126,12 @@ fn device_key(info: &wgpu::AdapterInfo) -> String {
 
 /// The file in the user's cache folder, if there is such a folder.
 pub fn default_cache() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let cache = if cfg!(windows) {
-        folder("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        folder("HOME").map(|home| home.join("Library/Caches"))
-    } else {
-        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
-    };
-    cache.map(|dir| dir.join("tiltmeter").join("tiles.json"))
-}
-
-fn read(file: &Path) -> Map<String, Value> {
-    let text = std::fs::read(file).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
-}
-
-fn kept(file: &Path, key: &str) -> Option<String> {
-    read(file).get(key)?.as_str().map(str::to_owned)
-}
-
-/// A cache that cannot be written only means measuring again.
-fn keep(file: &Path, key: &str, tile: Tile) {
-    let mut all = read(file);
-    all.insert(key.to_owned(), Value::String(tile.to_string()));
-    if let Some(dir) = file.parent() {
-        let written = std::fs::create_dir_all(dir)
-            .and_then(|()| tempfile::NamedTempFile::new_in(dir))
-            .and_then(|new| {
-                std::fs::write(new.path(), Value::Object(all).to_string())?;
-                new.persist(file).map_err(|e| e.error)
-            });
-        drop(written);
-    }
+    cache::file("tiles.json")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_kept_shape_is_found_under_its_device_only() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let file = dir.path().join("below/tiles.json");
-        assert_eq!(kept(&file, "a"), None);
-        keep(&file, "a", TILES[3]);
-        keep(&file, "b", TILES[1]);
-        assert_eq!(kept(&file, "a"), Some(TILES[3].to_string()));
-        assert_eq!(kept(&file, "b"), Some(TILES[1].to_string()));
-        assert_eq!(kept(&file, "c"), None);
-        std::fs::write(&file, "not JSON").expect("writes");
-        assert_eq!(kept(&file, "a"), None);
-    }
 
     #[test]
     fn the_shape_depends_on_the_weight_alone() {

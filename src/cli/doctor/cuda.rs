@@ -2,11 +2,14 @@
 
 use super::{Args, DeviceReport, apart};
 use crate::backend::Backend;
-use crate::backend::cuda::{CudaError, Gpu, library};
+use crate::backend::cuda::{CudaError, Gpu, KernelSet, library};
 use crate::backend::wgpu::Precision;
 use crate::cli::engine::{BackendName, open_cuda};
-use crate::doctor::{Bounds, Sample};
+use crate::cli::output::print;
+use crate::doctor::{Bounds, Sample, kernels};
 use crate::scoring::Room;
+use anyhow::{Context, Result};
+use std::process::ExitCode;
 
 /// What the driver shows.
 pub struct Found {
@@ -79,6 +82,15 @@ pub fn check(gpu: &Gpu, precision: Precision, sample: &Sample) -> DeviceReport {
         }
     }
     report
+}
+
+/// Compares a kernel set with its naive twins on the GPU that the arguments name.
+pub fn check_kernels(args: &Args, set: &str) -> Result<ExitCode> {
+    let set = KernelSet::named(set).with_context(|| format!("there is no kernel set `{set}`"))?;
+    let gpu = library::choose(&library::gpus()?, args.adapter.as_deref())?;
+    // A reader that has gone away wants no more.
+    kernels::check(&gpu, set, &mut |line| drop(print(format!("{line}\n"))));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// For people.
