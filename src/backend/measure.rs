@@ -12,7 +12,7 @@ pub struct Peak {
 }
 
 /// A device that can be measured.
-pub trait Measured: Backend {
+pub trait Measured: Backend + Sync {
     /// How [`Measured::peak`] measures arithmetic, for people.
     const PEAK: &'static str;
 

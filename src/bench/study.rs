@@ -95,7 +95,7 @@ impl StudyBench<'_> {
             return Err(BenchError::Nothing(checkpoint.to_owned()));
         };
         let loader = FromFiles {
-            backend,
+            backends: std::slice::from_ref(backend),
             arithmetic: "f32".to_owned(),
             fingerprint: None,
             pack: self.pack,

@@ -115,6 +115,15 @@ pub trait Work {
     type Output;
 
     fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Self::Output>;
+
+    /// On several devices of one model, at least one; on the first alone where the work is not to be divided.
+    fn run_on<B: Measured>(self, backends: &[B], chosen: &Chosen) -> Result<Self::Output>
+    where
+        Self: Sized,
+    {
+        let first = backends.first().context("no device was chosen")?;
+        self.run(first, chosen)
+    }
 }
 
 impl DeviceArgs {
@@ -147,6 +156,47 @@ impl DeviceArgs {
                 work.run(&wgpu, &chosen)
             }
         }
+    }
+
+    /// [`DeviceArgs::run`] on these NVIDIA GPUs together; as ever if none is named.
+    pub fn run_on<W: Work>(&self, devices: &[usize], quiet: bool, work: W) -> Result<W::Output> {
+        if devices.is_empty() {
+            return self.run(quiet, work);
+        }
+        if self.backend != BackendName::Cuda {
+            bail!("--devices names NVIDIA GPUs: give --backend cuda with it");
+        }
+        let gpus = library::gpus()?;
+        let mut opened: Vec<(Cuda, Chosen)> = Vec::new();
+        for (i, device) in devices.iter().enumerate() {
+            if devices[..i].contains(device) {
+                bail!("--devices names GPU {device} twice");
+            }
+            let gpu = library::choose(&gpus, Some(&device.to_string()))?;
+            opened.push(open_cuda(&gpu, self.precision.into(), quiet)?);
+        }
+        let (backends, all): (Vec<Cuda>, Vec<Chosen>) = opened.into_iter().unzip();
+        let mut chosen = all.first().cloned().context("no device was chosen")?;
+        for (device, other) in devices.iter().zip(&all) {
+            if other.arithmetic != chosen.arithmetic {
+                bail!(
+                    "GPU {device} computes as `{}` and GPU {} as `{}`: scores of one checkpoint come from one kind of device",
+                    other.arithmetic,
+                    devices[0],
+                    chosen.arithmetic
+                );
+            }
+            // Packs are those of the fullest.
+            if other.room.map(|room| room.free_bytes) < chosen.room.map(|room| room.free_bytes) {
+                chosen.room = other.room;
+            }
+        }
+        if !quiet {
+            for backend in &backends {
+                say(format_args!("device: {}", backend.describe()));
+            }
+        }
+        work.run_on(&backends, &chosen)
     }
 
     /// Who computes.

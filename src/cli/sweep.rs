@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::engine::{Chosen, EngineArgs, Work};
 use super::output::{print, say, warn};
@@ -72,6 +72,9 @@ pub struct Args {
     /// Print the plan of what is left, prompts and tokens, to standard output, and compute nothing
     #[arg(long)]
     dry_run: bool,
+    /// With --backend cuda: several GPUs of one model, by their indices, separated by commas; each takes a part of the prompts
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "adapter")]
+    devices: Vec<usize>,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -90,13 +93,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let (outcome, code) = match &args.run {
         Some(dir) if !args.dry_run => {
             request.check()?;
-            args.engine
-                .device
-                .run(detail.quiet, Sweep { engine: &args.engine, request: &request, dir, detail })?
+            let work = Sweep { engine: &args.engine, request: &request, dir, detail };
+            args.engine.device.run_on(&args.devices, detail.quiet, work)?
         }
         _ => {
             let loader = FromFiles {
-                backend: &Cpu,
+                backends: &[Cpu],
                 arithmetic: String::new(),
                 fingerprint: None,
                 pack: PackSize::default(),
@@ -140,12 +142,20 @@ impl Work for Sweep<'_> {
     type Output = (Outcome, Option<u8>);
 
     fn run<B: Measured>(self, backend: &B, chosen: &Chosen) -> Result<Self::Output> {
+        self.run_on(std::slice::from_ref(backend), chosen)
+    }
+
+    fn run_on<B: Measured>(self, backends: &[B], chosen: &Chosen) -> Result<Self::Output> {
         // First of all: what belongs to the run must not wait for the device.
         let mut store = RunStore::open_or_create(self.dir, &run_identity(self.request.study))?;
+        let prints = backends.iter().map(fingerprint).collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = prints.iter().position(|print| Some(print) != prints.first()) {
+            bail!("device {other} of --devices computes other bits than the first: use them one by one");
+        }
         let loader = FromFiles {
-            backend,
+            backends,
             arithmetic: chosen.arithmetic.clone(),
-            fingerprint: Some(fingerprint(backend)?),
+            fingerprint: prints.into_iter().next(),
             pack: self.engine.pack(chosen),
             plan_only: false,
         };

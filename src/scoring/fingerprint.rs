@@ -156,6 +156,14 @@ impl Weights for Fixed {
     }
 }
 
+/// The fixed decoder, its weights and its prompts, for tests.
+#[cfg(test)]
+pub(super) fn example() -> (DecoderSpec, impl Weights, Vec<ScoreItem>) {
+    let spec = spec();
+    let weights = Fixed::new(&spec);
+    (spec, weights, prompts())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

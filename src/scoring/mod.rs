@@ -13,6 +13,7 @@ pub mod output;
 mod plan;
 mod questions;
 mod room;
+mod spread;
 mod work;
 
 pub use choice::{ChoiceScore, ChoiceSet};
@@ -20,4 +21,5 @@ pub use engine::{Engine, ScoreError, ScoreOptions, Tally};
 pub use fingerprint::fingerprint;
 pub use plan::{Plan, ScoreItem};
 pub use room::{PackSize, Room, TooLittleMemory, Workspace};
+pub use spread::spread;
 pub use work::Work;

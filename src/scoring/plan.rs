@@ -87,6 +87,35 @@ impl<'i> Plan<'i> {
         self.choice_sets
     }
 
+    /// The items in at most `parts` stretches of the tree, about equally many tokens each. A cut is made where prompts share
+    /// little with those before: what they share is computed on both sides.
+    pub fn split(&self, parts: usize) -> Vec<Vec<usize>> {
+        let (tree, all) = (&self.tree, self.tree.len());
+        let starts = tree.branches.iter().map(|branch| branch.places.start);
+        let mut cuts: Vec<usize> = (1..parts)
+            .map(|cut| {
+                let ideal = all * cut / parts;
+                let near = all / (16 * parts);
+                let shared = |start: &usize| (tree.depth[*start], start.abs_diff(ideal));
+                starts
+                    .clone()
+                    .filter(|start| start.abs_diff(ideal) <= near)
+                    .min_by_key(shared)
+                    .unwrap_or(ideal)
+            })
+            .collect();
+        cuts.dedup();
+        let mut split = vec![Vec::new(); cuts.len() + 1];
+        for branch in &tree.branches {
+            let part = cuts.partition_point(|cut| *cut <= branch.places.start);
+            // What stands behind a prompt goes with it.
+            let items = branch.prompts.iter().filter(|sequence| **sequence < self.items.len());
+            split[part].extend(items);
+        }
+        split.retain(|part| !part.is_empty());
+        split
+    }
+
     /// Tokens that computing each prompt, and each continuation of it, alone would take.
     pub fn naive_tokens(&self) -> usize {
         self.tree.naive_tokens
@@ -126,5 +155,34 @@ impl<'i> Plan<'i> {
     /// The same over the places that are read.
     pub(super) fn keys_seen_by_ends(&self) -> f64 {
         self.tree.branches.iter().map(|b| f64::from(self.tree.depth[b.places.end - 1]) + 1.0).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_split_where_prompts_share_little_and_each_item_is_in_one_part() {
+        // Four families of prompts: a stem of 40 tokens of their own, five leaves of 4 tokens.
+        let items: Vec<ScoreItem> = (0..20u32)
+            .map(|i| ScoreItem {
+                tokens: (0..40).map(|t| 100 * (i / 5) + t).chain((0..4).map(|t| 1000 + 10 * i + t)).collect(),
+                choices: 0,
+            })
+            .collect();
+        let sets = [ChoiceSet::Tokens(vec![vec![1], vec![2]])];
+        let plan = Plan::new(&items, &sets, true);
+        let split = plan.split(2);
+        assert_eq!(split, [(0..10).collect::<Vec<_>>(), (10..20).collect()]);
+        for (parts, sharing) in [(1, true), (3, true), (7, true), (100, true), (3, false)] {
+            let plan = Plan::new(&items, &sets, sharing);
+            let split = plan.split(parts);
+            assert!(split.len() <= parts && split.iter().all(|part| !part.is_empty()));
+            let mut all = split.concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..20), "{parts} parts");
+        }
+        assert_eq!(Plan::new(&[], &sets, true).split(2), Vec::<Vec<usize>>::new());
     }
 }

@@ -1,12 +1,11 @@
 //! A loaded checkpoint as a sweep sees it, and the real one: files, tokenizer, template, backend.
 
 use std::path::Path;
-use std::time::Instant;
 
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoint, DecoderSpec, fingerprint, hub};
-use crate::decoder::{Decoder, DecoderError};
-use crate::scoring::{ChoiceScore, Engine, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work};
+use crate::decoder::DecoderError;
+use crate::scoring::{ChoiceScore, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work, spread};
 use crate::store::{CheckpointRecord, Family, Stage};
 use crate::study::{Choices, Prompt, PromptText, StageForm};
 use crate::tokens::{Behind, Chat, ChatTemplate, ChoiceTokens, PromptInput, PromptTokenizer, Rendered};
@@ -84,10 +83,11 @@ pub trait Loader {
     fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError>;
 }
 
-/// Checkpoints in folders and in the local Hugging Face cache, computed on `backend`.
+/// Checkpoints in folders and in the local Hugging Face cache, computed on all of `backends` together: one device, or several
+/// of one model.
 #[derive(Debug)]
 pub struct FromFiles<'b, B> {
-    pub backend: &'b B,
+    pub backends: &'b [B],
     /// Backend and arithmetic, as recorded: scores of different ones are not mixed within a checkpoint.
     pub arithmetic: String,
     /// [`crate::scoring::fingerprint`] of the backend.
@@ -99,7 +99,7 @@ pub struct FromFiles<'b, B> {
 
 /// One of them, open.
 pub struct FileModel<'b, B> {
-    backend: &'b B,
+    backends: &'b [B],
     pack: PackSize,
     checkpoint: Checkpoint,
     tokenizer: PromptTokenizer,
@@ -108,7 +108,7 @@ pub struct FileModel<'b, B> {
     record: CheckpointRecord,
 }
 
-impl<'b, B: Backend> Loader for FromFiles<'b, B> {
+impl<'b, B: Backend + Sync> Loader for FromFiles<'b, B> {
     type Model = FileModel<'b, B>;
 
     fn find(&self, stage: &Stage) -> Result<u64, ModelError> {
@@ -151,17 +151,21 @@ impl<'b, B: Backend> Loader for FromFiles<'b, B> {
             backend: self.arithmetic.clone(),
             arithmetic: self.fingerprint.clone(),
         };
-        Ok(FileModel { backend: self.backend, pack: self.pack, checkpoint, tokenizer, template, record })
+        Ok(FileModel { backends: self.backends, pack: self.pack, checkpoint, tokenizer, template, record })
     }
 }
 
-impl<B: Backend> Model for FileModel<'_, B> {
+impl<B: Backend + Sync> Model for FileModel<'_, B> {
     fn record(&self) -> &CheckpointRecord {
         &self.record
     }
 
     fn device(&self) -> String {
-        self.backend.describe()
+        let first = self.backends.first().map(Backend::describe).unwrap_or_default();
+        match self.backends.len() {
+            0 | 1 => first,
+            devices => format!("{first}, {devices} of them"),
+        }
     }
 
     fn context(&self) -> usize {
@@ -242,19 +246,15 @@ impl<B: Backend> Model for FileModel<'_, B> {
         store: &mut dyn FnMut(Pack<'_>) -> Result<(), SweepError>,
     ) -> Result<Tally, SweepError> {
         let model = &self.record.model;
-        let start = Instant::now();
-        let decoder = Decoder::new(self.backend, &self.checkpoint.spec, &self.checkpoint)
-            .map_err(|e| decoder_error(model, e))?;
-        let load_seconds = start.elapsed().as_secs_f64();
-        Engine::new(decoder)
-            .score(plan, options, |scores, tally| {
-                self.checkpoint.check_unchanged().map_err(|e| SweepError::checkpoint(model, e))?;
-                store(Pack { scores, tally, load_seconds })
-            })
-            .map_err(|e| match e {
-                ScoreError::Sink(error) => error,
-                ScoreError::Decoder(error) => decoder_error(model, error),
-            })
+        let (spec, weights) = (&self.checkpoint.spec, &self.checkpoint);
+        spread(self.backends, spec, weights, plan, options, |scores, tally, load_seconds| {
+            self.checkpoint.check_unchanged().map_err(|e| SweepError::checkpoint(model, e))?;
+            store(Pack { scores, tally, load_seconds })
+        })
+        .map_err(|e| match e {
+            ScoreError::Sink(error) => error,
+            ScoreError::Decoder(error) => decoder_error(model, error),
+        })
     }
 }
 

@@ -8,8 +8,8 @@ use std::process::Output;
 use tiltmeter::store::RunReader;
 
 /// Arithmetic that a small sweep on these settings records, and what it says.
-fn swept(settings: &[(&str, &str)]) -> Option<(String, Output)> {
-    let driver = emulated()?;
+fn swept(settings: &[(&str, &str)]) -> (String, Output) {
+    let driver = emulated();
     let dir = tempfile::tempdir().expect("a folder");
     write_all(dir.path());
     let mut command = sweep(dir.path(), "run");
@@ -19,13 +19,13 @@ fn swept(settings: &[(&str, &str)]) -> Option<(String, Output)> {
     assert!(output.status.success(), "{}", said(&output));
     let reader = RunReader::open(&dir.path().join("run")).expect("the run opens");
     let record = &reader.checkpoints().expect("checkpoints")[0].record;
-    Some((record.backend.clone(), output))
+    (record.backend.clone(), output)
 }
 
-#[test]
+#[apply(test!)]
 fn a_kernel_that_hangs_is_stopped_and_the_next_set_computes() {
     let settings = [("EMU_HANG", "product_wgmma_gate_21"), ("TILTMETER_CUDA_CHECK_SECONDS", "20")];
-    let Some((backend, output)) = swept(&settings) else { return };
+    let (backend, output) = swept(&settings);
     let text = said(&output);
     assert!(backend.contains("mma kernels") && !backend.contains("wgmma"), "{backend}");
     for part in
@@ -35,9 +35,9 @@ fn a_kernel_that_hangs_is_stopped_and_the_next_set_computes() {
     }
 }
 
-#[test]
+#[apply(test!)]
 fn a_kernel_that_computes_wrongly_is_found_and_that_is_remembered() {
-    let Some(driver) = emulated() else { return };
+    let driver = emulated();
     let dir = tempfile::tempdir().expect("a folder");
     let run = |wrong: &str| {
         let log = dir.path().join("log");

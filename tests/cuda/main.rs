@@ -18,6 +18,7 @@ mod inside;
 mod log;
 mod outside;
 mod program;
+mod several;
 
 /// Set by `outside` in the processes that run what is in `inside`, and nothing else.
 const INSIDE: &str = "TILTMETER_TEST_INSIDE";

@@ -71,7 +71,7 @@ fn scores_have_the_same_bytes_for_every_pack_size_order_seed_and_without_sharing
 }
 
 /// Prompts that are scored in `dir/<run>`.
-fn scored(dir: &Path, run: &str) -> usize {
+pub fn scored(dir: &Path, run: &str) -> usize {
     let reader = RunReader::open(&dir.join(run)).expect("the run opens");
     reader.checkpoints().expect("checkpoints").iter().map(|c| c.prompts as usize).sum()
 }

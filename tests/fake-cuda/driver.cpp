@@ -7,7 +7,7 @@
 // - A module must be PTX text for this device with the entry asked for, and the launch must be what the kernel was written for.
 //
 // EMU_CC=90      compute capability            EMU_DEVICES=1     how many GPUs
-// EMU_MEM=n      bytes of device memory (4 GiB)  EMU_FAIL_AFTER=n  the device is lost at launch n (from 0)
+// EMU_MEM=n      bytes of device memory (4 GiB)  EMU_FAIL_AFTER=n  device EMU_FAIL_DEVICE (0) is lost at its launch n (from 0)
 // EMU_SEED=n     another order of warps, blocks, copies          EMU_TC=nearest    exact sums in tensor cores
 // EMU_LOG=file   appends a line for every launch, copy, set, allocation, free and wait of the host
 // EMU_SMS=n      multiprocessors (4)            EMU_DRIVER=n      what cuDriverGetVersion says (13000)
@@ -45,7 +45,10 @@ const std::map<Result, const char*> ERRORS = {
 
 std::recursive_mutex lock;
 #define LOCK std::lock_guard<std::recursive_mutex> guard(lock)
-bool lost = false;
+struct Lost {  // by device
+  std::set<int> gone;
+  operator bool() const;
+} lost;
 #define ALIVE if (lost) return LAUNCH_FAILED
 u64 env(const char* name, u64 otherwise) { return emu::environment(name, otherwise); }
 int devices() { return (int)env("EMU_DEVICES", 1); }
@@ -73,6 +76,7 @@ void note(const char* format, ...) {
 // ---- contexts: the primary context of a device is its number + 1
 thread_local Handle context = nullptr;
 int device() { return context ? (int)(intptr_t)context - 1 : 0; }
+Lost::operator bool() const { return gone.count(device()) > 0; }
 
 // ---- device memory
 constexpr size_t PAGE = 4096, RESERVED = 1ull << 42;
@@ -445,8 +449,8 @@ API cuLaunchKernel(Handle f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
   auto* k = (Function*)f;
   note("launch %s grid %u,%u,%u block %u,%u,%u shared %u stream %d", k->name.c_str(), gx, gy, gz, bx, by, bz, shared, stream_of(s)->number);
   static u64 left = env("EMU_FAIL_AFTER", ~0ull);
-  if (left-- == 0) {  // the launch is accepted, as launches are; whatever is asked next says that the device is gone
-    lost = true;
+  if ((u64)device() == env("EMU_FAIL_DEVICE", 0) && left-- == 0) {  // the launch is accepted, as launches are; whatever is asked next says that the device is gone
+    lost.gone.insert(device());
     return SUCCESS;
   }
   if (!gx || !gy || !gz || gx > 2147483647u || gy > 65535 || gz > 65535 || bx * by * bz == 0 || bx * by * bz > 1024) return INVALID_VALUE;
