@@ -23,6 +23,7 @@ mod progress;
 mod prompts;
 mod report;
 mod roster;
+mod runs;
 mod schema;
 mod score;
 mod shell;
@@ -59,6 +60,7 @@ enum Command {
     Plan(plan::Args),
     Sweep(sweep::Args),
     Status(status::Args),
+    Runs(runs::Args),
     Export(export::Args),
     Analyze(analyze::Args),
     Explain(explain::Args),
@@ -95,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Status(args) => status::run(args),
+        Command::Runs(args) => runs::run(args),
         Command::Export(args) => export::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::output::{print, print_json};
 use super::{doctor, prompts, roster, status};
 use crate::plain::nearest;
+use crate::store::FoundRun;
 use crate::store::export::{item_row_schema, score_row_schema};
 use crate::{bench, inspect, licences, scoring};
 
@@ -40,6 +41,7 @@ const KINDS: &[Kind] = &[
     kind("licences", "licences --json", of::<Vec<licences::Carried>>),
     kind("prompt", "prompts, a line", of::<prompts::Line<'static>>),
     kind("roster", "roster show --json", of::<Vec<roster::Listed<'static>>>),
+    kind("runs", "runs --json", of::<Vec<FoundRun>>),
     kind("score", "score, a line", of::<scoring::output::ScoreLine<'static>>),
     kind("prompt-score", "export --scores FILE.jsonl, a line", score_row_schema),
     kind("status", "status --json", of::<status::Status>),

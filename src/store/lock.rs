@@ -39,6 +39,14 @@ impl RunLock {
     }
 }
 
+/// Whether a process holds the lock of the run in `dir`; nothing is made or waited for.
+pub(super) fn is_held(dir: &Path) -> bool {
+    let path = dir.join(LOCK_FILE);
+    let regular = std::fs::metadata(&path).is_ok_and(|meta| meta.is_file());
+    regular
+        && File::open(&path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Some network file systems keep none, or have a service for them that is not running.
 fn has_no_locks(error: &std::io::Error) -> bool {
     #[cfg(unix)]

@@ -5,6 +5,7 @@ pub mod roster;
 
 mod error;
 pub(crate) mod file;
+mod found;
 mod lock;
 mod names;
 mod origin;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use export::{Format, export_items, export_scores};
+pub use found::{FoundRun, RunState, find_runs};
 pub use names::PromptKey;
 pub use origin::{Ended, Filters, Machine, StoredSweep, SweepRecord};
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};

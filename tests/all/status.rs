@@ -76,3 +76,37 @@ fn a_run_of_an_older_format_is_read_as_it_stands() {
     output(&["analyze"], dir.path());
     assert_eq!(fs::read(dir.path().join("run.sqlite")).expect("there"), before, "reading changes nothing");
 }
+
+#[apply(test!)]
+fn runs_are_found_with_their_state_and_a_broken_one_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    write_all(dir);
+    let sweep = |run: &str, more: &[&str]| {
+        let mut command = tiltmeter();
+        command
+            .args(["-q", "sweep", "--languages", "en", "--backend", "cpu", "--study"])
+            .arg(dir.join("study"));
+        command.arg("--roster").arg(dir.join("roster.toml")).arg("--run").arg(dir.join(run)).args(more);
+        let done = command.output().expect("the program starts");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    sweep("runs/deep/one", &["--countries", "China,Japan"]);
+    fs::create_dir_all(dir.join("runs/two")).expect("a folder");
+    fs::write(dir.join("runs/two/run.sqlite"), "no database").expect("written");
+    let done = tiltmeter().arg("runs").arg(dir.join("runs")).output().expect("the program starts");
+    let text = String::from_utf8_lossy(&done.stdout);
+    let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{text}"));
+    assert!(line("deep/one").contains("finished") && line("deep/one").contains("64"), "{text}");
+    assert!(line("runs/two").contains("cannot be read") && text.contains("*"), "{text}");
+    // While somebody writes to it.
+    let lock = fs::File::options().write(true).open(dir.join("runs/deep/one/lock")).expect("the lock");
+    lock.lock().expect("locked");
+    let done =
+        tiltmeter().args(["runs", "--json"]).arg(dir.join("runs")).output().expect("the program starts");
+    let found: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(found[0]["state"], "running", "{found}");
+    assert_eq!(found[1]["state"], "unreadable", "{found}");
+    let none = tiltmeter().arg("runs").arg(dir.join("study")).output().expect("the program starts");
+    assert!(none.status.success() && String::from_utf8_lossy(&none.stderr).starts_with("no run in"));
+}

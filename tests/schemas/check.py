@@ -56,6 +56,7 @@ def documents(folder):
         "prompt": lines(run("prompts", "--stage", "chat", "--countries", "USA,China"))[:8],
         "prompt-score": lines(scores.read_text()),
         "roster": whole(run("roster", "show", "--json")),
+        "runs": whole(run("runs", "--json", folder)),
         "score": lines(run(*score)) + lines(run(*score, "--top", "3")) + lines(run(*score, "--continuations")),
         "status": whole(run("status", "--json", "--run", run_dir)),
     }
