@@ -1,5 +1,7 @@
 //! Sweeps with a model that fails when it is told to.
 
+mod resumed;
+
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -15,6 +17,10 @@ const ROSTER: &str = "[[family]]\nname = 'f'\nbase = { model = 'a', checkpoint =
 struct Fake {
     record: CheckpointRecord,
     context: usize,
+    /// Last token of every prompt.
+    end: u32,
+    /// Token of the first answer.
+    letter: u32,
     /// Packs until the device is lost.
     packs: Rc<Cell<usize>>,
 }
@@ -22,13 +28,21 @@ struct Fake {
 #[derive(Clone)]
 struct Fakes {
     context: usize,
+    end: u32,
+    letter: u32,
     arithmetic: Option<String>,
     packs: Rc<Cell<usize>>,
 }
 
 impl Fakes {
     fn new(packs: usize) -> Self {
-        Self { context: 1 << 20, arithmetic: Some("f".into()), packs: Rc::new(Cell::new(packs)) }
+        Self {
+            context: 1 << 20,
+            end: 10,
+            letter: 65,
+            arithmetic: Some("f".into()),
+            packs: Rc::new(Cell::new(packs)),
+        }
     }
 }
 
@@ -49,7 +63,8 @@ impl Loader for Fakes {
             arithmetic: self.arithmetic.clone(),
             ..samples::record(&stage.model)
         };
-        Ok(Fake { record, context: self.context, packs: self.packs.clone() })
+        let Self { context, end, letter, .. } = *self;
+        Ok(Fake { record, context, end, letter, packs: self.packs.clone() })
     }
 }
 
@@ -75,7 +90,7 @@ impl Model for Fake {
     }
 
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
-        let bytes = |text: &str| text.bytes().map(u32::from).collect();
+        let bytes = |text: &str| text.bytes().map(u32::from).chain([self.end]).collect();
         Ok(prompts
             .iter()
             .map(|prompt| match &prompt.text {
@@ -86,7 +101,7 @@ impl Model for Fake {
     }
 
     fn answers(&self, _: &Choices) -> Result<Vec<Vec<u32>>, ModelError> {
-        Ok(vec![vec![65], vec![66]])
+        Ok(vec![vec![self.letter], vec![66]])
     }
 
     fn whole(&self, prompts: &[Prompt], _: &Choices) -> Result<Vec<Whole>, ModelError> {
