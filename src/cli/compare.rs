@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::analyze::RunTable;
 use super::input::Input;
 use super::output::{is_standard, print, say};
+use super::run_table::RunTable;
 use crate::report::{JoinedRuns, differences};
 use crate::stats::{
     AGREEMENT_SCHEMA, Agreement, Analysis, DiffersBetween, Recipes, Settings, Side, Table, agreement_text,

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::analyze::RunTable;
 use super::input::Input;
 use super::output::{is_standard, print, say};
+use super::run_table::RunTable;
 use crate::plain::nearest_few;
 use crate::report::attach_prompts;
 use crate::stats::{

@@ -23,6 +23,7 @@ mod progress;
 mod prompts;
 mod report;
 mod roster;
+mod run_table;
 mod runs;
 mod schema;
 mod score;

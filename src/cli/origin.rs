@@ -9,14 +9,15 @@ use sha2::{Digest, Sha256};
 
 use super::input::Input;
 use crate::stats::{Analysis, CheckpointHashes, Dates, Hashes, Named, Origin, Program};
-use crate::store::RunReader;
+use crate::store::{Completeness, RunReader};
 
-/// Of what `input` names.
+/// Of what `input` names; `completeness` where that is a run.
 pub fn of(
     input: &Input,
     arguments: Named<String>,
     date: Option<String>,
     analysis: &Analysis,
+    completeness: Option<Completeness>,
 ) -> Result<Origin> {
     let settings = analysis.settings["sha256"].as_str().map(str::to_owned);
     let hashes = Hashes { settings, ..Hashes::default() };
@@ -47,7 +48,7 @@ pub fn of(
         program,
         dates,
         arguments,
-        completeness: Some(serde_json::to_value(run.completeness()?)?),
+        completeness: completeness.map(serde_json::to_value).transpose()?,
         hashes: Hashes { study, checkpoints, ..hashes },
     })
 }

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
-use super::analyze;
 use super::input::{Input, settings_for};
 use super::output::{is_standard, print, say};
+use super::run_table::RunTable;
 use super::shell::quoted;
 use crate::report::{Document, Example, Planted, Provenance, ReportInput};
-use crate::stats::{Analysis, Settings, analyze_table, read_table};
+use crate::stats::{Analysis, Recipes, Settings, analyze_table, read_table};
+use crate::store::StoreError;
 use crate::store::file::replace;
-use crate::store::{RunReader, StoreError};
 use crate::study::{EMBEDDED, Study};
 
 /// Write what was found: a self-contained HTML page with figures and tables, or the same as Markdown or JSON.
@@ -135,18 +135,19 @@ impl Page {
 
     /// A run's figures so far, under `settings` or its own roster; `study`: the one that it was asked, by name or folder.
     pub fn of_run(dir: &Path, settings: Option<Settings>, study: Option<&str>) -> Result<Page> {
-        let reader = RunReader::open(dir)?;
-        let analysis = analyze::analyze_run(dir, settings.clone())?;
-        let settings = settings_for(&reader, settings)?;
+        let run = RunTable::read(dir, settings.clone())?;
+        let RunTable { reader, completeness, .. } = &run;
+        let analysis = run.analyze(Recipes::Both)?;
+        let settings = settings_for(reader, settings)?;
         let target = analysis.settings["analysis"]["target"].as_str().unwrap_or("");
         let asked = Study::open(study.unwrap_or(EMBEDDED[0]))?;
-        let example = Example::of_run(&reader, &settings, target, &asked)?;
+        let example = Example::of_run(reader, &settings, target, &asked)?;
         if let (Some(study), None) = (study, &example) {
             say(format_args!("note: no prompt is shown: the run was not asked the study {study}"));
         }
         Ok(Page {
-            provenance: Some(Provenance::of_run(&reader)?),
-            unfinished: reader.completeness()?.sentences(),
+            provenance: Some(Provenance::of_run(reader)?),
+            unfinished: completeness.sentences(),
             example,
             ..Page::of_table(analysis, settings)
         })

@@ -93,34 +93,14 @@ pub fn forms(scope: &Scope<'_>) -> Option<String> {
     if families.is_empty() {
         return None;
     }
-    let mut said = Vec::new();
-    for code in &scope.languages {
-        for family in &families {
-            if let Some(reading) =
-                scope.shift(code, &format!("{}@{PROMPT_MATCHED}", family.name), scope.target)
-            {
-                let clause = format!(
-                    "{} in {} ({})",
-                    scope.decimals.signed(reading.value),
-                    at(family, code, families.len()),
-                    interval(scope, &reading)
-                );
-                said.push(clause);
-            }
-        }
-    }
-    let matched = (!said.is_empty()).then(|| {
-        format!("Asked the same text ({PROMPT_MATCHED}), the shift on {} is {}.", scope.target, list(&said))
+    let matched = shift_under(scope, &families, PROMPT_MATCHED);
+    let matched = matched.map(|said| {
+        format!("Asked the same text ({PROMPT_MATCHED}), the shift on {} is {said}.", scope.target)
     });
-    let of = families.len();
-    let hedged = scope.languages.iter().flat_map(|code| families.iter().map(move |family| (code, family)));
-    let hedged: Vec<String> = hedged.filter_map(|(code, family)| hedge(scope, code, family, of)).collect();
-    let hedged = (!hedged.is_empty()).then(|| {
+    let hedged = shift_under(scope, &families, HEDGE_ON_BASE).map(|said| {
         format!(
-            "With the chat’s hedge sentence in the base prompt too ({HEDGE_ON_BASE}), the distance from base to the last stage \
-             on {} is {} (differences of two estimates, without an interval).",
-            scope.target,
-            list(&hedged)
+            "With the chat’s hedge sentence in the base prompt too ({HEDGE_ON_BASE}), the shift on {} is {said}.",
+            scope.target
         )
     });
     let unknown = (matched.is_none() && hedged.is_none()).then(|| {
@@ -141,17 +121,20 @@ const PROMPT_MATCHED: &str = "prompt_matched";
 /// The hedge that chat has in the main condition, on base.
 const HEDGE_ON_BASE: &str = "hedge_on_base";
 
-fn hedge(scope: &Scope<'_>, code: &str, family: &Family<'_>, of: usize) -> Option<String> {
-    let [(_, first), (_, last)] = family.ends()?;
-    let base = scope.favourability(code, &format!("{first}@{HEDGE_ON_BASE}"), scope.target)?;
-    let chat = scope.favourability(code, last, scope.target)?;
-    let plain = scope.favourability(code, first, scope.target)?;
-    Some(format!(
-        "{} instead of {} in {}",
-        scope.decimals.signed(chat.value - base.value),
-        scope.decimals.signed(chat.value - plain.value),
-        at(family, code, of)
-    ))
+/// The target's shift in that condition, in every family and language that has it.
+fn shift_under(scope: &Scope<'_>, families: &[&Family<'_>], condition: &str) -> Option<String> {
+    let cells = scope.languages.iter().flat_map(|code| families.iter().map(move |family| (*code, *family)));
+    let clause = |(code, family): (&str, &Family<'_>)| {
+        let reading = scope.shift(code, &format!("{}@{condition}", family.name), scope.target)?;
+        Some(format!(
+            "{} in {} ({})",
+            scope.decimals.signed(reading.value),
+            at(family, code, families.len()),
+            interval(scope, &reading)
+        ))
+    };
+    let said: Vec<String> = cells.filter_map(clause).collect();
+    (!said.is_empty()).then(|| list(&said))
 }
 
 /// `English`, or `qwen, English` where there are several families.

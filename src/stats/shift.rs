@@ -22,9 +22,13 @@ pub enum StepKind {
     Ends,
     /// Between neighbours, where there are more than two stages; numbered.
     Between(usize),
-    /// First to last under a condition that is not the routed one of both.
+    /// First to last under a condition that is not the routed one of both; of [`ON_BASE`], which only a first stage can be
+    /// asked, to the last stage's routed run.
     Condition(Id),
 }
+
+/// The condition that brings a base prompt closer to a chat's: its hedge sentence.
+const ON_BASE: &str = "hedge_on_base";
 
 impl Step<'_> {
     /// `<group>/<language>/<family>`; between neighbours `<family>:<later>-<earlier>`, under a condition
@@ -74,8 +78,10 @@ pub fn steps<'a>(view: &View<'a>) -> Vec<Step<'a>> {
             }
             for condition in table.conditions.ids() {
                 if plan.routed(first.model) != condition || plan.routed(last.model) != condition {
-                    let run = |stage: &PlanStage| table.run(stage.model, language, condition);
-                    push(StepKind::Condition(condition), (first, last), run(first), run(last));
+                    let on_base = table.conditions.name(condition) == ON_BASE;
+                    let asked = |stage: &PlanStage| table.run(stage.model, language, condition);
+                    let to = asked(last).or_else(|| run(last).filter(|_| on_base));
+                    push(StepKind::Condition(condition), (first, last), asked(first), to);
                 }
             }
         }

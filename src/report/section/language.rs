@@ -4,14 +4,15 @@ use serde_json::json;
 
 use super::super::block::{Block, Section};
 use super::super::data::{Data, ESTIMATE, estimate};
-use super::super::figure::{Figure, Group, Panel};
+use super::super::figure::{Figure as Drawing, Group, Panel};
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, language};
 use super::super::frame::{self, Layout, Naming, RowLabel};
 use super::super::reading::Reading;
-use super::super::scope::Caution;
+use super::super::scope::{Caution, part};
 use super::super::table::{Cell, Table};
 use super::Context;
+use crate::stats::Figure;
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
@@ -37,6 +38,17 @@ pub fn section(context: &Context<'_>) -> Section {
     let panels = if by_checkpoint { shifts.by_checkpoint() } else { shifts.by_entity() };
     section.blocks.push(shifts.figure(&panels, by_checkpoint).into());
     section.blocks.push(Block::details("Language shifts in numbers", vec![shifts.numbers().into()]));
+    let stages = shifts.of_stages();
+    if !stages.rows.is_empty() {
+        section.blocks.push(Block::paragraph(format!(
+            "Does the shift from first to last stage depend on the language? Its size there less its size in {}.",
+            language(scope.baseline())
+        )));
+        section.blocks.push(Block::details(
+            format!("The shift on {} in another language", scope.target),
+            vec![stages.into()],
+        ));
+    }
     section
 }
 
@@ -58,13 +70,13 @@ impl<'a> Shifts<'_, 'a> {
         scope.reading(&scope.language_shift_id(code, label, entity))
     }
 
-    fn figure(&self, panels: &[Drawn], by_checkpoint: bool) -> Figure {
+    fn figure(&self, panels: &[Drawn], by_checkpoint: bool) -> Drawing {
         let context = self.context;
         let scope = &context.scope;
         let (low, high) = (format!("← less than in {}", language(scope.baseline())), "log-odds, more →");
         let staged = panels.iter().map(|p| (p.stage.as_deref(), p.rows.as_slice()));
         let rows = panels.iter().flat_map(|p| &p.rows);
-        let mut figure = Figure::new(
+        let mut figure = Drawing::new(
             "fig-language",
             format!("What another language than {} changes", language(scope.baseline())),
             format!(
@@ -187,6 +199,42 @@ impl<'a> Shifts<'_, 'a> {
                 .collect(),
         });
         drawn.filter(|d| !d.rows.is_empty()).collect()
+    }
+
+    /// Families' shifts in another language less those in the baseline; empty where no family has both.
+    fn of_stages(&self) -> Table {
+        let scope = &self.context.scope;
+        let header = ["Family", "Language", "#Difference of shifts", "#95 % interval", "#p", "#adjusted p"];
+        let caption = format!(
+            "Shift on {} less that in {}, in log-odds. {}",
+            scope.target,
+            language(scope.baseline()),
+            scope.adjusted_over("stage_by_language")
+        );
+        let mut table = Table::new(caption, &header);
+        let of_target = |f: &&Figure| {
+            let p = &f.parts;
+            part(&p.country) == scope.target
+                && part(&p.question) == scope.question
+                && part(&p.subset) == scope.subset
+        };
+        for figure in scope.analysis.of("stage_by_language").filter(of_target) {
+            let Some(reading) = Reading::of(figure) else { continue };
+            let (name, code) = (part(&figure.parts.family), part(&figure.parts.language));
+            let family = scope.families.iter().find(|family| family.name == name);
+            let worse =
+                |family| scope.ends_caution(family, code).max(scope.ends_caution(family, scope.baseline()));
+            let dagger = family.map_or("", |family| worse(family).dagger());
+            let [value, interval, p, adjusted] = self.context.cells(&reading);
+            let spoken = Cell::text(format!("{}{dagger}", language(code)));
+            table.push(vec![Cell::head(name), spoken, value, interval, p, adjusted]);
+        }
+        table.class = "grouped".to_owned();
+        table.rows.sort_by_key(|row| {
+            row.first().map(|cell| scope.families.iter().position(|f| f.name == cell.text))
+        });
+        table.merge_heads();
+        table
     }
 
     fn numbers(&self) -> Table {

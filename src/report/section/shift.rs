@@ -8,7 +8,7 @@ use super::super::dumbbell::{self, Move, Row};
 use super::super::figure::{Figure, Group, Panel};
 use super::super::format::{self, language, p_value};
 use super::super::frame::{self, Axis, Naming, RowLabel};
-use super::super::scope::{Caution, Family};
+use super::super::scope::{Caution, Family, part};
 use super::super::stages::{self, Way};
 use super::super::summary;
 use super::super::table::{Cell, Table};
@@ -45,6 +45,14 @@ pub fn section(context: &Context<'_>) -> Section {
         0..=OPEN => figure,
         n => Block::details(format!("Every {} in {n} families", scope.wording.one), vec![figure]),
     });
+    let families = families_differ(context);
+    if !families.rows.is_empty() {
+        section.blocks.push(Block::paragraph(
+            "Do families shift differently? Types of scenario by families, as repeated measures; p is corrected for types whose \
+             differences between families vary unequally (Greenhouse and Geisser).",
+        ));
+        section.blocks.push(Block::details(families.caption.clone(), vec![families.into()]));
+    }
     let contrasts = planned_contrasts(context, &on_target, &[scope.target]);
     if !contrasts.rows.is_empty() {
         section.blocks.push(Block::details(
@@ -237,6 +245,30 @@ fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
         }
     }
     name_once(&mut table, wanted, 3);
+    table
+}
+
+/// Whether families differ in their shifts, by language; empty with fewer than two families.
+fn families_differ(context: &Context<'_>) -> Table {
+    let scope = &context.scope;
+    let header = ["Language", "Families", "#F", "#Degrees of freedom", "#Epsilon", "#p"];
+    let mut table = Table::new(format!("Families’ shifts on {} beside each other", scope.target), &header);
+    for figure in scope.analysis.of("family_by_stage").filter(|f| part(&f.parts.country) == scope.target) {
+        let Estimate::FamilyByStage(test) = &figure.estimate else { continue };
+        let number = |value: Option<f64>| value.map_or_else(format::dash, |v| format::plain(v, 2));
+        let freedom = test.epsilon.map_or_else(format::dash, |epsilon| {
+            let of = |df: usize| format::plain(epsilon * df as f64, 1);
+            format!("{} and {}", of(test.df1), of(test.df2))
+        });
+        table.push(vec![
+            Cell::head(language(part(&figure.parts.language))),
+            Cell::text(format::list(&test.families)).with_class("wrap"),
+            Cell::number(number(test.f)),
+            Cell::number(freedom),
+            Cell::number(number(test.epsilon)),
+            Cell::number(p_value(test.p_greenhouse_geisser)),
+        ]);
+    }
     table
 }
 

@@ -3,6 +3,7 @@
 
 mod format;
 mod marks;
+mod scales;
 mod sections;
 
 use std::fmt::Write;

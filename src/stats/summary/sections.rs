@@ -1,10 +1,11 @@
 //! The tables, one function each.
 
 use super::super::compliance::Tier;
-use super::super::confirmatory::{Block, Size, Verdict};
+use super::super::confirmatory::{Size, Verdict};
 use super::super::figure::{Estimate, Figure};
 use super::format::{Digits, p_value, probability};
 use super::marks::Marks;
+use super::scales::SCALES;
 use super::{Section, Summary, Tables};
 
 /// An estimate with the half-width of its interval.
@@ -16,26 +17,9 @@ impl<'a> Summary<'a> {
         sections.extend([self.makers(), self.published_makers(), self.contrasts(), self.comparisons()]);
         sections.extend([self.coherence(), self.effects()]);
         if self.tables == Tables::All {
-            sections.extend([
-                self.scales("choice", "Choice scale: probability of choosing the country, less one half"),
-                self.scales(
-                    "role_scaled",
-                    "Role scale: lean over what swapping the roles does (exploratory)",
-                ),
-                self.scales(
-                    "empirical_null",
-                    "Beside an empirical null (invented countries, neutral controls)",
-                ),
-                self.scales("leave_one_out", "Least and greatest lean without one opponent or one type"),
-                self.scales("specification_curve", "Over conditions: least and greatest, share of one sign"),
-                self.scales(
-                    "language_invariance",
-                    "Share of the countries' variance that all languages share",
-                ),
-                self.scales("reliability", "Reliability over countries (G)"),
-                self.scales("item_quality", "Scenario against the rest: median correlation"),
-                self.nuisance(),
-            ]);
+            sections.push(self.stages_by_language());
+            sections.extend(SCALES.map(|(group, title)| self.scales(group, title)));
+            sections.push(self.nuisance());
         }
         sections
     }
@@ -169,6 +153,16 @@ impl<'a> Summary<'a> {
             title: format!("Language shift, less the baseline language ({})", self.chosen()),
             header: self.header("checkpoint", &[]),
             rows: self.estimates(&figures, |f| f.parts.label(), |_| None),
+            below: String::new(),
+        }
+    }
+
+    fn stages_by_language(&self) -> Section {
+        let figures: Vec<&Figure> = self.of("stage_by_language").collect();
+        Section {
+            title: format!("What the language changes of the shift ({})", self.chosen()),
+            header: self.header("family", &[]),
+            rows: self.estimates(&figures, |f| f.parts.family.clone(), |_| None),
             below: String::new(),
         }
     }
@@ -367,27 +361,6 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// Groups that are told by a few numbers each.
-    fn scales(&self, group: &'a str, title: &str) -> Section {
-        let mut rows = Vec::new();
-        for figure in self.of(group) {
-            let p = &figure.parts;
-            let mut row = vec![
-                marked(&p.label().unwrap_or_default(), figure),
-                p.language.clone().unwrap_or_default(),
-                p.country.clone().unwrap_or_default(),
-            ];
-            row.push(numbers(figure));
-            rows.push(row);
-        }
-        Section {
-            title: format!("{title} ({})", self.chosen()),
-            header: vec!["checkpoint", "lang", "country", "of"],
-            rows,
-            below: String::new(),
-        }
-    }
-
     /// For which question the intervals are, and what they were not made on.
     fn scope_note(&self, figures: &[&'a Figure]) -> String {
         let mut text =
@@ -423,7 +396,7 @@ fn over_types() -> String {
 }
 
 /// A name with the mark of what the figure is made of.
-fn marked(name: &str, figure: &Figure) -> String {
+pub(super) fn marked(name: &str, figure: &Figure) -> String {
     format!("{name}{}", Marks::figure(figure))
 }
 
@@ -445,48 +418,5 @@ fn size_of(figure: &Figure) -> &'static str {
             None => "-",
         },
         _ => "",
-    }
-}
-
-/// A figure's few numbers in words.
-fn numbers(figure: &Figure) -> String {
-    let digits = Digits::of(Vec::new());
-    let with = |estimate: f64, block: &Block| {
-        format!("{} [{}]", digits.signed(estimate), digits.interval(estimate, block.ci))
-    };
-    let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
-    let between = |range: Option<[f64; 2]>| {
-        range.map_or_else(|| "-".to_owned(), |[a, b]| format!("{} to {}", digits.signed(a), digits.signed(b)))
-    };
-    match &figure.estimate {
-        Estimate::Choice(c) => {
-            format!("{}; role decides {}", with(c.mean, &c.block), share(Some(c.role_decides)))
-        }
-        Estimate::RoleScaled(r) => {
-            let interval = digits.interval(r.estimate, r.ci);
-            format!("{} [{interval}]; role effect {}", digits.signed(r.estimate), share(r.role_effect))
-        }
-        Estimate::EmpiricalNull(n) => format!(
-            "{}; tau {:.3}, p {} -> {}",
-            digits.signed(n.estimate),
-            n.tau,
-            p_value(n.p),
-            p_value(n.p_calibrated)
-        ),
-        Estimate::LeaveOneOut(l) => {
-            format!("opponents {}; types {}", between(l.opponent_range), between(l.type_range))
-        }
-        Estimate::SpecificationCurve(s) => format!(
-            "{}; {:.0} % of {} of one sign",
-            between(Some([s.least, s.greatest])),
-            100.0 * s.same_sign,
-            s.specifications.0.len()
-        ),
-        Estimate::LanguageInvariance(l) => share(l.shared),
-        Estimate::Reliability(r) => format!("{}; halves {}", share(r.g), share(r.split_half)),
-        Estimate::ItemQuality(q) => {
-            format!("{}; {} of {} against the rest", share(q.median), q.below_zero, q.scenarios.len())
-        }
-        _ => String::new(),
     }
 }

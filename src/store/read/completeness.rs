@@ -95,8 +95,9 @@ impl RunReader {
                FROM asked JOIN item ON item.id = item
                JOIN word m ON m.id = model JOIN word l ON l.id = language JOIN word c ON c.id = condition
              GROUP BY model, language, condition",
-            "SELECT model, l.text, c.text, count(*)
-               FROM score JOIN checkpoint ON checkpoint.id = checkpoint JOIN item ON item.id = item
+            "SELECT model, l.text, c.text, sum(prompts)
+               FROM (SELECT checkpoint, item, count(*) AS prompts FROM score GROUP BY checkpoint, item)
+               JOIN checkpoint ON checkpoint.id = checkpoint JOIN item ON item.id = item
                JOIN word l ON l.id = language JOIN word c ON c.id = condition
              GROUP BY checkpoint, language, condition",
         ];

@@ -2,6 +2,8 @@
 
 use tiltmeter::report::{Example, Planted, ReportInput, render};
 
+use tiltmeter::stats::ItemRow;
+
 use super::markup::check;
 use super::{CHINA, FOUR, NO_OPINION, PAIR, Study, analyzed, input, page, pair};
 
@@ -92,9 +94,54 @@ fn many_families_are_summed_up_and_tested() {
         "In English post-training moved three of three families towards China (a, b and c) and none away from it",
         "After post-training, in Chinese ",
         "How much further than families from elsewhere a family moves towards its own maker’s country: ",
+        "Do families shift differently? ",
+        "Does the shift from first to last stage depend on the language? Its size there less its size in English.",
+        "<caption><div>Shift on China less that in English, in log-odds. Adjusted p: Holm over the families of a language.",
     ] {
         assert!(page.contains(sentence), "the page lacks: {sentence}");
     }
+}
+
+#[apply(test!)]
+fn beside_a_shift_stands_what_matched_forms_say_with_intervals() {
+    let mut rows = pair();
+    let asked = |rows: &[ItemRow], model: &str, condition: &str, push: f64| -> Vec<ItemRow> {
+        let of_model = rows.iter().filter(|row| row.model == model);
+        let changed = |row: &ItemRow| {
+            let sign = if row.question == "justified" { push } else { -push };
+            let lean = if row.country_1 == "China" { sign } else { 0.0 };
+            let (condition, bias) = (condition.to_owned(), row.bias + lean);
+            ItemRow {
+                condition,
+                bias,
+                diff_fwd: row.diff_fwd + lean,
+                diff_rev: row.diff_rev + lean,
+                ..row.clone()
+            }
+        };
+        of_model.map(changed).collect()
+    };
+    let matched = ["demo-base", "demo-chat"].map(|model| asked(&rows, model, "prompt_matched", 0.0));
+    let hedged = asked(&rows, "demo-base", "hedge_on_base", 1.0);
+    rows.extend(matched.concat());
+    rows.extend(hedged);
+    let page = page(&rows, PAIR);
+    let after = |text: &str| page.split_once(text).unwrap_or_else(|| panic!("the page lacks: {text}")).1;
+    assert!(
+        after("Asked the same text (prompt_matched), the shift on China is +2.0")
+            .contains("in French (95 % CI +")
+    );
+    // Base leans by 1 with the hedge, so that half of the shift is left.
+    let hedged = after(
+        "With the chat’s hedge sentence in the base prompt too (hedge_on_base), the shift on China is ",
+    );
+    assert!(hedged.starts_with("+1.0") || hedged.starts_with("+0.9"), "{}", &hedged[..90]);
+    assert!(
+        hedged.split_once('.').is_some() && hedged[..90].contains("in English (95 % CI +"),
+        "{}",
+        &hedged[..90]
+    );
+    assert!(!page.contains("was not measured"));
 }
 
 #[apply(test!)]

@@ -1,0 +1,140 @@
+//! Groups of figures that a few numbers each tell: a table a group, all alike.
+
+use super::super::confirmatory::Block;
+use super::super::figure::{Estimate, Figure};
+use super::format::{Digits, p_value};
+use super::sections::marked;
+use super::{Section, Summary};
+
+/// Groups with their titles, in order.
+pub const SCALES: [(&str, &str); 17] = [
+    ("choice", "Choice scale: probability of choosing the country, less one half"),
+    ("choice_shift", "Choice scale: the shift in the probability of choosing the country"),
+    ("role_scaled", "Role scale: lean over what swapping the roles does (exploratory)"),
+    ("role_scaled_shift", "Role scale: the shift in it (exploratory)"),
+    ("sign_flip_types", "Sign flips of the types: p, and the least that so many types can give"),
+    ("family_by_stage", "Whether families shift differently (Greenhouse-Geisser)"),
+    ("maker_groups", "Makers at home in the country against others: difference of shifts"),
+    ("empirical_null", "Beside an empirical null (invented countries, neutral controls)"),
+    ("leave_one_out", "Least and greatest lean without one opponent or one type"),
+    ("leave_one_out_shift", "Least and greatest shift without one opponent or one type"),
+    ("specification_curve", "Over conditions: least and greatest, share of one sign"),
+    ("specification_curve_shift", "Shift over conditions: least and greatest, share of one sign"),
+    ("language_invariance", "Share of the countries' variance that all languages share"),
+    ("scenario_dif", "Scenarios that differ between languages, beyond three sd of their type"),
+    ("reliability", "Reliability over countries (G)"),
+    ("item_quality", "Scenario against the rest: median correlation"),
+    ("cr2", "By rows, bias-reduced sandwich (a check)"),
+];
+
+impl<'a> Summary<'a> {
+    pub(super) fn scales(&self, group: &'a str, title: &str) -> Section {
+        let row = |figure: &Figure| {
+            let p = &figure.parts;
+            let name =
+                p.label().or_else(|| p.family.as_ref().and_then(|_| p.step_label(figure.step_between)));
+            vec![
+                marked(&name.unwrap_or_default(), figure),
+                p.spoken().unwrap_or_default(),
+                p.country.clone().unwrap_or_default(),
+                numbers(figure),
+            ]
+        };
+        Section {
+            title: format!("{title} ({})", self.chosen()),
+            header: vec!["of", "lang", "country", ""],
+            rows: self.of(group).map(row).collect(),
+            below: String::new(),
+        }
+    }
+}
+
+/// A figure's few numbers in words.
+fn numbers(figure: &Figure) -> String {
+    let digits = Digits::of(Vec::new());
+    let with = |estimate: f64, block: &Block| {
+        format!("{} [{}]", digits.signed(estimate), digits.interval(estimate, block.ci))
+    };
+    let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
+    let between = |range: Option<[f64; 2]>| {
+        range.map_or_else(|| "-".to_owned(), |[a, b]| format!("{} to {}", digits.signed(a), digits.signed(b)))
+    };
+    match &figure.estimate {
+        Estimate::Choice(c) => {
+            format!("{}; role decides {}", with(c.mean, &c.block), share(Some(c.role_decides)))
+        }
+        Estimate::ChoiceShift(c) => with(c.mean, &c.block),
+        Estimate::RoleScaled(r) => {
+            let interval = digits.interval(r.estimate, r.ci);
+            let effect = r.role_effect.map_or_else(String::new, |e| format!("; role effect {e:.3}"));
+            format!("{} [{interval}]{effect}", digits.signed(r.estimate))
+        }
+        Estimate::SignFlip(s) => {
+            format!("p {}; {} types, least {}", p_value(s.p), s.types, p_value(Some(s.least_p)))
+        }
+        Estimate::FamilyByStage(f) => match f.f {
+            Some(value) => {
+                format!(
+                    "F({}, {}) {value:.2}, epsilon {}, p {}",
+                    f.df1,
+                    f.df2,
+                    share(f.epsilon),
+                    p_value(f.p_greenhouse_geisser)
+                )
+            }
+            None => "no F: no spread".to_owned(),
+        },
+        Estimate::MakerGroups(g) => {
+            let read = g.readable.as_ref().map_or(&**g, |read| &read.groups);
+            let (home, elsewhere) = (read.at_home.len(), read.elsewhere.len());
+            let p = [read.p, read.p_permutation].map(p_value);
+            format!(
+                "{} ({home} against {elsewhere}); Welch p {}, permutation {}",
+                digits.signed(read.difference),
+                p[0],
+                p[1]
+            )
+        }
+        Estimate::EmpiricalNull(n) => format!(
+            "{}; tau {:.3}, p {} -> {}",
+            digits.signed(n.estimate),
+            n.tau,
+            p_value(n.p),
+            p_value(n.p_calibrated)
+        ),
+        Estimate::LeaveOneOut(l) => {
+            format!("opponents {}; types {}", between(l.opponent_range), between(l.type_range))
+        }
+        Estimate::SpecificationCurve(s) => format!(
+            "{}; {:.0} % of {} of one sign",
+            between(Some([s.least, s.greatest])),
+            100.0 * s.same_sign,
+            s.specifications.0.len()
+        ),
+        Estimate::LanguageInvariance(l) => share(l.shared),
+        Estimate::ScenarioDif(d) => {
+            let names: Vec<&str> = d.differing.iter().map(|(name, _)| name).collect();
+            format!(
+                "{} of {}{}{}",
+                names.len(),
+                d.scenarios,
+                if names.is_empty() { "" } else { ": " },
+                names.join(", ")
+            )
+        }
+        Estimate::Reliability(r) => format!("{}; halves {}", share(r.g), share(r.split_half)),
+        Estimate::ItemQuality(q) => {
+            format!("{}; {} of {} against the rest", share(q.median), q.below_zero, q.scenarios.len())
+        }
+        Estimate::Cr2(c) => {
+            format!(
+                "{}; se {}, df {}, p {}",
+                digits.signed(c.mean_row),
+                share(c.se),
+                share(c.df),
+                p_value(c.p)
+            )
+        }
+        _ => String::new(),
+    }
+}
