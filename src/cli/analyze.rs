@@ -181,6 +181,8 @@ fn opening(analysis: &Analysis, settings: &Settings) -> Vec<String> {
         commands: Vec::new(),
         unfinished: Vec::new(),
         example: None,
+        explanations: Vec::new(),
+        published: false,
     };
     Document::new(&input).map_or_else(|_| Vec::new(), |document| document.opening())
 }

@@ -11,8 +11,8 @@ use super::input::{Input, settings_for};
 use super::output::{is_standard, print, say};
 use super::run_table::RunTable;
 use super::shell::quoted;
-use crate::report::{Document, Example, Planted, Provenance, ReportInput};
-use crate::stats::{Analysis, Recipes, Settings, analyze_table, read_table};
+use crate::report::{Document, Example, Planted, Provenance, ReportInput, attach_prompts, to_explain};
+use crate::stats::{Analysis, Explainer, Explanation, Recipes, Settings, Table, analyze_table, read_table};
 use crate::store::StoreError;
 use crate::store::file::replace;
 use crate::study::{EMBEDDED, Study};
@@ -28,6 +28,9 @@ pub struct Args {
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Html)]
     format: Format,
+    /// Whose leans and shifts it leads with
+    #[arg(long, value_enum, default_value_t = Lead::Confirmatory)]
+    analysis: Lead,
     /// Folder for every figure as SVG and its numbers as CSV, made if it is not there; no file in it is replaced
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
@@ -52,6 +55,14 @@ enum Format {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Lead {
+    /// Intervals for stated scopes, corrected over families
+    Confirmatory,
+    /// Those of the published study
+    Published,
+}
+
 pub fn run(args: Args) -> Result<ExitCode> {
     if let Some(out) = args.out.as_deref().filter(|out| !is_standard(out)) {
         args.input.check_output(out)?;
@@ -60,12 +71,15 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut page = match (&args.input.items, &args.input.run) {
         (Some(items), _) => {
             let settings = settings.unwrap_or_default();
-            let analysis = analyze_table(&read_table(items)?, &settings)?;
-            Page::of_table(analysis, settings)
+            let table = read_table(items)?;
+            let analysis = analyze_table(&table, &settings)?;
+            let explanations = explanations(&table, &settings, &analysis)?;
+            Page { explanations, ..Page::of_analysis(analysis, settings) }
         }
         (None, Some(dir)) => Page::of_run(dir, settings, args.study.as_deref())?,
         (None, None) => return Err(anyhow!("give --items or --run")),
     };
+    page.published = args.analysis == Lead::Published;
     if let Some(path) = &args.plan {
         page.analysis.plan = Some(super::plan::check(path, &args.input, &page.analysis)?);
     }
@@ -125,12 +139,23 @@ pub(super) struct Page {
     pub noise_seed: Option<u64>,
     unfinished: Vec<String>,
     example: Option<Example>,
+    explanations: Vec<Explanation>,
+    published: bool,
 }
 
 impl Page {
-    fn of_table(analysis: Analysis, settings: Settings) -> Page {
-        let (planted, unfinished) = (Vec::new(), Vec::new());
-        Page { analysis, settings, provenance: None, planted, noise_seed: None, unfinished, example: None }
+    fn of_analysis(analysis: Analysis, settings: Settings) -> Page {
+        Page {
+            analysis,
+            settings,
+            provenance: None,
+            planted: Vec::new(),
+            noise_seed: None,
+            unfinished: Vec::new(),
+            example: None,
+            explanations: Vec::new(),
+            published: false,
+        }
     }
 
     /// A run's figures so far, under `settings` or its own roster; `study`: the one that it was asked, by name or folder.
@@ -138,6 +163,7 @@ impl Page {
         let run = RunTable::read(dir, settings.clone())?;
         let RunTable { reader, completeness, .. } = &run;
         let analysis = run.analyze(Recipes::Both)?;
+        let mut explanations = explanations(&run.table, &run.settings, &analysis)?;
         let settings = settings_for(reader, settings)?;
         let target = analysis.settings["analysis"]["target"].as_str().unwrap_or("");
         let asked = Study::open(study.unwrap_or(EMBEDDED[0]))?;
@@ -145,11 +171,15 @@ impl Page {
         if let (Some(study), None) = (study, &example) {
             say(format_args!("note: no prompt is shown: the run was not asked the study {study}"));
         }
+        for explanation in &mut explanations {
+            attach_prompts(explanation, reader, &asked)?;
+        }
         Ok(Page {
             provenance: Some(Provenance::of_run(reader)?),
             unfinished: completeness.sentences(),
             example,
-            ..Page::of_table(analysis, settings)
+            explanations,
+            ..Page::of_analysis(analysis, settings)
         })
     }
 
@@ -164,6 +194,8 @@ impl Page {
             commands,
             unfinished: self.unfinished,
             example: self.example,
+            explanations: self.explanations,
+            published: self.published,
         })?)
     }
 
@@ -171,6 +203,16 @@ impl Page {
     pub fn write(self, page_title: Option<String>, commands: Vec<String>, out: &Path) -> Result<()> {
         write(out, &self.document(page_title, commands)?.html()?)
     }
+}
+
+/// Cells that move each of the explained figures most.
+const CELLS: usize = 3;
+
+/// Where the page's main figures come from.
+fn explanations(table: &Table, settings: &Settings, analysis: &Analysis) -> Result<Vec<Explanation>> {
+    let explainer = Explainer::new(table, settings)?;
+    let figures = to_explain(analysis, settings);
+    Ok(figures.into_iter().map(|figure| explainer.explain(analysis, figure, CELLS)).collect())
 }
 
 /// The question that the page answers.
@@ -201,6 +243,9 @@ fn commands(args: &Args) -> Vec<String> {
     }
     if let Some(format) = args.format.to_possible_value().filter(|_| args.format != Format::Html) {
         report.push_str(&format!(" --format {}", format.get_name()));
+    }
+    if let Some(lead) = args.analysis.to_possible_value().filter(|_| args.analysis != Lead::Confirmatory) {
+        report.push_str(&format!(" --analysis {}", lead.get_name()));
     }
     if let Some(title) = &args.title {
         report.push_str(&format!(" --title {}", quoted(Path::new(title))));

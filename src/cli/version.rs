@@ -13,7 +13,13 @@ pub fn long() -> &'static str {
 
 fn text() -> String {
     let sets: Vec<&str> = [KernelSet::Wgmma, KernelSet::Mma, KernelSet::Naive].map(KernelSet::name).to_vec();
-    let schemas = [stats::SCHEMA, report::SCHEMA, stats::PLAN_SCHEMA];
+    let schemas = [
+        stats::SCHEMA,
+        report::SCHEMA,
+        stats::PLAN_SCHEMA,
+        stats::EXPLANATION_SCHEMA,
+        stats::AGREEMENT_SCHEMA,
+    ];
     format!(
         "{}\n\
          built for  {}{}\n\

@@ -22,6 +22,8 @@ pub enum Block {
     },
     Heading {
         text: String,
+        /// What links lead to; empty for none.
+        anchor: String,
     },
     List {
         items: Vec<Item>,
@@ -65,7 +67,7 @@ impl Block {
     }
 
     pub fn heading(text: impl Into<String>) -> Block {
-        Block::Heading { text: text.into() }
+        Block::Heading { text: text.into(), anchor: String::new() }
     }
 
     pub fn details(summary: impl Into<String>, blocks: Vec<Block>) -> Block {

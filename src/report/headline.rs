@@ -219,7 +219,7 @@ fn glance(scope: &Scope<'_>) -> Table {
         "Each checkpoint at a glance: its strongest leans in log-odds, for how many {} a lean was found, and the largest that \
          the data still allow for the others. Their intervals stand under “Favourability”. {}",
         scope.wording.many,
-        scope.adjusted_over("confirmatory")
+        scope.adjusted_over(scope.groups.lean)
     );
     let header = [
         "Checkpoint",

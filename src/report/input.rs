@@ -1,7 +1,7 @@
 //! What a report is made from.
 
 use crate::scoring::ChoiceSet;
-use crate::stats::{Analysis, Settings};
+use crate::stats::{Analysis, Explanation, Settings};
 
 /// Everything a page shows. Two equal inputs give the same bytes.
 #[derive(Debug, Clone)]
@@ -22,6 +22,10 @@ pub struct ReportInput<'a> {
     pub unfinished: Vec<String>,
     /// One prompt with its answer, where there are prompts.
     pub example: Option<Example>,
+    /// Whether it leads with the published study's leans and shifts instead of the confirmatory ones.
+    pub published: bool,
+    /// Where the main figures come from ([`super::to_explain`]); the page links to them.
+    pub explanations: Vec<Explanation>,
 }
 
 /// One prompt as a checkpoint was shown it.

@@ -44,7 +44,7 @@ fn block(block: &Block) -> Value {
         Block::Warning { lead, text: words } => {
             json!({ "kind": "warning", "lead": lead, "text": text(words) })
         }
-        Block::Heading { text: words } => json!({ "kind": "heading", "text": text(words) }),
+        Block::Heading { text: words, .. } => json!({ "kind": "heading", "text": text(words) }),
         Block::List { items } => {
             let item =
                 |item: &super::block::Item| json!({ "lead": text(&item.lead), "text": text(&item.text) });

@@ -37,7 +37,7 @@ fn blocks(out: &mut String, list: &[Block]) {
                 writeln!(out, "{}\n", text(words))
             }
             Block::Warning { lead, text: words } => writeln!(out, "> **{lead}** {}\n", text(words)),
-            Block::Heading { text: words } => writeln!(out, "### {}\n", text(words)),
+            Block::Heading { text: words, .. } => writeln!(out, "### {}\n", text(words)),
             Block::List { items } => {
                 for item in items {
                     let lead = if item.lead.is_empty() {

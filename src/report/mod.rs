@@ -40,4 +40,5 @@ pub use html::render;
 pub use input::{CheckpointProvenance, Example, Planted, Provenance, ReportInput};
 pub use json::SCHEMA;
 pub use prompts::attach_prompts;
+pub use section::to_explain;
 pub use words::planted_noise;

@@ -24,6 +24,8 @@ pub enum Without {
     OneType,
     /// The same in every scenario type.
     NoSpread,
+    /// Fewer than one degree of freedom.
+    FewGroups,
 }
 
 /// A spread below this share of the mean is rounding.
@@ -89,7 +91,8 @@ impl From<&Confirmatory> for Reading {
     fn from(c: &Confirmatory) -> Reading {
         let half = match c.crossed {
             None => Err(Without::OneType),
-            Some(block) => block.ci.filter(|ci| ci.is_finite()).ok_or(Without::NoSpread),
+            Some(block) if block.is_starved() => Err(Without::FewGroups),
+            Some(block) => block.interval().ok_or(Without::NoSpread),
         };
         let p = c.crossed.and_then(|block| block.p).filter(|_| half.is_ok());
         Reading { value: c.estimate, half, p, adjusted: None, size: c.size.filter(|_| half.is_ok()) }
@@ -102,6 +105,7 @@ impl Without {
         match self {
             Without::OneType => "asked in one scenario type only",
             Without::NoSpread => "the same in every scenario type, without any spread",
+            Without::FewGroups => "too few independent groups, fewer than one degree of freedom",
         }
     }
 }

@@ -97,9 +97,33 @@ pub struct Wording {
     pub many: &'static str,
 }
 
+/// Whose estimates the page leads with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Groups {
+    pub lean: &'static str,
+    pub shift: &'static str,
+    pub language_shift: &'static str,
+}
+
+impl Groups {
+    const CONFIRMATORY: Groups = Groups {
+        lean: "confirmatory",
+        shift: "confirmatory_shift",
+        language_shift: "confirmatory_language_shift",
+    };
+    const PUBLISHED: Groups =
+        Groups { lean: "favourability", shift: "shift", language_shift: "language_shift" };
+
+    pub fn are_published(self) -> bool {
+        self == Groups::PUBLISHED
+    }
+}
+
 #[derive(Debug)]
 pub struct Scope<'a> {
     pub analysis: &'a Analysis,
+    /// Groups of the leans, shifts and language shifts that the page speaks of.
+    pub groups: Groups,
     /// Question and subset that the page leads with.
     pub question: &'a str,
     pub subset: &'a str,
@@ -124,6 +148,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub fn new(input: &ReportInput<'a>) -> Scope<'a> {
         let analysis = input.analysis;
+        let groups = if input.published { Groups::PUBLISHED } else { Groups::CONFIRMATORY };
         let (mut questions, mut subsets) = (Vec::new(), Vec::new());
         let mut languages = Vec::new();
         for figure in analysis.of("confirmatory") {
@@ -145,6 +170,7 @@ impl<'a> Scope<'a> {
         let (families, checkpoints, others) = checkpoints(input.settings, analysis);
         let mut scope = Scope {
             analysis,
+            groups,
             question,
             subset,
             languages,
@@ -178,8 +204,8 @@ impl<'a> Scope<'a> {
         let last: Vec<&str> =
             self.families.iter().filter_map(|f| f.stages.last()).map(|(_, label)| *label).collect();
         let mut sums: Vec<(&'a str, f64, usize)> = Vec::new();
-        for figure in self.analysis.of("confirmatory").filter(|f| f.parts.routed == Some(true)) {
-            let Estimate::Confirmatory(c) = &figure.estimate else { continue };
+        for figure in self.analysis.of(self.groups.lean).filter(|f| f.parts.routed == Some(true)) {
+            let Some(reading) = Reading::of(figure) else { continue };
             let parts = &figure.parts;
             if part(&parts.question) != self.question || part(&parts.subset) != self.subset {
                 continue;
@@ -191,7 +217,7 @@ impl<'a> Scope<'a> {
                 sums.len() - 1
             });
             if let Some((_, sum, n)) = sums.get_mut(at).filter(|_| counts) {
-                *sum += c.estimate;
+                *sum += reading.value;
                 *n += 1;
             }
         }
@@ -223,18 +249,18 @@ impl<'a> Scope<'a> {
     }
 
     pub fn favourability_id(&self, language: &str, label: &str, entity: &str) -> String {
-        format!("confirmatory/{language}/{label}/{entity}/{}/{}", self.question, self.subset)
+        format!("{}/{language}/{label}/{entity}/{}/{}", self.groups.lean, self.question, self.subset)
     }
 
     pub fn shift_id(&self, language: &str, family: &str, entity: &str) -> String {
-        format!("confirmatory_shift/{language}/{family}/{entity}/{}/{}", self.question, self.subset)
+        format!("{}/{language}/{family}/{entity}/{}/{}", self.groups.shift, self.question, self.subset)
     }
 
     pub fn language_shift_id(&self, language: &str, label: &str, entity: &str) -> String {
         let baseline = self.baseline();
         format!(
-            "confirmatory_language_shift/{language}-{baseline}/{label}/{entity}/{}/{}",
-            self.question, self.subset
+            "{}/{language}-{baseline}/{label}/{entity}/{}/{}",
+            self.groups.language_shift, self.question, self.subset
         )
     }
 

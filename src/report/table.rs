@@ -13,6 +13,8 @@ pub struct Cell {
     pub rows: usize,
     /// Columns it covers; 0 is 1.
     pub columns: usize,
+    /// The anchor that its text leads to; empty for none.
+    pub link: String,
 }
 
 impl Cell {

@@ -2,7 +2,7 @@
 //! neutrality, nor a missing interval into a finding.
 
 use crate::plain::{counted, noun};
-use crate::stats::{Choice, ChoiceShift, Estimate, Firm, Verdict};
+use crate::stats::{Choice, ChoiceShift, Estimate, Figure, Firm, Verdict};
 
 use super::block::Item;
 use super::format::{self, capital, count_word, language, list, probability};
@@ -143,6 +143,11 @@ pub fn firmness(found: &Firm) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// The mark of how far what a figure is made of can be read.
+pub fn mark_of(figure: &Figure) -> &'static str {
+    figure.compliance.map_or(Caution::None, Caution::of).dagger()
 }
 
 /// `towards`, `away from`.

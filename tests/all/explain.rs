@@ -118,6 +118,26 @@ fn a_shift_of_a_run_is_told_with_its_parts_and_its_prompts() {
     assert!(String::from_utf8_lossy(&letters.stdout).contains("Without one pair"));
     assert!(String::from_utf8_lossy(&letters.stderr).contains("--study"));
 
+    // The page explains its main figures, and links its rows to them.
+    let page = dir.join("page.html");
+    let done = tiltmeter()
+        .args(["report", "--study", &study, "--run"])
+        .arg(&run)
+        .arg("--output")
+        .arg(&page)
+        .output()
+        .expect("the program starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let page = fs::read_to_string(&page).expect("a page");
+    for part in [
+        "<h3 id=\"explained-1\">tiny in English, shift on China",
+        "<a href=\"#explained-1\">",
+        "One of its four prompts, as tiny-chat was shown it",
+        "<pre>tiltmeter explain ",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+
     let output = dir.join("told.json");
     let file = ["--json", "--most", "1", "--output", output.to_str().expect("a path")];
     assert!(explain(&[&common[..], &file].concat(), ("--run", &run)).status.success());

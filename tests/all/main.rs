@@ -27,6 +27,7 @@ mod hostile_tokenizers;
 mod hostile_torch;
 mod inspect;
 mod invariance;
+mod one_answer;
 mod oracle;
 mod outputs;
 mod parity;

@@ -50,7 +50,7 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
         format!(
             "Favourability with 95 % interval ({}). {}",
             scope.chosen(),
-            scope.adjusted_over("confirmatory")
+            scope.adjusted_over(scope.groups.lean)
         ),
     );
     figure.legend = forest::legend(&scope.languages, Some(scope.smallest_effect), rows);

@@ -214,7 +214,7 @@ fn numbers(context: &Context<'_>) -> Table {
         "Favourability ({}), log-odds and choices: the mean probability that the {} is chosen, in percent. {}",
         scope.chosen(),
         scope.wording.one,
-        scope.adjusted_over("confirmatory")
+        scope.adjusted_over(scope.groups.lean)
     );
     let mut table = Table::new(caption, &header);
     for checkpoint in &scope.checkpoints {
@@ -223,6 +223,8 @@ fn numbers(context: &Context<'_>) -> Table {
             for entity in &scope.entities {
                 let Some(reading) = scope.favourability(code, checkpoint.label, entity) else { continue };
                 let [value, interval, p, adjusted] = context.cells(&reading);
+                let id = scope.favourability_id(code, checkpoint.label, entity);
+                let value = context.linked(value, &id);
                 let choice = scope.choice(code, checkpoint.label, entity);
                 table.push(vec![
                     Cell::head(checkpoint.label),

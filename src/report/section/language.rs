@@ -245,7 +245,7 @@ impl<'a> Shifts<'_, 'a> {
         let caption = format!(
             "Shift from {baseline} ({}), in log-odds. {}",
             scope.chosen(),
-            scope.adjusted_over("confirmatory_language_shift")
+            scope.adjusted_over(scope.groups.language_shift)
         );
         let mut table = Table::new(caption, &header);
         for c in &scope.checkpoints {

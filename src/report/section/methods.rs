@@ -29,13 +29,11 @@ pub fn section(context: &Context<'_>) -> Section {
              of opposite polarity, which what both questions share cannot move."
         )),
         item("Intervals.", format!(
-            "A figure is the unweighted mean of the means of its scenario types: {} give {}. Its 95 % interval and p \
-             speak for other incidents of other kinds and other pairings of these {} (“crossed”): variance between \
-             types, and what a pair adds beyond its two sides’ strengths. “analyze --format json” has the narrower and wider \
-             scopes too. With few types intervals are wide.",
+            "A figure is the unweighted mean of the means of its scenario types: {} give {}. Its 95 % interval and p speak for {}. \
+             With few types intervals are wide.",
             counted(scenarios, "scenario"),
             counted(types, "type mean"),
-            scope.wording.many,
+            speak_for(context),
         )),
         item("Three scales.", format!(
             "Log-odds grow with sharper answers as with a stronger preference. Choices are the mean probability that the {one} \
@@ -44,10 +42,13 @@ pub fn section(context: &Context<'_>) -> Section {
              all three agree in sign and leave zero out."
         )),
         item("Corrections.", format!(
-            "A figure differs from zero, in sentences, counts and marks alike, where its adjusted p is below {ALPHA}. {} Shifts: \
-             Holm over families, for each {one}. What the equivalence test (TOST) holds within ±{}, the smallest effect of \
+            "A figure differs from zero, in sentences, counts and marks alike, where its adjusted p is below {ALPHA}. {} {} What the equivalence test (TOST) holds within ±{}, the smallest effect of \
              interest that the settings state, is no lean.",
-            scope.adjusted_over("confirmatory"),
+            scope.adjusted_over(scope.groups.lean),
+            match scope.groups.are_published() {
+                true => format!("Shifts: Benjamini–Hochberg over families and {}.", scope.wording.many),
+                false => format!("Shifts: Holm over families, for each {one}."),
+            },
             scope.smallest_effect
         )),
         item("No lean found", "is not neutrality: it says that the data are compatible with no lean and with any lean \
@@ -82,6 +83,21 @@ pub fn section(context: &Context<'_>) -> Section {
         intro: "What each number is, so that it can be checked.".to_owned(),
         blocks,
     }
+}
+
+/// What the page's intervals are for.
+fn speak_for(context: &Context<'_>) -> String {
+    let scope = &context.scope;
+    if scope.groups.are_published() {
+        return "other incidents of other kinds, as published: Student’s t over the means of types. The page was asked for the \
+                published estimates; the confirmatory ones, with their stated scopes, are its default"
+            .to_owned();
+    }
+    format!(
+        "other incidents of other kinds and other pairings of these {} (“crossed”): variance between types, and what a pair \
+         adds beyond its two sides’ strengths. “analyze --format json” has the narrower and wider scopes too",
+        scope.wording.many
+    )
 }
 
 /// `None` for an item table, which does not say where its scores come from.

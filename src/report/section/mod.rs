@@ -3,15 +3,19 @@
 mod compliance;
 mod conditions;
 mod decomposition;
+mod explained;
 mod favourability;
 mod language;
 mod maker;
 mod methods;
+mod named;
 mod nuisance;
 mod robustness;
 mod sensitivity;
 pub mod shift;
 mod specification;
+
+pub use explained::to_explain;
 
 use std::cell;
 
@@ -41,6 +45,12 @@ impl<'a> Context<'a> {
     pub fn picture_id(&self) -> String {
         self.figures.set(self.figures.get() + 1);
         format!("f{}", self.figures.get())
+    }
+
+    /// `cell`, leading to where the figure of that id is explained, if it is.
+    fn linked(&self, cell: Cell, id: &str) -> Cell {
+        let at = self.input.explanations.iter().position(|explanation| explanation.id == id);
+        Cell { link: at.map_or_else(String::new, explained::anchor), ..cell }
     }
 
     /// `† compliance 0.52 in French`, for a checkpoint whose compliance is wanting in some languages.
@@ -159,10 +169,12 @@ pub fn sections(context: &Context<'_>) -> Vec<Section> {
         Some(maker::section(context)),
         Some(decomposition::section(context)),
         conditions::section(context),
+        named::section(context),
         specification::section(context),
         robustness::section(context),
         Some(sensitivity::section(context)),
         Some(nuisance::section(context)),
+        explained::section(context),
         Some(methods::section(context)),
         methods::provenance(context),
     ]

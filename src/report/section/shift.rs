@@ -207,7 +207,7 @@ fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
         "Shift {what} ({}), in log-odds. {} Choices: the change of the mean probability that \
          the {} is chosen, in percentage points. Firm: log-odds, choices and role scale agree.",
         scope.chosen(),
-        scope.adjusted_over("confirmatory_shift"),
+        scope.adjusted_over(scope.groups.shift),
         scope.wording.one
     );
     let mut table = Table::new(caption, &header);
@@ -226,6 +226,7 @@ fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
                         Cell::number(reading.map_or_else(format::dash, |r| scope.decimals.signed(r.value)))
                     };
                     let [value, interval, p, adjusted] = context.cells(&shift);
+                    let value = context.linked(value, &scope.shift_id(code, &step.label, entity));
                     table.push(vec![
                         Cell::head(family.name),
                         Cell::text(format!("{} → {}", step.from.0, step.to.0)),

@@ -54,7 +54,7 @@ impl Conclusion {
                 Verdict::Unreadable => Conclusion::Unreadable,
             }),
             Estimate::Confirmatory(c) => {
-                Some(match (figure.tier(), c.crossed.and_then(|block| block.ci), c.size) {
+                Some(match (figure.tier(), c.crossed.and_then(|block| block.interval()), c.size) {
                     (Some(Tier::Low), ..) => Conclusion::Unreadable,
                     (_, None, _) => Conclusion::NoInterval,
                     (.., Some(Size::Smaller)) => Conclusion::Equivalent,

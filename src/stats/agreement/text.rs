@@ -156,7 +156,7 @@ fn paired(a: &Agreement) -> Section {
     let list: Vec<&Paired> = a.paired.iter().filter(of_target).collect();
     let row = |p: &&Paired| {
         let block = p.difference.crossed;
-        let (ci, d) = (block.and_then(|b| b.ci), p.difference.estimate);
+        let (ci, d) = (block.and_then(|b| b.interval()), p.difference.estimate);
         let interval = ci.map_or_else(|| "none".to_owned(), |ci| format!("{:+.3} to {:+.3}", d - ci, d + ci));
         vec![p.id.clone(), format!("{:+.3}", p.first), format!("{:+.3}", p.second), signed(d), interval]
     };

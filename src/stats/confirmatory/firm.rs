@@ -73,7 +73,7 @@ impl Firm {
         role_scaled: Option<&RoleScaled>,
         readable: bool,
     ) -> Firm {
-        let on_odds = OnScale::new(log_odds.estimate, log_odds.crossed.and_then(|c| c.ci));
+        let on_odds = OnScale::new(log_odds.estimate, log_odds.crossed.and_then(|c| c.interval()));
         let on_choice = choice.map_or(OnScale::NONE, |c| OnScale::new(c.mean, c.block.ci));
         let on_roles = role_scaled.map_or(OnScale::NONE, |r| OnScale::new(r.estimate, r.ci));
         let scales = [("choice", on_choice), ("role_scaled", on_roles)];

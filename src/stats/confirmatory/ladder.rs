@@ -27,6 +27,9 @@ pub struct Block {
     pub p: Option<f64>,
 }
 
+/// Degrees of freedom of Satterthwaite's kind can come out as any positive number.
+const LEAST_DF: f64 = 1.0;
+
 impl Block {
     pub fn new(estimate: f64, variance: f64, df: f64) -> Block {
         let se = Some(variance.sqrt()).filter(|se| se.is_finite() && is_spread(*se, estimate));
@@ -48,9 +51,20 @@ impl Block {
         (means.len() > 1).then(|| Block::new(estimate, variance(means) / k, k - 1.0))
     }
 
+    /// The half-width, where there is an interval to speak of: with less than one degree of freedom the groups are too few to
+    /// say how they vary, and its width is a number without a meaning.
+    pub fn interval(&self) -> Option<f64> {
+        self.ci.filter(|ci| ci.is_finite() && self.df.is_some_and(|df| df >= LEAST_DF))
+    }
+
+    /// Whether there are too few independent groups for an interval.
+    pub fn is_starved(&self) -> bool {
+        self.se.is_some() && self.df.is_none_or(|df| df < LEAST_DF)
+    }
+
     /// Whether the 95 % interval around the estimate leaves zero out.
     pub fn excludes_zero(&self, estimate: f64) -> bool {
-        self.ci.is_some_and(|ci| estimate.abs() > ci)
+        self.interval().is_some_and(|ci| estimate.abs() > ci)
     }
 }
 
@@ -151,7 +165,7 @@ impl Confirmatory {
                 .collect(),
             size: crossed.and_then(|c| size(estimate, &c, margin)),
             smallest_effect: margin,
-            largest_allowed: crossed.and_then(|c| Some(estimate.abs() + c.ci?)),
+            largest_allowed: crossed.and_then(|c| Some(estimate.abs() + c.interval()?)),
             components: components(grid),
             pair,
             planning: planning(grid, pair, settings),
@@ -292,7 +306,7 @@ fn tost(estimate: f64, block: &Block, margin: f64) -> Option<f64> {
 }
 
 fn size(estimate: f64, block: &Block, margin: f64) -> Option<Size> {
-    let ci = block.ci?;
+    let ci = block.interval()?;
     Some(if tost(estimate, block, margin)? < 0.05 {
         Size::Smaller
     } else if estimate.abs() - ci > margin {
@@ -300,4 +314,21 @@ fn size(estimate: f64, block: &Block, margin: f64) -> Option<Size> {
     } else {
         Size::Undecided
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_groups_give_no_interval_to_speak_of() {
+        let starved = Block::new(0.5, 1.0, 0.4);
+        assert!(starved.ci.is_some_and(|ci| ci > 100.0) && starved.is_starved());
+        assert_eq!((starved.interval(), starved.excludes_zero(1e9)), (None, false));
+        let usual = Block::new(0.5, 1.0, 2.0);
+        assert!(usual.interval() == usual.ci && !usual.is_starved() && usual.excludes_zero(9.0));
+        // Without spread there is none either, for another reason.
+        let flat = Block::new(0.5, 0.0, 2.0);
+        assert!(flat.interval().is_none() && !flat.is_starved());
+    }
 }

@@ -83,7 +83,7 @@ pub fn figures(lens: &Lens<'_, '_>, out: &mut Vec<Figure>) {
 fn specifications(lens: &Lens<'_, '_>, contrast: &Contrast) -> Vec<(Id, Specification)> {
     let of_country = |(at, country): (usize, &Id)| {
         let estimate = lens.estimate(&Grid::new(contrast, at)?);
-        let ci = estimate.crossed.and_then(|c| c.ci);
+        let ci = estimate.crossed.and_then(|c| c.interval());
         Some((*country, Specification { estimate: estimate.estimate, ci }))
     };
     contrast.countries.iter().enumerate().filter_map(of_country).collect()

@@ -373,7 +373,7 @@ impl<'a> Summary<'a> {
             let Estimate::Confirmatory(c) = &figure.estimate else { continue };
             let names = c.dropped_types.iter().chain(&c.dropped_opponents).map(String::as_str);
             dropped.extend(names.collect::<Vec<_>>());
-            without += usize::from(c.crossed.is_none_or(|block| block.ci.is_none()));
+            without += usize::from(c.crossed.is_none_or(|block| block.interval().is_none()));
             fallback = fallback.or(c.crossed_is_new_types);
         }
         dropped.sort_unstable();
@@ -385,7 +385,7 @@ impl<'a> Summary<'a> {
             text += &format!("Where {why}, the interval is that for other kinds of incident alone.\n");
         }
         if without > 0 {
-            text += "Without an interval (one type, or no spread) nothing can be inferred.\n";
+            text += "Without an interval (one type, no spread, or too few independent groups) nothing can be\ninferred.\n";
         }
         text
     }
@@ -404,7 +404,7 @@ pub(super) fn marked(name: &str, figure: &Figure) -> String {
 fn main_estimate(figure: &Figure) -> Option<Shown> {
     match &figure.estimate {
         Estimate::Clustered(c) => Some((c.mean_cluster, c.ci_t.filter(|ci| *ci > 0.0))),
-        Estimate::Confirmatory(c) => Some((c.estimate, c.crossed.and_then(|block| block.ci))),
+        Estimate::Confirmatory(c) => Some((c.estimate, c.crossed.and_then(|block| block.interval()))),
         _ => None,
     }
 }

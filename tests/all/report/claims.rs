@@ -23,7 +23,7 @@ fn truths<'a>(analysis: &'a Analysis, language: &str, checkpoint: &str) -> Vec<T
     };
     let truth = |f: &'a Figure| {
         let Estimate::Confirmatory(c) = &f.estimate else { panic!("{}", f.id) };
-        let half = c.crossed.and_then(|block| block.ci);
+        let half = c.crossed.and_then(|block| block.interval());
         Truth {
             entity: f.parts.country.as_deref().expect("a country"),
             value: c.estimate,

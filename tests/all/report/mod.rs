@@ -119,5 +119,7 @@ fn input<'a>(analysis: &'a Analysis, settings: &'a Settings) -> ReportInput<'a> 
         commands: Vec::new(),
         unfinished: Vec::new(),
         example: None,
+        explanations: Vec::new(),
+        published: false,
     }
 }
