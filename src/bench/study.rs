@@ -11,7 +11,7 @@ use crate::scoring::{ChoiceSet, Engine, PackSize, ScoreError, ScoreItem, ScoreOp
 use crate::store::Roster;
 use crate::store::roster::Single;
 use crate::study::{PromptQuery, StageForm, Study};
-use crate::sweep::{FileModel, FromFiles, Loader, Model, Pack};
+use crate::sweep::{FileModel, FromFiles, Loader, Model, Pack, Speller};
 
 /// Which prompts, and how often.
 #[derive(Debug, Clone)]
@@ -77,9 +77,13 @@ impl StudyBench<'_> {
         if prompts.is_empty() {
             return Err(BenchError::Nothing(format!("{} in {}", self.condition, self.language)));
         }
-        let sets = [ChoiceSet::Tokens(model.answers(self.study.answers(self.language))?)];
-        let items =
-            model.encode(&prompts)?.into_iter().map(|tokens| ScoreItem { tokens, choices: 0 }).collect();
+        let sets = [ChoiceSet::Tokens(model.speller().answers(self.study.answers(self.language))?)];
+        let items = model
+            .speller()
+            .encode(&prompts)?
+            .into_iter()
+            .map(|tokens| ScoreItem { tokens, choices: 0 })
+            .collect();
         Ok((items, sets))
     }
 

@@ -60,19 +60,13 @@ impl Checkpoint {
     /// # Errors
     /// Whatever is missing, contradictory, not understood or left over, by file and field or tensor.
     pub fn open(dir: &Path) -> Result<Checkpoint> {
-        let folder = |why: &str| CheckpointError::Folder { dir: dir.to_owned(), why: why.to_owned() };
         if !dir.is_dir() {
-            return Err(folder("is not a folder"));
+            return Err(folder(dir, "is not a folder"));
         }
         // Before anything is read.
         let stamps = Stamps::take(dir);
         instead::refuse_adapter(dir, WeightFiles::are_in(dir))?;
-        let config_file = dir.join(CONFIG);
-        if !crate::plain::is_there(&config_file) {
-            return Err(folder(&instead::other_format(dir).unwrap_or_else(|| format!("holds no {CONFIG}"))));
-        }
-        let bytes = json::read_bounded(&config_file, LARGEST_CONFIG)?;
-        let Strict(config) = json::parse_file(&config_file, &bytes)?;
+        let (config_file, config, config_sha256) = read_config(dir)?;
         let Some(map) = config.as_object() else {
             return Err(CheckpointError::file(&config_file, "is not a JSON object"));
         };
@@ -86,7 +80,7 @@ impl Checkpoint {
             dir: dir.to_owned(),
             family: family.model_type,
             spec,
-            config_sha256: hex(&Sha256::digest(&bytes)),
+            config_sha256,
             config,
             norms_less_one: family.names.norms_less_one,
             files,
@@ -168,6 +162,22 @@ impl std::fmt::Debug for Checkpoint {
             .field("parameters", &self.parameters())
             .finish_non_exhaustive()
     }
+}
+
+/// config.json of the checkpoint in `dir`: its path, the JSON, and its SHA-256 in hex.
+pub(super) fn read_config(dir: &Path) -> Result<(PathBuf, Value, String)> {
+    let file = dir.join(CONFIG);
+    if !crate::plain::is_there(&file) {
+        let why = instead::other_format(dir).unwrap_or_else(|| format!("holds no {CONFIG}"));
+        return Err(folder(dir, &why));
+    }
+    let bytes = json::read_bounded(&file, LARGEST_CONFIG)?;
+    let Strict(config) = json::parse_file(&file, &bytes)?;
+    Ok((file, config, hex(&Sha256::digest(&bytes))))
+}
+
+fn folder(dir: &Path, why: &str) -> CheckpointError {
+    CheckpointError::Folder { dir: dir.to_owned(), why: why.to_owned() }
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

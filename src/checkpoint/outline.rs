@@ -32,6 +32,15 @@ pub struct OutlineTensor {
 }
 
 impl Outline {
+    /// Reads the config.json of the checkpoint in `dir`, whose weights need not be there.
+    ///
+    /// # Errors
+    /// No readable config.json, and as [`Self::of`].
+    pub fn read(dir: &Path) -> Result<Outline> {
+        let (file, config, _) = super::open::read_config(dir)?;
+        Outline::of(&config, &file.display().to_string(), usize::MAX)
+    }
+
     /// Reads `config`, an object as config.json holds it; `name` stands for the file in errors. Layers after the first
     /// `layers` are left out.
     ///

@@ -16,6 +16,7 @@ mod input;
 mod inspect;
 mod licences;
 mod man;
+mod merge;
 mod origin;
 mod output;
 mod plan;
@@ -27,6 +28,7 @@ mod run_table;
 mod runs;
 mod schema;
 mod score;
+mod shard;
 mod shell;
 mod status;
 mod study;
@@ -62,6 +64,7 @@ enum Command {
     Sweep(sweep::Args),
     Status(status::Args),
     Runs(runs::Args),
+    Merge(merge::Args),
     Export(export::Args),
     Analyze(analyze::Args),
     Explain(explain::Args),
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(args),
         Command::Status(args) => status::run(args),
         Command::Runs(args) => runs::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Export(args) => export::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),

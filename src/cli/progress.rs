@@ -111,6 +111,11 @@ impl Watch for Progress {
         }
     }
 
+    fn count(&mut self, stage: &Stage, index: usize, count: usize) {
+        self.title = format!("[{index}/{count}] {}, to be split", stage.model);
+        self.last_line = Instant::now();
+    }
+
     fn begin(&mut self, stage: &Stage, index: usize, count: usize) {
         self.title = format!("[{index}/{count}] {}", stage.model);
         self.several = count > 1;

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::output::{print, print_json};
 use super::{doctor, prompts, roster, status};
 use crate::plain::nearest;
-use crate::store::FoundRun;
 use crate::store::export::{item_row_schema, score_row_schema};
+use crate::store::{FoundRun, RunsProgress};
 use crate::{bench, inspect, licences, scoring};
 
 /// Print the JSON Schema of what a command prints as JSON; without a name, the list of them.
@@ -45,6 +45,7 @@ const KINDS: &[Kind] = &[
     kind("score", "score, a line", of::<scoring::output::ScoreLine<'static>>),
     kind("prompt-score", "export --scores FILE.jsonl, a line", score_row_schema),
     kind("status", "status --json", of::<status::Status>),
+    kind("status-several", "status --json, of several runs", of::<RunsProgress>),
 ];
 
 const fn kind(name: &'static str, printed_by: &'static str, shape: fn() -> Schema) -> Kind {

@@ -1,7 +1,7 @@
 //! `tiltmeter status`: how far a run has come.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,15 +9,20 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::output::{print, print_json};
+use super::progress::duration;
 use super::{counted, grouped};
-use crate::store::{Completeness, RunReader, StoredSweep};
+use crate::store::{Completeness, DATABASE, RunReader, RunsProgress, Shards, State, StoredSweep, shards_in};
 
-/// Say what a run was asked, what of it is scored and what is left; also while a sweep writes to it.
+/// Say what a run was asked, what of it is scored and what is left; also while a sweep writes to it. Of several runs, the
+/// shards of a sweep say, how far each is and all of them are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of the run
+    /// Folders of runs, or of shards
+    #[arg(value_name = "RUN", required_unless_present = "run")]
+    runs: Vec<PathBuf>,
+    /// The same
     #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    run: Vec<PathBuf>,
     /// Everything as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +41,26 @@ pub struct Status {
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
-    let reader = RunReader::open(&args.run)?;
+    of(&[args.run, args.runs].concat(), args.json)
+}
+
+/// Of one run in full, of several as a table.
+pub fn of(runs: &[PathBuf], json: bool) -> Result<ExitCode> {
+    match runs {
+        [run] if run.join(DATABASE).exists() || shards_in(run)?.is_empty() => one(run, json)?,
+        runs => {
+            let progress = RunsProgress::of(runs)?;
+            match json {
+                true => print_json(&progress)?,
+                false => print(several(&progress))?,
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn one(run: &Path, json: bool) -> Result<()> {
+    let reader = RunReader::open(run)?;
     let completeness = reader.completeness()?;
     let status = Status {
         identity: reader.identity()?.into_iter().collect(),
@@ -44,13 +68,54 @@ pub fn run(args: Args) -> Result<ExitCode> {
         left: completeness.asked - completeness.scored,
         sweeps: reader.sweeps()?,
         completeness,
-        run: args.run,
+        run: run.to_path_buf(),
     };
-    match args.json {
-        true => print_json(&status)?,
-        false => print(text(&status))?,
+    match json {
+        true => print_json(&status),
+        false => print(text(&status)),
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+/// A row per run, and what all of them come to.
+fn several(progress: &RunsProgress) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["run", "asked", "scored", "left", "done", "state", "time left"]);
+    for column in 1..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let share = |scored: u64, asked: u64| match asked {
+        0 => "-".to_owned(),
+        asked => format!("{:.1} %", 100.0 * scored as f64 / asked as f64),
+    };
+    for run in &progress.runs {
+        let [asked, scored, left] = [run.asked, run.scored, run.left].map(grouped);
+        let done = share(run.scored, run.asked);
+        let time = run.seconds_left.map(|seconds| format!("about {}", duration(seconds))).unwrap_or_default();
+        let name = run.run.display().to_string();
+        table.add_row([name, asked, scored, left, done, run.state.name().to_owned(), time]);
+    }
+    let states = [State::Running, State::Finished, State::Stopped, State::Unknown, State::NotBegun];
+    let states = states.into_iter().filter_map(|state| {
+        let count = progress.runs.iter().filter(|run| run.state == state).count();
+        (count > 0).then(|| format!("{} {}", grouped(count), state.name()))
+    });
+    let time = progress.seconds_left.map(|seconds| format!("; about {} left", duration(seconds)));
+    let mut text = format!(
+        "{}\nin all: {} of {} prompts are scored ({}); {}{}\n",
+        table.trim_fmt(),
+        grouped(progress.scored),
+        grouped(progress.asked),
+        share(progress.scored, progress.asked),
+        states.collect::<Vec<_>>().join(", "),
+        time.unwrap_or_default()
+    );
+    for sentence in progress.shards.iter().filter_map(Shards::sentence) {
+        text.push_str(&format!("{sentence}\n"));
+    }
+    text
 }
 
 fn text(status: &Status) -> String {

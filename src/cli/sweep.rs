@@ -9,9 +9,10 @@ use super::engine::{Chosen, EngineArgs, Work};
 use super::output::{print, say, warn};
 use super::progress::{Detail, Progress, duration};
 use super::prompts::{Stage, unescape};
+use super::shard::{ShardArgs, table};
 use super::study::sound;
 use super::volume::{is_quiet, is_verbose};
-use super::{counted, grouped, shell};
+use super::{counted, grouped, shell, status};
 use crate::backend::cpu::Cpu;
 use crate::backend::measure::Measured;
 use crate::scoring::PackSize;
@@ -20,7 +21,7 @@ use crate::stats::{Nameable, Settings};
 use crate::store::roster::Single;
 use crate::store::{Roster, RunReader, RunStore};
 use crate::study::Study;
-use crate::sweep::{FromFiles, Outcome, Request, Totals, dry_run, kept, run_identity, sweep};
+use crate::sweep::{FromFiles, Outcome, Request, Split, Totals, dry_run, kept, run_identity, sweep};
 
 /// Score every checkpoint of a roster on a study; killed and started again, it goes on where it was.
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME|DIR", default_value = crate::study::EMBEDDED[0])]
     study: String,
     /// Folder for the scores; made if it is not there
-    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["dry_run", "status"])]
     run: Option<PathBuf>,
     /// Languages of the scenarios, separated by commas; all of the study's if not given
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
@@ -69,17 +70,32 @@ pub struct Args {
     /// With `--limit`: whole items at random, spread evenly over pairs and scenario types; the same ones in all languages
     #[arg(long, value_name = "S", requires = "limit")]
     seed: Option<u64>,
-    /// Print the plan of what is left, prompts and tokens, to standard output, and compute nothing
+    #[command(flatten)]
+    shard: ShardArgs,
+    /// Print the plan of what is left, prompts and tokens, to standard output, and compute nothing; of a sweep in shards, also
+    /// what each of them computes
     #[arg(long)]
     dry_run: bool,
     /// With --backend cuda: several GPUs of one model, by their indices, separated by commas; each takes a part of the prompts
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "adapter")]
     devices: Vec<usize>,
+    /// Say how far these runs are, which may be shards or folders of shards, and do nothing else: as `tiltmeter status`
+    #[arg(long, value_name = "RUN", num_args = 1.., exclusive = true)]
+    status: Vec<PathBuf>,
     #[command(flatten)]
     engine: EngineArgs,
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {
+    if !args.status.is_empty() {
+        return status::of(&args.status, false);
+    }
+    let shard = args.shard.shard(args.dry_run)?;
+    // A shard has a run folder of its own.
+    let dir = match (&args.run, shard) {
+        (Some(dir), Some((shard, told))) => Some(shard.folder(dir, told)?),
+        (dir, _) => dir.clone(),
+    };
     let roster = roster(&args)?;
     // What the analysis will not understand had better be known before anything is computed.
     let settings = Settings::parse(&roster.text, &roster.name)?;
@@ -88,9 +104,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     for note in &misnamed {
         say(format_args!("note: {note}"));
     }
-    let request = request(&args, &roster, &study);
+    let request = Request { shard: shard.map(|(shard, _)| shard), ..request(&args, &roster, &study) };
+    if let (Some((shard, told)), Some(dir)) = (shard, &dir) {
+        say(format_args!("{shard} ({}), in {}", told.variable(), dir.display()));
+    }
     let detail = Detail { quiet: is_quiet(), verbose: is_verbose() };
-    let (outcome, code) = match &args.run {
+    let (outcome, code) = match &dir {
         Some(dir) if !args.dry_run => {
             request.check()?;
             let work = Sweep { engine: &args.engine, request: &request, dir, detail };
@@ -105,22 +124,37 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 plan_only: true,
             };
             let mut progress = Progress::new(detail, true);
-            let kept = args.run.as_deref().map(kept).transpose()?.unwrap_or_default();
-            let outcome = dry_run(&request, &loader, &kept, &mut progress)?;
-            print(progress.plans())?;
-            (outcome, progress.stopped())
+            let kept = dir.as_deref().map(kept).transpose()?.unwrap_or_default();
+            let split = args.shard.count(request.shard).map(|count| {
+                let stages = request.check()?;
+                Split::of(&request, &stages, &loader, count, &mut progress)
+            });
+            let split = split.transpose()?;
+            if let Some(split) = &split {
+                print(table(split, request.shard)?)?;
+            }
+            match (&split, request.shard) {
+                // Whose plan is not asked.
+                (Some(_), None) => (Outcome::default(), None),
+                _ => {
+                    let outcome = dry_run(&request, &loader, &kept, split.as_ref(), &mut progress)?;
+                    print(progress.plans())?;
+                    (outcome, progress.stopped())
+                }
+            }
         }
     };
     if let (true, Some(code)) = (outcome.stopped, code) {
-        if let (Some(dir), false) = (&args.run, args.dry_run) {
+        if let (Some(dir), false) = (&dir, args.dry_run) {
             say_kept(dir, &request.arguments)?;
         }
         return Ok(ExitCode::from(code));
     }
-    if let (Some(dir), false) = (&args.run, args.dry_run)
+    if let (Some(dir), Some(run), false) = (&dir, &args.run, args.dry_run)
         && !detail.quiet
     {
-        say_done(&outcome, dir);
+        let shards = shard.map(|_| run.as_path());
+        say_done(&outcome, dir, shards);
     }
     if outcome.failed > 0 {
         anyhow::bail!("{} of {} checkpoints failed", outcome.failed, outcome.failed + outcome.done);
@@ -178,8 +212,8 @@ pub(super) fn say_kept(dir: &Path, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What all of it took, and what comes next.
-fn say_done(outcome: &Outcome, dir: &Path) {
+/// What all of it took, and what comes next. `shards`: the folder in which this run is one of several.
+fn say_done(outcome: &Outcome, dir: &Path, shards: Option<&Path>) {
     let Totals { prompts, naive_tokens, computed_tokens, load_seconds, compute_seconds, seconds } =
         outcome.totals;
     if prompts > 0 {
@@ -194,7 +228,10 @@ fn say_done(outcome: &Outcome, dir: &Path) {
             duration(load_seconds)
         ));
     }
-    if outcome.failed == 0 {
+    if let (0, Some(shards)) = (outcome.failed, shards) {
+        let shards = shell::quoted(shards);
+        say(format_args!("next, when all shards are done: tiltmeter merge {shards} --run MERGED"));
+    } else if outcome.failed == 0 {
         let run = shell::quoted(dir);
         say(format_args!(
             "next: tiltmeter report --run {run} --output report.html, or tiltmeter analyze --run {run}"

@@ -14,6 +14,7 @@ mod plan;
 mod questions;
 mod room;
 mod spread;
+mod unit;
 mod work;
 
 pub use choice::{ChoiceScore, ChoiceSet};
@@ -22,4 +23,5 @@ pub use fingerprint::fingerprint;
 pub use plan::{Plan, ScoreItem};
 pub use room::{PackSize, Room, TooLittleMemory, Workspace};
 pub use spread::spread;
-pub use work::Work;
+pub use unit::Unit;
+pub use work::{Rates, Work};

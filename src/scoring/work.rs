@@ -47,6 +47,45 @@ impl Work {
     }
 }
 
+/// Multiply-adds of the parts of a tree, in whole numbers, so that everybody who counts them counts the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Matrices of all layers, per token.
+    token: u64,
+    /// What a token takes beyond that where something is read, the log-sum-exp over the vocabulary included.
+    end: u64,
+    /// Attention, per key that a token sees.
+    key: u64,
+    /// What it takes beyond that where something is read.
+    end_key: u64,
+}
+
+impl Rates {
+    pub fn of(spec: &DecoderSpec) -> Rates {
+        let need = spec.last_kv_maker();
+        let widths = |layers: &[LayerSpec]| layers.iter().map(|l| 2 * l.q_width() as u64).sum();
+        let head = spec.vocab as u64 * spec.hidden as u64;
+        Rates {
+            token: spec.token_products(false),
+            end: spec.token_products(true) - spec.token_products(false) + head,
+            key: widths(&spec.layers[..need]),
+            end_key: widths(&spec.layers[need..]),
+        }
+    }
+
+    /// Tokens of the depths `from..to` (0 = first) of which none is read.
+    pub fn run(&self, from: usize, to: usize) -> u128 {
+        let (from, to) = (from as u128, to as u128);
+        let keys = (to * (to + 1) - from * (from + 1)) / 2;
+        (to - from) * u128::from(self.token) + keys * u128::from(self.key)
+    }
+
+    /// Beyond that, for something that is read behind `depth` tokens.
+    pub fn end(&self, depth: usize) -> u128 {
+        u128::from(self.end) + depth as u128 * u128::from(self.end_key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ScoreItem;
@@ -65,5 +104,9 @@ mod tests {
         assert_eq!(work.head, f64::from(2 * 2 * 10 * 4));
         assert_eq!(work.layers_whole, f64::from(2 * 3 * (kv + rest)));
         assert!((work.skipped() - f64::from(rest) / f64::from(6 * (kv + rest))).abs() < 1e-12);
+        // The same in whole numbers: one token that both share, and one of each.
+        let rates = Rates::of(&spec);
+        let counted = rates.run(0, 1) + 2 * (rates.run(1, 2) + rates.end(2));
+        assert_eq!(2.0 * counted as f64, work.total());
     }
 }

@@ -33,8 +33,11 @@ pub enum StoreError {
     )]
     Format { path: PathBuf, found: i64, oldest: i64, newest: i64 },
 
-    #[error("another sweep is writing to the run in {}: wait for it to end, or choose another --run folder", dir.display())]
-    InUse { dir: PathBuf },
+    #[error(
+        "another sweep is writing to the run in {}{}: wait for it to end, or choose another --run folder",
+        dir.display(), holder.as_ref().map(|who| format!(" ({who})")).unwrap_or_default()
+    )]
+    InUse { dir: PathBuf, holder: Option<String> },
 
     #[error("{} is locked by another program: close it and start again, nothing that was scored is lost", path.display())]
     Locked { path: PathBuf },

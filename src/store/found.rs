@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::lock::is_held;
+use super::lock::RunLock;
 use super::{DATABASE, RunReader, StoreError};
 
 /// Levels below the folder that are looked through.
@@ -93,7 +93,7 @@ fn read(dir: &Path) -> Result<FoundRun, StoreError> {
     let mut checkpoints: Vec<String> = completeness.cells.iter().map(|cell| cell.model.clone()).collect();
     checkpoints.dedup();
     let state = match completeness.is_finished() {
-        _ if is_held(dir) => RunState::Running,
+        _ if RunLock::is_held(dir) == Some(true) => RunState::Running,
         true => RunState::Finished,
         false => RunState::Unfinished,
     };

@@ -1,16 +1,23 @@
 //! One writer per run folder: an advisory lock that the system drops when the process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::StoreError;
+use crate::plain;
 
 pub(super) const LOCK_FILE: &str = "lock";
 
-/// Held for as long as a process may write to the run.
+/// Somebody may look whether it is held, and holds it for that moment.
+const LOOKS: usize = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
+
+/// Held for as long as a process may write to the run. Meanwhile the file says who holds it.
 #[derive(Debug)]
 pub struct RunLock {
-    _file: File,
+    file: File,
 }
 
 impl RunLock {
@@ -24,27 +31,73 @@ impl RunLock {
         if std::fs::metadata(&path).is_ok_and(|meta| !meta.is_file()) {
             return Err(StoreError::io(&path, std::io::Error::other("is not a regular file")));
         }
-        let file = OpenOptions::new()
+        let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(&path)
             .map_err(|e| StoreError::io(&path, e))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_path_buf() }),
+        let mut taken = file.try_lock();
+        for _ in 1..LOOKS {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+            taken = file.try_lock();
+        }
+        match taken {
+            Ok(()) => {
+                // For people: where it cannot be written, the lock holds all the same.
+                let _ = file.set_len(0).and_then(|()| file.write_all(this_process().as_bytes()));
+                Ok(Self { file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::InUse { dir: dir.to_path_buf(), holder: holder(&mut file) })
+            }
             Err(TryLockError::Error(e)) if has_no_locks(&e) => Err(StoreError::NoLocks { path }),
             Err(TryLockError::Error(e)) => Err(StoreError::io(&path, e)),
         }
     }
 }
 
-/// Whether a process holds the lock of the run in `dir`; nothing is made or waited for.
-pub(super) fn is_held(dir: &Path) -> bool {
-    let path = dir.join(LOCK_FILE);
-    let regular = std::fs::metadata(&path).is_ok_and(|meta| meta.is_file());
-    regular
-        && File::open(&path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+impl RunLock {
+    /// Whether a process writes to the run in `dir`; `None` where that cannot be told.
+    pub fn is_held(dir: &Path) -> Option<bool> {
+        let path = dir.join(LOCK_FILE);
+        if !std::fs::metadata(&path).ok()?.is_file() {
+            return None;
+        }
+        match File::open(&path).ok()?.try_lock_shared() {
+            Ok(()) => Some(false),
+            Err(TryLockError::WouldBlock) => Some(true),
+            Err(TryLockError::Error(_)) => None,
+        }
+    }
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// No name of a machine or a person: run folders are handed on.
+fn this_process() -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let job = match (set("SLURM_ARRAY_JOB_ID"), set("SLURM_ARRAY_TASK_ID"), set("SLURM_JOB_ID")) {
+        (Some(job), Some(task), _) => format!(" of Slurm job {job}_{task}"),
+        (_, _, Some(job)) => format!(" of Slurm job {job}"),
+        _ => String::new(),
+    };
+    format!("process {}{job} since {}", std::process::id(), plain::now())
+}
+
+/// What the file says, if that is what we write there.
+fn holder(file: &mut File) -> Option<String> {
+    let mut text = String::new();
+    file.take(200).read_to_string(&mut text).ok()?;
+    (text.starts_with("process ") && !text.contains(char::is_control)).then_some(text)
 }
 
 /// Some network file systems keep none, or have a service for them that is not running.

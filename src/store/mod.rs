@@ -7,12 +7,15 @@ mod error;
 pub(crate) mod file;
 mod found;
 mod lock;
+pub mod merge;
 mod names;
 mod origin;
+mod progress;
 mod provenance;
 mod read;
 mod run;
 mod schema;
+mod shard;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -24,9 +27,10 @@ pub use export::{Format, export_items, export_scores};
 pub use found::{FoundRun, RunState, find_runs};
 pub use names::PromptKey;
 pub use origin::{Ended, Filters, Machine, StoredSweep, SweepRecord};
+pub use progress::{Progress as RunsProgress, RunProgress, State};
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
 pub use read::{
-    CellCount, Completeness, ItemCounts, Met, PromptScore, RunReader, StoredCheckpoint, load_items,
+    CellCount, Completeness, ItemCounts, Met, PromptScore, RunReader, Shards, StoredCheckpoint, load_items,
     visit_joined,
 };
 pub use roster::{Family, Roster, RosterError, Stage};
@@ -35,3 +39,4 @@ pub use run::{
     SessionId,
 };
 pub use schema::{FORMAT, OLDEST_FORMAT};
+pub use shard::{ShardRecord, runs_in, shard_folder, shards_in};

@@ -66,17 +66,19 @@ impl Names {
             self.word(db, &prompt.scenario_type)?,
             self.word(db, &prompt.question)?,
         ];
-        let item = match self.items.get(&words) {
-            Some(id) => *id,
-            None => {
-                let add = format!("INSERT INTO item ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
-                db.prepare_cached(&add)?.execute(words)?;
-                let id = db.last_insert_rowid();
-                self.items.insert(words, id);
-                id
-            }
-        };
-        Ok(PromptKey { item, slot: slot(prompt.roles, prompt.order) })
+        Ok(PromptKey { item: self.item(db, words)?, slot: slot(prompt.roles, prompt.order) })
+    }
+
+    /// The number of an item, new ones being added; as [`Self::key`].
+    pub fn item(&mut self, db: &Connection, words: ItemWords) -> Result<i64, rusqlite::Error> {
+        if let Some(id) = self.items.get(&words) {
+            return Ok(*id);
+        }
+        let add = format!("INSERT INTO item ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        db.prepare_cached(&add)?.execute(words)?;
+        let id = db.last_insert_rowid();
+        self.items.insert(words, id);
+        Ok(id)
     }
 
     /// The number of `text`, new ones being added; as [`Self::key`].

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shard::ShardRecord;
+
 /// What a sweep left out of its study and roster. Empty lists and `None` leave nothing out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
@@ -16,6 +18,9 @@ pub struct Filters {
     pub limit: Option<usize>,
     /// With which the limited prompts were drawn.
     pub seed: Option<u64>,
+    /// Of what the others leave, the part that one of several machines computes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardRecord>,
 }
 
 impl Filters {
@@ -41,10 +46,11 @@ impl Filters {
             scenarios: both(self.scenarios, &other.scenarios),
             limit: self.limit.zip(other.limit).map(|(mine, theirs)| mine.max(theirs)),
             seed: self.seed.filter(|_| self.seed == other.seed),
+            shard: self.shard.filter(|shard| Some(shard) == other.shard.as_ref()),
         }
     }
 
-    /// Each filter in words: `languages en, fr`.
+    /// Each filter but the shard in words: `languages en, fr`.
     pub fn in_words(&self) -> Vec<String> {
         let lists = [
             ("checkpoints", &self.models),

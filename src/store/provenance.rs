@@ -12,8 +12,14 @@ use super::StoreError;
 /// Key of a run's questions, a list of names and polarities in JSON.
 pub(super) const QUESTIONS: &str = "questions";
 
-/// What the `run` table holds of a [`RunIdentity`], in the order of its fields.
-const KEYS: [&str; 5] = ["program", "study_name", "study_version", "study_sha256", QUESTIONS];
+/// What the `run` table holds of a [`RunIdentity`], in the order of its fields: keys, and their names for people.
+pub(super) const IDENTITY: [(&str, &str); 5] = [
+    ("program", "program version"),
+    ("study_name", "study"),
+    ("study_version", "study version"),
+    ("study_sha256", "study files (SHA-256)"),
+    (QUESTIONS, "questions"),
+];
 
 /// Those of them that a table made from the run repeats.
 pub(super) const ABOUT: [&str; 4] = ["program", "study_name", "study_version", "study_sha256"];
@@ -34,13 +40,14 @@ pub struct RunIdentity {
 impl RunIdentity {
     /// Keys in the `run` table, their names for people, and their values.
     pub(super) fn fields(&self) -> [(&'static str, &'static str, String); 5] {
-        let [program, name, version, sha256, questions] = KEYS;
+        let [program, name, version, sha256, questions] = IDENTITY;
+        let field = |(key, name), value: &str| (key, name, value.to_owned());
         [
-            (program, "program version", self.program.clone()),
-            (name, "study", self.study_name.clone()),
-            (version, "study version", self.study_version.clone()),
-            (sha256, "study files (SHA-256)", self.study_sha256.clone()),
-            (questions, "questions", serde_json::json!(self.questions).to_string()),
+            field(program, &self.program),
+            field(name, &self.study_name),
+            field(version, &self.study_version),
+            field(sha256, &self.study_sha256),
+            field(questions, &serde_json::json!(self.questions).to_string()),
         ]
     }
 }
@@ -55,7 +62,7 @@ pub(super) fn check_kept(db: &Connection, path: &Path) -> Result<(), StoreError>
         return Ok(());
     }
     let mut kept = db.prepare("SELECT value FROM run WHERE key = ?1").map_err(fail)?;
-    for key in KEYS {
+    for (key, _) in IDENTITY {
         if !kept.exists([key]).map_err(fail)? {
             return Err(StoreError::Damaged {
                 path: path.to_path_buf(),

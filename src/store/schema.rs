@@ -153,36 +153,47 @@ fn check_file(path: &Path) -> Result<(), StoreError> {
 /// The write-ahead log with `synchronous = NORMAL` keeps every committed transaction through the death of the
 /// process at any moment; a power cut may cost the last ones, never the file's consistency.
 pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let (mut db, found) = connect(path)?;
+    let fail = |e| StoreError::sqlite(path, e);
+    if found.is_none_or(|found| found < FORMAT) {
+        let change = db.transaction().map_err(fail)?;
+        make(&change, found).and_then(|()| change.commit()).map_err(fail)?;
+    }
+    Ok(db)
+}
+
+/// The database alone, with its format if it has tables; [`make`] is still to be done.
+pub fn connect(path: &Path) -> Result<(Connection, Option<i64>), StoreError> {
     check_file(path)?;
     let fail = |e| StoreError::sqlite(path, e);
-    let mut db = Connection::open_with_flags(
+    let db = Connection::open_with_flags(
         no_uri(path),
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|e| cannot_open(path, e))?;
     db.busy_timeout(BUSY).map_err(fail)?;
     // Asked before anything is written, so that another program's file stays as it is.
-    let fresh = is_fresh(&db).map_err(fail)?;
-    let found = if fresh { FORMAT } else { check_ours(&db, path)? };
+    let found = match is_fresh(&db).map_err(fail)? {
+        true => None,
+        false => Some(check_ours(&db, path)?),
+    };
     db.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
     db.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
-    if fresh {
-        let create = db.transaction().map_err(fail)?;
-        create.execute_batch(TABLES).map_err(fail)?;
-        create.execute_batch(NEW_COLUMNS).map_err(fail)?;
-        create.execute_batch(NEW_TABLES).map_err(fail)?;
-        create.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
-        create.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
-        create.commit().map_err(fail)?;
-    } else if found < FORMAT {
-        let change = db.transaction().map_err(fail)?;
-        change.execute_batch(NEW_COLUMNS).map_err(fail)?;
-        change.execute_batch(NEW_TABLES).map_err(fail)?;
-        change.pragma_update(None, "user_version", FORMAT).map_err(fail)?;
-        change.commit().map_err(fail)?;
-    }
     db.set_prepared_statement_cache_capacity(32);
-    Ok(db)
+    Ok((db, found))
+}
+
+/// Makes the tables of a database that has none, or brings those of the format `found` up to date, within a transaction.
+pub fn make(change: &Connection, found: Option<i64>) -> Result<(), rusqlite::Error> {
+    match found {
+        None => change.execute_batch(TABLES)?,
+        Some(found) if found < FORMAT => {}
+        Some(_) => return Ok(()),
+    }
+    change.execute_batch(NEW_COLUMNS)?;
+    change.execute_batch(NEW_TABLES)?;
+    change.pragma_update(None, "application_id", APPLICATION_ID)?;
+    change.pragma_update(None, "user_version", FORMAT)
 }
 
 /// Opens an existing database for reading only, also from a folder that cannot be written.

@@ -11,7 +11,7 @@ use crate::store::Stage;
 use crate::study::{Choices, Condition, Prompt, PromptQuery, Prompts, Study};
 
 use super::error::{PromptError, SweepError};
-use super::model::{Model, Whole};
+use super::speller::{Speller, Whole};
 use super::{Request, Watch};
 
 /// Prompts whose texts are held at a time: texts are many times larger than their tokens.
@@ -41,11 +41,6 @@ impl Part<'_> {
         self.places.len()
     }
 
-    /// How many pairs and scenario types they are about.
-    fn spread(&self) -> (usize, usize) {
-        self.prompts.spread(&self.places)
-    }
-
     /// The prompts `range` of those that are asked, made on all cores.
     pub fn prompts(&self, range: Range<usize>) -> Vec<Prompt> {
         range.into_par_iter().filter_map(|index| self.prompts.get(*self.places.get(index)?)).collect()
@@ -59,13 +54,15 @@ impl Part<'_> {
 }
 
 /// Everything the request asks of `stage`. What does not exist for it (a condition without its form, a prefill that the
-/// roster lacks) is noted and left out.
+/// roster lacks) is noted and left out. `own`: which of these prompts are asked, if not all.
 pub fn parts<'a>(
     request: &Request<'a>,
     stage: &Stage,
+    own: Option<&[bool]>,
     note: &mut dyn FnMut(&str),
 ) -> Result<Vec<Part<'a>>, SweepError> {
     let mut parts = Vec::new();
+    let mut all = 0;
     let conditions = request.conditions.iter().map(String::as_str).chain(routed(request, stage, note));
     for condition in conditions {
         let condition = request.study.condition(condition)?;
@@ -93,30 +90,40 @@ pub fn parts<'a>(
         }
         for language in here {
             let prompts = request.study.prompts(&query(request, stage, condition, language))?;
-            let places = prompts.places(request.limit, request.seed);
+            let mut places = prompts.places(request.limit, request.seed);
+            if let (Some(limit), None, true) = (request.limit, request.seed, parts.is_empty())
+                && places.len() < prompts.len()
+            {
+                note(&first_prompts(stage, limit, prompts.spread(&places)));
+            }
+            let start = all;
+            all += places.len();
+            if let Some(own) = own {
+                let mut own = own.iter().skip(start);
+                places.retain(|_| own.next() == Some(&true));
+            }
             parts.push(Part { condition, language, prompts, places });
         }
-    }
-    if let (Some(limit), None, Some(part)) = (request.limit, request.seed, parts.first())
-        && part.asked() < part.prompts.len()
-    {
-        let (pairs, types) = part.spread();
-        note(&format!(
-            "{}: --limit {limit} takes the first prompts of each language and condition, which are about {} and {}; with \
-             --seed S it takes items at random, spread evenly over pairs and types",
-            stage.model,
-            counted(pairs, "pair"),
-            counted(types, "scenario type")
-        ));
     }
     Ok(parts)
 }
 
+/// What `limit` takes where no seed is given.
+fn first_prompts(stage: &Stage, limit: usize, (pairs, types): (usize, usize)) -> String {
+    format!(
+        "{}: --limit {limit} takes the first prompts of each language and condition, which are about {} and {}; with --seed S it \
+         takes items at random, spread evenly over pairs and types",
+        stage.model,
+        counted(pairs, "pair"),
+        counted(types, "scenario type")
+    )
+}
+
 /// Turns `parts` into tokens, chunk by chunk; the choice sets that the items point to are returned.
-pub fn ask<M: Model>(
+pub fn ask<S: Speller>(
     request: &Request<'_>,
     stage: &Stage,
-    model: &M,
+    speller: &S,
     parts: &[Part<'_>],
     watch: &mut dyn Watch,
     mut take: impl FnMut(Chunk<'_>, &[ChoiceSet]) -> Result<(), SweepError>,
@@ -129,7 +136,7 @@ pub fn ask<M: Model>(
         let spellings = whole.unwrap_or_else(|| spellings(request.study, part.condition, part.language));
         let choices = match whole {
             Some(_) => None,
-            None => Some(choice_set(model, stage, part.language, spellings, &mut choice_sets)?),
+            None => Some(choice_set(speller, stage, part.language, spellings, &mut choice_sets)?),
         };
         for range in part.chunks() {
             if watch.stop() {
@@ -137,11 +144,11 @@ pub fn ask<M: Model>(
             }
             let prompts = part.prompts(range.clone());
             if let (0, Some(_), Some(prompt)) = (range.start, choices, prompts.first()) {
-                warn_of_oddities(stage, model, prompt, spellings, watch)?;
+                warn_of_oddities(stage, speller, prompt, spellings, watch)?;
             }
             let items = match choices {
-                Some(choices) => items(stage, model, &prompts, choices)?,
-                None => whole_items(stage, model, &prompts, spellings, &mut choice_sets)?,
+                Some(choices) => items(stage, speller, &prompts, choices)?,
+                None => whole_items(stage, speller, &prompts, spellings, &mut choice_sets)?,
             };
             let sha256 = items.par_iter().map(|item| prompt_sha256(&item.tokens)).collect();
             take(Chunk { prompts: &prompts, items, sha256 }, &choice_sets)?;
@@ -192,15 +199,15 @@ fn spellings<'s>(study: &'s Study, condition: &Condition, language: &str) -> &'s
     study.answers(condition.question_language.as_deref().unwrap_or(language))
 }
 
-fn choice_set<M: Model>(
-    model: &M,
+fn choice_set<S: Speller>(
+    speller: &S,
     stage: &Stage,
     language: &str,
     spellings: &Choices,
     sets: &mut Vec<ChoiceSet>,
 ) -> Result<usize, SweepError> {
-    let tokens = model.answers(spellings).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
-    let vocab = model.vocab();
+    let tokens = speller.answers(spellings).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+    let vocab = speller.vocab();
     if let Some(token) = tokens.iter().flatten().find(|id| **id as usize >= vocab) {
         let language = language.to_owned();
         let error = PromptError::Answer { language, token: *token, vocab };
@@ -220,14 +227,14 @@ fn number(set: ChoiceSet, sets: &mut Vec<ChoiceSet>) -> usize {
     }
 }
 
-fn warn_of_oddities<M: Model>(
+fn warn_of_oddities<S: Speller>(
     stage: &Stage,
-    model: &M,
+    speller: &S,
     prompt: &Prompt,
     spellings: &Choices,
     watch: &mut dyn Watch,
 ) -> Result<(), SweepError> {
-    let found = model.oddities(prompt, spellings).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+    let found = speller.oddities(prompt, spellings).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
     for oddity in found {
         watch.note(&format!(
             "{}: condition `{}` in `{}`: {oddity}",
@@ -237,30 +244,30 @@ fn warn_of_oddities<M: Model>(
     Ok(())
 }
 
-fn items<M: Model>(
+fn items<S: Speller>(
     stage: &Stage,
-    model: &M,
+    speller: &S,
     prompts: &[Prompt],
     choices: usize,
 ) -> Result<Vec<ScoreItem>, SweepError> {
-    let encoded = model.encode(prompts).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+    let encoded = speller.encode(prompts).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
     for (prompt, tokens) in prompts.iter().zip(&encoded) {
-        check(model, prompt, tokens, 0).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+        check(speller, prompt, tokens, 0).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
     }
     Ok(encoded.into_iter().map(|tokens| ScoreItem { tokens, choices }).collect())
 }
 
 /// Prompts whose answers are read as a whole. How those are spelled may depend on the prompt's end, so that each prompt
 /// may have a choice set of its own; mostly they share one.
-fn whole_items<M: Model>(
+fn whole_items<S: Speller>(
     stage: &Stage,
-    model: &M,
+    speller: &S,
     prompts: &[Prompt],
     answers: &Choices,
     sets: &mut Vec<ChoiceSet>,
 ) -> Result<Vec<ScoreItem>, SweepError> {
     let fail = |error: PromptError| SweepError::checkpoint(&stage.model, error);
-    let whole = model.whole(prompts, answers).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+    let whole = speller.whole(prompts, answers).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
     let mut items = Vec::with_capacity(prompts.len());
     for (prompt, Whole { tokens, answers }) in prompts.iter().zip(whole) {
         let spelled = || answers.iter().flatten();
@@ -268,9 +275,9 @@ fn whole_items<M: Model>(
             return Err(fail(PromptError::NoAnswer { id: prompt.id.clone() }));
         }
         let longest = spelled().map(Vec::len).max().unwrap_or(1);
-        check(model, prompt, &tokens, longest - 1).map_err(fail)?;
+        check(speller, prompt, &tokens, longest - 1).map_err(fail)?;
         for ids in spelled() {
-            check(model, prompt, ids, 0).map_err(fail)?;
+            check(speller, prompt, ids, 0).map_err(fail)?;
         }
         items.push(ScoreItem { tokens, choices: number(ChoiceSet::Continuations(answers), sets) });
     }
@@ -278,8 +285,8 @@ fn whole_items<M: Model>(
 }
 
 /// `more`: tokens that are read behind the prompt.
-fn check<M: Model>(model: &M, prompt: &Prompt, tokens: &[u32], more: usize) -> Result<(), PromptError> {
-    let (context, vocab) = (model.context(), model.vocab());
+fn check<S: Speller>(speller: &S, prompt: &Prompt, tokens: &[u32], more: usize) -> Result<(), PromptError> {
+    let (context, vocab) = (speller.context(), speller.vocab());
     let id = || prompt.id.clone();
     if tokens.is_empty() {
         return Err(PromptError::Empty { id: id() });

@@ -13,11 +13,14 @@ use super::ask::{Chunk, ask, parts};
 use super::error::{PromptError, SweepError};
 use super::model::{Loader, Model};
 use super::pace::Pace;
+use super::split::{Share, own};
 use super::{PlanFigures, Request, Totals, Watch};
 
 /// What the checkpoints' turns have in common.
 pub struct Turn<'a, 'r, L> {
     pub request: &'a Request<'r>,
+    /// What of it is this machine's, if not all.
+    pub share: Option<&'a Share>,
     pub store: &'a mut RunStore,
     pub loader: &'a L,
     pub pace: Pace,
@@ -150,9 +153,14 @@ impl<L: Loader> Turn<'_, '_, L> {
         let scored = store.scored(id)?;
         let mut left = Left::default();
         let mut seen = HashSet::new();
-        let parts = parts(self.request, stage, &mut |text| watch.note(text))?;
-        let sets =
-            ask(self.request, stage, model, &parts, watch, |Chunk { prompts, items, sha256 }, sets| {
+        let parts = parts(self.request, stage, own(self.share, stage), &mut |text| watch.note(text))?;
+        let sets = ask(
+            self.request,
+            stage,
+            model.speller(),
+            &parts,
+            watch,
+            |Chunk { prompts, items, sha256 }, sets| {
                 for set in sets.get(left.answers.len()..).unwrap_or_default() {
                     left.answers.push(store.answers(id, set)?);
                 }
@@ -179,7 +187,8 @@ impl<L: Loader> Turn<'_, '_, L> {
                     }
                 }
                 Ok(())
-            })?;
+            },
+        )?;
         Ok((left, sets))
     }
 

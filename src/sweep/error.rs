@@ -1,12 +1,15 @@
 //! Why a sweep, or its work on one checkpoint, ended.
 
 use std::error::Error;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
 use crate::plain::nearest;
 use crate::store::{RosterError, StoreError};
 use crate::study::StudyError;
+
+use super::shard::{Shard, ShardError};
 
 /// Whatever a checkpoint's rooms say.
 pub type ModelError = Box<dyn Error + Send + Sync>;
@@ -25,6 +28,20 @@ pub enum SweepError {
     /// The device computes no more, whatever checkpoint it is given.
     #[error("checkpoint `{model}`: {source}")]
     Device { model: String, source: ModelError },
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// Machines that count differently would split differently.
+    #[error(
+        "checkpoint `{model}`: {source}; a sweep is split by the counted prompts of all its checkpoints, for which every machine \
+         needs their text files, though not their weights: put it right, or leave it out everywhere with --models"
+    )]
+    Uncounted { model: String, source: ModelError },
+    #[error(
+        "{} holds {shard} of another split (the roster, the study, the filters or a checkpoint's text files were others): choose \
+         another --run folder, and merge them when all are done",
+        dir.display()
+    )]
+    OtherSplit { dir: PathBuf, shard: Shard },
     /// [`super::Watch::stop`] said so.
     #[error("stopped before its end; what was scored is kept")]
     Stopped,

@@ -9,6 +9,9 @@ mod model;
 mod pace;
 mod record;
 mod request;
+mod shard;
+mod speller;
+mod split;
 
 #[cfg(test)]
 mod tests;
@@ -24,10 +27,14 @@ use crate::study::{Prompt, Study};
 use ask::{ask, parts};
 use checkpoint::{Turn, figures};
 pub use error::{ModelError, PromptError, SweepError};
-pub use model::{FileModel, FromFiles, Loader, Model, Pack, Whole};
-use pace::{Pace, Share};
+pub use model::{FileModel, FromFiles, Loader, Model, Pack};
+use pace::Pace;
 use record::record;
 pub use request::Request;
+pub use shard::{Shard, ShardError, Told};
+pub use speller::{FileSpeller, Speller, Whole};
+use split::own;
+pub use split::{Piecework, Share, Split};
 
 /// The figures of one checkpoint's plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +55,8 @@ pub struct PlanFigures {
 pub trait Watch {
     /// Something worth knowing that is no error.
     fn note(&mut self, text: &str);
+    /// The prompts of a checkpoint are going to be counted, the `index`th of `count` (from 1), to split the sweep.
+    fn count(&mut self, stage: &Stage, index: usize, count: usize);
     /// A checkpoint's turn begins, the `index`th of `count` (from 1).
     fn begin(&mut self, stage: &Stage, index: usize, count: usize);
     /// It is loaded, and of its prompts `done` of `all` have been turned into tokens.
@@ -115,7 +124,23 @@ pub fn sweep<L: Loader>(
     let stages = request.check()?;
     let mut outcome = Outcome::default();
     let mut totals = Totals::default();
-    let result = recorded(request, store, loader, &stages, &mut outcome, &mut totals, watch);
+    let share = match request.shard {
+        None => None,
+        Some(shard) => match Split::of(request, &stages, loader, shard.count(), watch) {
+            Err(SweepError::Stopped) => return Ok(Outcome { stopped: true, ..outcome }),
+            split => Some(split?.share(shard)),
+        },
+    };
+    if let (Some(shard), Some(share)) = (request.shard, &share)
+        && store.shards()?.iter().any(|kept| kept.split != share.record.split)
+    {
+        return Err(SweepError::OtherSplit { dir: store.dir().to_path_buf(), shard });
+    }
+    // What is not computed here need not be here.
+    let stages: Vec<_> =
+        stages.into_iter().filter(|(_, stage)| share.as_ref().is_none_or(|share| share.has(stage))).collect();
+    let asked = Asked { stages: &stages, share: share.as_ref() };
+    let result = recorded(request, &asked, store, loader, &mut outcome, &mut totals, watch);
     match result {
         Err(SweepError::Stopped) => outcome.stopped = true,
         Err(error) => {
@@ -134,22 +159,29 @@ pub fn sweep<L: Loader>(
     Ok(Outcome { totals, ..outcome })
 }
 
+/// The checkpoints of a sweep, and which of their prompts it asks, if not all.
+struct Asked<'a, 'r> {
+    stages: &'a [(&'r Family, &'r Stage)],
+    share: Option<&'a Share>,
+}
+
 fn recorded<L: Loader>(
     request: &Request<'_>,
+    asked: &Asked<'_, '_>,
     store: &mut RunStore,
     loader: &L,
-    stages: &[(&Family, &Stage)],
     outcome: &mut Outcome,
     totals: &mut Totals,
     watch: &mut dyn Watch,
 ) -> Result<(), SweepError> {
-    record(request, store, stages, watch)?;
+    let &Asked { stages, share } = asked;
+    record(request, store, stages, share, watch)?;
     let sizes = found(stages, loader, outcome, watch);
     let shares = stages.iter().zip(&sizes).map(|((_, stage), bytes)| {
-        Ok(Share { prompts: store.left(&stage.model)?, weight_bytes: bytes.unwrap_or(0) })
+        Ok(pace::Share { prompts: store.left(&stage.model)?, weight_bytes: bytes.unwrap_or(0) })
     });
     let pace = Pace::new(shares.collect::<Result<_, StoreError>>()?);
-    let mut turn = Turn { request, store, loader, pace, totals, passed: HashSet::new() };
+    let mut turn = Turn { request, share, store, loader, pace, totals, passed: HashSet::new() };
     each_checkpoint(stages, &sizes, outcome, watch, |index, watch| {
         let (family, stage) = stages[index];
         turn.run(index, family, stage, watch)
@@ -186,11 +218,14 @@ pub fn dry_run<L: Loader>(
     request: &Request<'_>,
     loader: &L,
     kept: &Kept,
+    split: Option<&Split>,
     watch: &mut dyn Watch,
 ) -> Result<Outcome, SweepError> {
     let start = Instant::now();
-    let stages = request.check()?;
+    let mut stages = request.check()?;
     let mut outcome = Outcome::default();
+    let share = request.shard.zip(split).map(|(shard, split)| split.share(shard));
+    stages.retain(|(_, stage)| share.as_ref().is_none_or(|share| share.has(stage)));
     let sizes = found(&stages, loader, &mut outcome, watch);
     let planned = each_checkpoint(&stages, &sizes, &mut outcome, watch, |index, watch| {
         let (family, stage) = stages[index];
@@ -198,8 +233,8 @@ pub fn dry_run<L: Loader>(
         let model = loader.load(family, stage).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         let (mut items, mut asked) = (Vec::new(), 0);
-        let parts = parts(request, stage, &mut |text| watch.note(text))?;
-        let sets = ask(request, stage, &model, &parts, watch, |chunk, _| {
+        let parts = parts(request, stage, own(share.as_ref(), stage), &mut |text| watch.note(text))?;
+        let sets = ask(request, stage, model.speller(), &parts, watch, |chunk, _| {
             asked += chunk.prompts.len();
             let left = |prompt: &Prompt| !kept.contains(&(stage.model.clone(), prompt.id.clone()));
             let asked = chunk.prompts.iter().zip(chunk.items);

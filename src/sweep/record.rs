@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::build;
-use crate::store::{Cell, Family, Filters, Machine, PromptKey, RunStore, Stage, SweepRecord};
+use crate::store::{Cell, Family, Filters, Machine, PromptKey, RunStore, ShardRecord, Stage, SweepRecord};
 use crate::study::PromptQuery;
 
 use super::ask::{Part, parts};
 use super::error::SweepError;
+use super::split::{Share, own};
 use super::{Request, Watch};
 
 impl Request<'_> {
@@ -25,15 +26,16 @@ impl Request<'_> {
             scenarios: self.scenarios.clone(),
             limit: self.limit,
             seed: self.seed,
+            shard: None,
         }
     }
 
-    fn record(&self) -> SweepRecord {
+    fn record(&self, shard: Option<ShardRecord>) -> SweepRecord {
         SweepRecord {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             build: build::COMMIT.map(str::to_owned),
             arguments: self.arguments.clone(),
-            filters: self.filters(),
+            filters: Filters { shard, ..self.filters() },
             machine: Machine::this(),
         }
     }
@@ -45,19 +47,22 @@ pub fn record(
     request: &Request<'_>,
     store: &mut RunStore,
     stages: &[(&Family, &Stage)],
+    share: Option<&Share>,
     watch: &mut dyn Watch,
 ) -> Result<(), SweepError> {
-    store.begin_sweep(&request.record())?;
+    store.begin_sweep(&request.record(share.map(|share| share.record.clone())))?;
     let models: Vec<&str> = request.roster.stages().map(|(_, stage)| stage.model.as_str()).collect();
     store.forget_all_but(&models)?;
     let mut alike: BTreeMap<_, Vec<&Stage>> = BTreeMap::new();
     for (_, stage) in stages {
-        let kind = (stage.form.name(), stage.prefill.is_some(), request.routed(stage));
+        // A shard has its own prompts of each.
+        let own = share.map(|_| &stage.model);
+        let kind = (stage.form.name(), stage.prefill.is_some(), request.routed(stage), own);
         alike.entry(kind).or_default().push(stage);
     }
     for stages in alike.into_values() {
         let Some(first) = stages.first() else { continue };
-        let parts = parts(request, first, &mut |_| ())?;
+        let parts = parts(request, first, own(share, first), &mut |_| ())?;
         let mut keys: Vec<PromptKey> = Vec::new();
         for part in &parts {
             for range in part.chunks() {

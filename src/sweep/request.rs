@@ -6,6 +6,7 @@ use crate::store::{Family, Roster, Stage};
 use crate::study::{PromptQuery, StageForm, Study};
 
 use super::error::SweepError;
+use super::shard::Shard;
 
 /// The entity set by which a study says that it compares countries.
 const COUNTRIES: &str = "countries";
@@ -27,6 +28,8 @@ pub struct Request<'a> {
     pub limit: Option<usize>,
     /// Takes them at random, spread evenly over pairs and scenario types, rather than from the first on.
     pub seed: Option<u64>,
+    /// Only this one of several equal shares of all that.
+    pub shard: Option<Shard>,
     /// Compute shared prefixes once.
     pub sharing: bool,
     /// The command line that asks, for the record; empty where there is none.
@@ -46,6 +49,7 @@ impl<'a> Request<'a> {
             scenarios: Vec::new(),
             limit: None,
             seed: None,
+            shard: None,
             sharing: true,
             arguments: Vec::new(),
         }

@@ -2,11 +2,12 @@
 
 mod resumed;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::*;
-use crate::scoring::{ChoiceScore, ScoreOptions, Work};
+use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
+use crate::scoring::{ChoiceScore, Rates, ScoreOptions, Work};
 use crate::store::{CheckpointRecord, Roster, RunReader, samples};
 use crate::study::{Choices, Prompt, PromptText};
 
@@ -32,6 +33,8 @@ struct Fakes {
     letter: u32,
     arithmetic: Option<String>,
     packs: Rc<Cell<usize>>,
+    /// Checkpoints, as they are loaded.
+    loaded: Rc<RefCell<Vec<String>>>,
 }
 
 impl Fakes {
@@ -42,7 +45,15 @@ impl Fakes {
             letter: 65,
             arithmetic: Some("f".into()),
             packs: Rc::new(Cell::new(packs)),
+            loaded: Rc::default(),
         }
+    }
+}
+
+impl Fakes {
+    fn fake(&self, record: CheckpointRecord) -> Fake {
+        let Self { context, end, letter, .. } = *self;
+        Fake { record, context, end, letter, packs: self.packs.clone() }
     }
 }
 
@@ -63,20 +74,16 @@ impl Loader for Fakes {
             arithmetic: self.arithmetic.clone(),
             ..samples::record(&stage.model)
         };
-        let Self { context, end, letter, .. } = *self;
-        Ok(Fake { record, context, end, letter, packs: self.packs.clone() })
+        self.loaded.borrow_mut().push(stage.model.clone());
+        Ok(self.fake(record))
+    }
+
+    fn speller(&self, stage: &Stage) -> Result<Fake, ModelError> {
+        Ok(self.fake(samples::record(&stage.model)))
     }
 }
 
-impl Model for Fake {
-    fn record(&self) -> &CheckpointRecord {
-        &self.record
-    }
-
-    fn device(&self) -> String {
-        "a pencil".into()
-    }
-
+impl Speller for Fake {
     fn context(&self) -> usize {
         self.context
     }
@@ -85,8 +92,8 @@ impl Model for Fake {
         256
     }
 
-    fn work(&self, _: &Plan<'_>) -> Work {
-        Work::default()
+    fn rates(&self) -> Rates {
+        Rates::of(&DecoderSpec::plain(4, 256, 8, 1e-6, vec![LayerSpec::plain(2, 1, 3, 5); 2]))
     }
 
     fn encode(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, ModelError> {
@@ -112,6 +119,26 @@ impl Model for Fake {
 
     fn oddities(&self, _: &Prompt, _: &Choices) -> Result<Vec<String>, ModelError> {
         Ok(vec!["\"A\" merges".into()])
+    }
+}
+
+impl Model for Fake {
+    type Speller = Fake;
+
+    fn speller(&self) -> &Fake {
+        self
+    }
+
+    fn record(&self) -> &CheckpointRecord {
+        &self.record
+    }
+
+    fn device(&self) -> String {
+        "a pencil".into()
+    }
+
+    fn work(&self, _: &Plan<'_>) -> Work {
+        Work::default()
     }
 
     fn pack_tokens(&self, _: &Plan<'_>) -> Result<usize, ModelError> {
@@ -161,6 +188,7 @@ impl Watch for Said {
     fn note(&mut self, text: &str) {
         self.notes.push(text.to_owned());
     }
+    fn count(&mut self, _: &Stage, _: usize, _: usize) {}
     fn begin(&mut self, _: &Stage, _: usize, _: usize) {}
     fn plan(&mut self, _: &Stage, plan: PlanFigures, _: f64) {
         self.plans.push(plan);
@@ -277,6 +305,39 @@ fn a_sweep_that_is_stopped_keeps_its_packs_and_the_run_knows_what_is_left() {
 }
 
 #[test]
+fn shards_ask_every_prompt_once_and_load_what_they_compute() {
+    let setting = Setting::new();
+    let whole = tempfile::tempdir().expect("a folder");
+    setting.sweep(&setting.request(), whole.path(), &Fakes::new(usize::MAX));
+    let scores = |dir: &std::path::Path| kept(dir).expect("readable").into_iter().collect::<Vec<_>>();
+    let mut all = Vec::new();
+    for index in 1..=5 {
+        let request = Request {
+            shard: Some(Shard::new(index, 5).expect("a shard")),
+            sharing: index > 2,
+            ..setting.request()
+        };
+        let dir = tempfile::tempdir().expect("a folder");
+        let loader = Fakes::new(usize::MAX);
+        let (outcome, _) = setting.sweep(&request, dir.path(), &loader);
+        let own = scores(dir.path());
+        let models: HashSet<&str> = own.iter().map(|(model, _)| model.as_str()).collect();
+        assert_eq!(
+            (outcome.failed, outcome.done, loader.loaded.borrow().len()),
+            (0, models.len(), models.len())
+        );
+        let found = RunReader::open(dir.path()).and_then(|r| r.completeness()).expect("readable");
+        assert_eq!((found.asked, found.scored), (own.len() as u64, own.len() as u64));
+        assert_eq!(found.shards[0].present, [index]);
+        all.extend(own);
+    }
+    let mut expected = scores(whole.path());
+    expected.sort();
+    all.sort();
+    assert!(all == expected);
+}
+
+#[test]
 fn other_arithmetic_is_refused_and_so_is_one_that_nobody_recorded() {
     let setting = Setting::new();
     let request = Request { limit: Some(8), ..setting.request() };
@@ -328,7 +389,7 @@ fn a_limit_is_per_language_and_condition() {
     request.languages = vec!["en".into(), "zh".into()];
     request.limit = Some(7);
     let mut said = Said::default();
-    let outcome = dry_run(&request, &Fakes::new(0), &Kept::new(), &mut said).expect("it plans");
+    let outcome = dry_run(&request, &Fakes::new(0), &Kept::new(), None, &mut said).expect("it plans");
     assert_eq!(outcome.done, 2);
     assert_eq!(said.plans.iter().map(|p| p.asked).collect::<Vec<_>>(), [14, 14]);
 }
@@ -342,7 +403,7 @@ fn with_roster(text: &str, dir: &std::path::Path, change: impl FnOnce(&mut Reque
     setting.sweep(&request, dir, &Fakes::new(usize::MAX)).1
 }
 
-fn kept(dir: &std::path::Path) -> Roster {
+fn kept_roster(dir: &std::path::Path) -> Roster {
     let (_, text) = RunReader::open(dir).and_then(|r| r.roster()).expect("readable").expect("a copy");
     Roster::parse(&text, "kept", std::path::Path::new("")).expect("the copy parses")
 }
@@ -395,7 +456,7 @@ fn a_later_roster_takes_no_scored_checkpoint_out_of_the_run() {
     let said = with_roster(narrow, dir.path(), |_| ());
     let also = |said: &Said| said.notes.iter().any(|note| note.contains("also keeps a,"));
     assert!(also(&said), "{:?}", said.notes);
-    let copy = kept(dir.path());
+    let copy = kept_roster(dir.path());
     let models: Vec<(&str, &str)> = copy.stages().map(|(f, s)| (f.name.as_str(), s.model.as_str())).collect();
     assert_eq!(models, [("f", "a"), ("f", "b"), ("g", "c")]);
     assert_eq!(copy.families[0].maker.as_deref(), Some("M"));
@@ -403,10 +464,10 @@ fn a_later_roster_takes_no_scored_checkpoint_out_of_the_run() {
     assert!(copy.text.contains("target = \"Japan\""), "{}", copy.text);
     // Once more changes nothing, and what names all of them replaces the merged copy as it stands.
     assert!(!also(&with_roster(narrow, dir.path(), |_| ())));
-    assert_eq!(kept(dir.path()).text, copy.text);
+    assert_eq!(kept_roster(dir.path()).text, copy.text);
     let all = format!("{ROSTER}[[family]]\nname = 'g'\nbase = {{ model = 'c', checkpoint = 'x/c' }}\n");
     with_roster(&all, dir.path(), |_| ());
-    assert_eq!(kept(dir.path()).text, all);
+    assert_eq!(kept_roster(dir.path()).text, all);
 }
 
 #[test]
@@ -416,5 +477,5 @@ fn a_sweep_that_is_turned_down_leaves_the_copy_of_the_roster() {
     let other = ROSTER.replace("'x/b'", "'x/b', prefill = '('") + "[analysis]\ntarget = 'Japan'\n";
     let said = with_roster(&other, dir.path(), |request| request.models = vec!["b".into()]);
     assert!(said.errors[0].contains("prefill"), "{:?}", said.errors);
-    assert_eq!(kept(dir.path()).text, ROSTER);
+    assert_eq!(kept_roster(dir.path()).text, ROSTER);
 }

@@ -40,6 +40,7 @@ mod resume;
 mod roster;
 mod score;
 mod sentencepiece;
+mod shards;
 mod status;
 mod study;
 mod sweep_asked;

@@ -13,7 +13,12 @@ pub const PROMPTS: usize = 3 * 4 * 2 * 4;
 
 /// The program under test.
 pub fn tiltmeter() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_tiltmeter"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tiltmeter"));
+    // The tests may run in a job of a cluster.
+    for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "SKYPILOT_NODE_RANK"] {
+        program.env_remove(variable);
+    }
+    program
 }
 
 /// A sweep over what [`write_all`] made in `dir`, both languages and conditions, into `dir/<run>`.

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::origin::{Filters, StoredSweep, SweepRecord};
 use crate::store::schema::unsigned;
 
-use super::RunReader;
+use super::{RunReader, Shards};
 
 /// Prompts of one checkpoint in one language and condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -34,6 +34,8 @@ pub struct Completeness {
     pub scored: u64,
     /// What every sweep of the run left out.
     pub filters: Filters,
+    /// Where sweeps were split over machines, which shards the run holds.
+    pub shards: Vec<Shards>,
     /// Whether the run says what it was asked: one that older programs alone wrote to does not, and `asked` is what is
     /// scored.
     pub recorded: bool,
@@ -53,7 +55,8 @@ impl Completeness {
 
     /// What must be said before any figure of the run: nothing, if it is finished and was not filtered.
     pub fn sentences(&self) -> Vec<String> {
-        let mut said = Vec::new();
+        let mut said: Vec<String> = self.shards.iter().filter_map(Shards::sentence).collect();
+        let in_shards = !said.is_empty();
         if !self.is_finished() {
             said.push(format!(
                 "unfinished: {} of {} prompts are scored",
@@ -61,10 +64,12 @@ impl Completeness {
                 grouped(self.asked)
             ));
         }
-        if self.is_filtered() {
-            let filters = match self.filters.in_words() {
-                words if words.is_empty() => String::new(),
-                words => format!(" ({})", words.join("; ")),
+        let words = self.filters.in_words();
+        // What a shard lacks is no filter's doing.
+        if self.is_filtered() && !(in_shards && words.is_empty()) {
+            let filters = match words.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", words.join("; ")),
             };
             said.push(format!(
                 "filtered: {} of the study's {} prompts for these checkpoints and conditions were asked{filters}",
@@ -110,7 +115,7 @@ impl RunReader {
         }
         let sweeps = self.sweeps()?;
         let recorded = !sweeps.is_empty() || cells.is_empty();
-        let filters = sweeps.into_iter().map(|sweep| sweep.record.filters);
+        let filters = sweeps.iter().map(|sweep| sweep.record.filters.clone());
         let mut found = Completeness {
             filters: filters.reduce(|all, filters| all.common(&filters)).unwrap_or_default(),
             recorded,
@@ -125,7 +130,24 @@ impl RunReader {
             found.scored += scored;
             found.cells.push(CellCount { model, language, condition, whole, asked, scored });
         }
+        found.shards = Shards::of_sweeps(&sweeps, found.asked);
+        // One that died before it had noted its prompts is not finished.
+        let in_shards = found.shards.iter().map(|shards| shards.prompts).max().unwrap_or(0);
+        found.asked = found.asked.max(in_shards);
         Ok(found)
+    }
+
+    /// Prompts a second, of the work that was begun last; `None` before it has stored two packs in a measurable time.
+    pub(in crate::store) fn pace(&self) -> Result<Option<f64>, StoreError> {
+        let ask =
+            "SELECT scored, CAST(strftime('%s', ended) AS INTEGER) - CAST(strftime('%s', started) AS INTEGER)
+                   FROM session WHERE sweep = (SELECT max(id) FROM sweep) ORDER BY id DESC LIMIT 1";
+        let last: Vec<(Option<i64>, Option<i64>)> =
+            self.all(ask, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(match last.first() {
+            Some((Some(scored @ 1..), Some(seconds @ 1..))) => Some(*scored as f64 / *seconds as f64),
+            _ => None,
+        })
     }
 
     /// Every start of a sweep that wrote to the run, oldest first; programs before format 3 recorded none.

@@ -5,11 +5,13 @@ mod completeness;
 mod dictionary;
 mod joined;
 mod scores;
+mod shards;
 
 pub use checkpoints::StoredCheckpoint;
 pub use completeness::{CellCount, Completeness};
 pub use joined::{Met, visit_joined};
 pub use scores::PromptScore;
+pub use shards::Shards;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,7 @@ use crate::plain;
 use crate::scoring::item::ItemScore;
 use crate::stats::items::{ItemNames, ItemRow};
 
+use super::names::{PromptKey, prompt_id};
 use super::provenance::{QUESTIONS, check_kept};
 use super::run::{DATABASE, ROSTER};
 use super::{StoreError, schema};
@@ -57,6 +60,19 @@ impl RunReader {
         db.execute_batch("BEGIN").map_err(|e| StoreError::sqlite(&path, e))?;
         check_kept(&db, &path)?;
         Ok(Self { dir: dir.to_path_buf(), path, db })
+    }
+
+    /// For those who copy its rows.
+    pub(super) fn db(&self) -> &Connection {
+        &self.db
+    }
+
+    /// Whether it has a score of the prompt of that id.
+    pub(super) fn scored_prompt(&self, model: &str, id: &str) -> bool {
+        let scored =
+            "SELECT item, slot FROM score WHERE checkpoint = (SELECT id FROM checkpoint WHERE model = ?1)";
+        let keys = self.all(scored, [model], |row| Ok(PromptKey { item: row.get(0)?, slot: row.get(1)? }));
+        keys.is_ok_and(|keys| keys.into_iter().any(|key| prompt_id(&self.db, key).as_deref() == Some(id)))
     }
 
     /// The kept roster's path and text, if there is one.

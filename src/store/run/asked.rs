@@ -4,8 +4,9 @@ use rusqlite::params;
 
 use crate::store::StoreError;
 use crate::store::names::PromptKey;
-use crate::store::origin::{Ended, SweepRecord};
+use crate::store::origin::{Ended, Filters, SweepRecord};
 use crate::store::schema::signed;
+use crate::store::shard::ShardRecord;
 
 use super::RunStore;
 
@@ -36,6 +37,16 @@ impl RunStore {
             .map_err(|e| self.fail(e))?;
         self.sweep = Some(self.db.last_insert_rowid());
         Ok(())
+    }
+
+    /// The shards that swept into the run before.
+    pub fn shards(&self) -> Result<Vec<ShardRecord>, StoreError> {
+        let kept: Result<Vec<String>, rusqlite::Error> = self
+            .db
+            .prepare("SELECT DISTINCT filters FROM sweep")
+            .and_then(|mut query| query.query_map([], |row| row.get(0))?.collect());
+        let filters = kept.map_err(|e| self.fail(e))?;
+        Ok(filters.iter().filter_map(|text| serde_json::from_str::<Filters>(text).ok()?.shard).collect())
     }
 
     /// Records how the sweep ended.

@@ -30,7 +30,7 @@ pub const DATABASE: &str = "run.sqlite";
 /// The copy of the roster, with its analysis settings, in a run folder.
 pub const ROSTER: &str = "roster.toml";
 /// Key of the hashes of that copy, as the run wrote it.
-const ROSTER_SHA256: &str = "roster_sha256";
+pub(super) const ROSTER_SHA256: &str = "roster_sha256";
 
 /// What is known of a prompt that is already scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,7 +240,7 @@ impl RunStore {
 }
 
 /// Refuses a folder that holds something and no run: the files of a new one would stand among another's, or in their place.
-fn refuse_filled(dir: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_filled(dir: &Path) -> Result<(), StoreError> {
     if is_there(&dir.join(DATABASE)) {
         return Ok(());
     }
@@ -289,7 +289,7 @@ fn check_identity(
     change.commit().map_err(fail)
 }
 
-fn sha256(text: &str) -> String {
+pub(super) fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
