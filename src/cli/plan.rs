@@ -11,7 +11,7 @@ use super::output::{is_standard, print, say};
 use crate::plain;
 use crate::stats::{Analysis, Facts, PlanCheck, PlannedHashes, Preregistration, Settings};
 use crate::store::file::{check_folder, replace};
-use crate::store::{RunReader, StoreError};
+use crate::store::{Roster, RunReader, StoreError};
 use crate::study::Study;
 
 /// Write down what is decided before a run: target, margin, families, scope, and the hashes of study, roster and settings.
@@ -20,9 +20,9 @@ pub struct Args {
     /// The study that will be asked, by name or folder
     #[arg(long, value_name = "NAME|DIR", default_value = "default")]
     study: String,
-    /// The roster that will be swept
-    #[arg(long, value_name = "FILE")]
-    roster: PathBuf,
+    /// The roster that will be swept: the name of one that ships, or a TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    roster: String,
     /// The settings that will analyse it [default: the roster]
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -39,7 +39,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     }
     let study = Study::open(&args.study)?;
-    let roster = Settings::read(&args.roster)?;
+    let roster = Roster::open(&args.roster)?;
+    let roster = Settings::parse(&roster.text, &roster.name)?;
     let settings =
         args.settings.as_deref().map(Settings::read).transpose()?.unwrap_or_else(|| roster.clone());
     let hash = |settings: &Settings| settings.sha256.clone().unwrap_or_default();

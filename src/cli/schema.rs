@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use comfy_table::{Table, presets};
 use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use super::{doctor, prompts, roster, status};
 use crate::plain::nearest;
 use crate::store::export::{item_row_schema, score_row_schema};
 use crate::store::{FoundRun, RunsProgress};
-use crate::{bench, inspect, licences, scoring};
+use crate::{bench, inspect, licences, report, scoring, stats};
 
 /// Print the JSON Schema of what a command prints as JSON; without a name, the list of them.
 #[derive(Debug, clap::Args)]
@@ -33,17 +34,22 @@ struct Kind {
 }
 
 const KINDS: &[Kind] = &[
+    kind("agreement", "compare --json", || nullable(of::<stats::Agreement>())),
+    kind("analysis", "analyze --format json", || nullable(stats::document_schema())),
     kind("bench-kernels", "bench kernels --json", of::<bench::KernelReport>),
     kind("bench-study", "bench study --json", of::<bench::Report>),
     kind("doctor", "doctor --json", of::<doctor::Report>),
+    kind("explanation", "explain --json", || nullable(of::<stats::Explanation>())),
     kind("inspect", "inspect --json", of::<inspect::Inspection>),
     kind("item", "export --items FILE.jsonl, a line", item_row_schema),
     kind("licences", "licences --json", of::<Vec<licences::Carried>>),
+    kind("plan", "plan --output FILE.toml", of::<stats::Preregistration>),
     kind("prompt", "prompts, a line", of::<prompts::Line<'static>>),
+    kind("prompt-score", "export --scores FILE.jsonl, a line", score_row_schema),
+    kind("report", "report --format json", report::document_schema),
     kind("roster", "roster show --json", of::<Vec<roster::Listed<'static>>>),
     kind("runs", "runs --json", of::<Vec<FoundRun>>),
     kind("score", "score, a line", of::<scoring::output::ScoreLine<'static>>),
-    kind("prompt-score", "export --scores FILE.jsonl, a line", score_row_schema),
     kind("status", "status --json", of::<status::Status>),
     kind("status-several", "status --json, of several runs", of::<RunsProgress>),
 ];
@@ -55,6 +61,17 @@ const fn kind(name: &'static str, printed_by: &'static str, shape: fn() -> Schem
 /// As it is written, not as it would be read: what may be left out is not required.
 fn of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+}
+
+/// A number of an analysis that does not exist is written as null.
+fn nullable(mut schema: Schema) -> Schema {
+    let open = |schema: &mut Schema| {
+        if schema.get("type").is_some_and(|kind| kind == "number") {
+            schema.insert("type".to_owned(), json!(["number", "null"]));
+        }
+    };
+    RecursiveTransform(open).transform(&mut schema);
+    schema
 }
 
 pub fn run(args: Args) -> Result<ExitCode> {

@@ -1,5 +1,6 @@
 //! The report as JSON: its words, its tables as they stand, and the numbers of its figures in full precision.
 
+use schemars::Schema;
 use serde_json::{Map, Value, json};
 
 use super::block::Block;
@@ -30,6 +31,60 @@ impl Document {
             "headline": blocks(&self.headline),
             "sections": self.sections.iter().enumerate().map(section).collect::<Vec<_>>(),
         })
+    }
+}
+
+/// The shape of [`Document::json`].
+pub fn document_schema() -> Schema {
+    let text = || json!({"type": "string"});
+    let rows = |of: Value| json!({"type": "array", "items": of});
+    let list = || json!({"type": "array", "items": {"$ref": "#/$defs/block"}});
+    let object = |properties: Value| {
+        let required: Vec<String> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+        json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    };
+    let block = |kind: &str, mut properties: Value| {
+        properties["kind"] = json!({"const": kind});
+        object(properties)
+    };
+    let item = object(json!({"lead": text(), "text": text()}));
+    // A cell holds words or nothing, a figure's field words or a number.
+    let cell = json!({"type": ["string", "null"]});
+    let field = json!({"type": ["string", "number", "boolean", "null"]});
+    let kinds = [
+        block("paragraph", json!({"text": text()})),
+        block("answer", json!({"text": text()})),
+        block("warning", json!({"lead": text(), "text": text()})),
+        block("heading", json!({"text": text()})),
+        block("list", json!({"items": rows(item)})),
+        block(
+            "figure",
+            json!({
+                "id": text(), "number": {"type": "integer"}, "title": text(), "caption": text(),
+                "data": rows(json!({"type": "object", "additionalProperties": field})),
+            }),
+        ),
+        block("table", json!({"caption": text(), "columns": rows(text()), "rows": rows(rows(cell))})),
+        block("details", json!({"summary": text(), "blocks": list()})),
+        block("commands", json!({"lines": rows(text())})),
+        block("verbatim", json!({"label": text(), "text": text()})),
+    ];
+    let section = object(json!({
+        "id": text(), "number": {"type": "integer"}, "title": text(), "intro": text(), "blocks": list(),
+    }));
+    let mut document = object(json!({
+        "schema": {"const": SCHEMA},
+        "program": object(json!({"name": text(), "version": text()})),
+        "title": text(),
+        "lead": text(),
+        "headline": list(),
+        "sections": rows(section),
+    }));
+    document["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    document["$defs"] = json!({"block": {"oneOf": kinds}});
+    match document {
+        Value::Object(map) => map.into(),
+        _ => Schema::default(),
     }
 }
 

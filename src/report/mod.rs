@@ -38,7 +38,7 @@ pub use agreement::{JoinedRuns, differences};
 pub use document::{Document, FigureFile, ReportError};
 pub use html::render;
 pub use input::{CheckpointProvenance, Example, Planted, Provenance, ReportInput};
-pub use json::SCHEMA;
+pub use json::{SCHEMA, document_schema};
 pub use prompts::attach_prompts;
 pub use section::to_explain;
 pub use words::planted_noise;

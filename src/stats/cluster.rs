@@ -59,7 +59,7 @@ impl OneSample {
 }
 
 /// The clustered set of FIGURES: units are scenario types; `scenario_*` takes scenarios.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Clustered {
     /// Mean over all cells.
     pub mean_row: f64,
@@ -109,7 +109,7 @@ fn units(means: Vec<(Id, f64)>) -> Option<OneSample> {
 }
 
 /// The two averages of a set of cells.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Averages {
     pub mean_row: f64,
     pub mean_cluster: f64,

@@ -19,7 +19,7 @@ pub struct Counts {
     pub by_scenario: Vec<Option<usize>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct CoherenceCounts {
     pub runs: usize,
     pub max: usize,
@@ -29,7 +29,7 @@ pub struct CoherenceCounts {
 }
 
 /// What a threshold keeps; sorted by name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct CoherentSet {
     pub n: usize,
     pub scenarios: Vec<String>,
@@ -37,7 +37,7 @@ pub struct CoherentSet {
 }
 
 /// An estimate on the scenarios that are coherent in at least so many runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SweepPoint {
     pub scenarios: usize,
     pub mean_row: f64,

@@ -14,7 +14,7 @@ use crate::plain::counted;
 
 /// One average of either side. The shifts exist for a checkpoint that is not its family's first stage:
 /// each side less that stage, routed, in the language of the side's rows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Sides {
     pub baseline: f64,
     pub condition: f64,

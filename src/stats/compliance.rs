@@ -8,7 +8,7 @@ use super::table::Id;
 use super::view::View;
 
 /// Over rows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Quantiles {
     pub mean: f64,
     pub median: f64,

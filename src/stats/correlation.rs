@@ -10,7 +10,7 @@ use super::table::{Id, Row, Run};
 use super::view::View;
 
 /// Pearson's r; it does not exist where a side does not vary.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Coefficient {
     pub r: Option<f64>,
 }

@@ -9,7 +9,7 @@ use super::table::Id;
 use super::view::View;
 
 /// Named scenario types against the rest; means over cells.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Contrast {
     pub inside: Option<f64>,
     pub outside: Option<f64>,
@@ -17,7 +17,7 @@ pub struct Contrast {
 }
 
 /// The mean over cells with a standard error that lets both opponents and scenarios vary.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct TwoWay {
     pub mean_row: f64,
     /// `None` where the variance estimate is negative, as inclusion and exclusion can make it, and where there is only

@@ -8,7 +8,7 @@ use super::figure::{ByAverage, Estimate, Figure, Named};
 use super::view::View;
 
 /// Preference in percent by country, and its spread.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Spread {
     /// 100/(1 + exp(-favourability)).
     pub percent: Named<f64>,
@@ -17,7 +17,7 @@ pub struct Spread {
 }
 
 /// Countries by `mean_row`, best first; ties by name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Rank {
     pub order: Vec<String>,
 }

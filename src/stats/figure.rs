@@ -78,14 +78,14 @@ impl<T: Serialize> Serialize for Named<T> {
 }
 
 /// The same estimate from either average.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ByAverage<T> {
     pub mean_row: T,
     pub mean_cluster: T,
 }
 
 /// One estimate; its fields are those that FIGURES names.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Estimate {
     Clustered(Clustered),
@@ -127,7 +127,7 @@ pub enum Estimate {
     Effect(Effect),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Figure {
     pub id: String,
     /// What the id says, as fields.
@@ -159,7 +159,7 @@ impl Figure {
 }
 
 /// A p-value adjusted for many tests, and over which.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Adjusted {
     /// `None` where the figure has no p of its own.
     pub p: Option<f64>,

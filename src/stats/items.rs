@@ -35,7 +35,7 @@ pub const COLUMNS: [&str; 12] = [
 pub const NAMES: usize = 8;
 
 /// One item: the mean over two option orders and two role assignments (four prompts).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemRow {
     pub model: String,

@@ -9,7 +9,7 @@ use super::table::{Id, Run};
 use super::view::View;
 
 /// What a figure is about. What does not apply is absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
 pub struct Parts {
     /// The recipe's group, the id's first part.
     pub group: &'static str,

@@ -12,7 +12,7 @@ use super::table::{Id, Run};
 use super::view::View;
 
 /// Families' shifts, turned so that positive is towards the maker's own country.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct MakerTest {
     pub signed: Named<f64>,
     pub mean: f64,
@@ -29,7 +29,7 @@ pub struct MakerTest {
 }
 
 /// Families' language shifts, chat beside base.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct LanguagePopulation {
     pub chat: Named<f64>,
     pub base: Named<f64>,

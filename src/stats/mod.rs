@@ -38,6 +38,7 @@ mod random;
 mod restrict;
 mod review;
 pub mod settings;
+mod shape;
 mod shift;
 pub mod simulate;
 pub mod summary;
@@ -88,6 +89,7 @@ pub use review::{
     Specification, SpecificationCurve,
 };
 pub use settings::Settings;
+pub use shape::document_schema;
 pub use table::Table;
 pub use tidy::{TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
 

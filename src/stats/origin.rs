@@ -7,7 +7,7 @@ use super::figure::Named;
 
 /// The program, its input and its arguments. Equal input and equal arguments give an equal document: the only dates are
 /// the run's own, and the one that was asked for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Origin {
     pub program: Program,
     pub dates: Dates,
@@ -20,7 +20,7 @@ pub struct Origin {
     pub hashes: Hashes,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Program {
     pub name: &'static str,
     pub version: &'static str,
@@ -35,7 +35,7 @@ impl Default for Program {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Dates {
     /// When the run's first and last sweeps began, UTC.
     pub run_begun: Option<String>,
@@ -44,7 +44,7 @@ pub struct Dates {
     pub analysis: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Hashes {
     /// Of an item table's bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub struct Hashes {
     pub checkpoints: Vec<CheckpointHashes>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct CheckpointHashes {
     pub checkpoint: String,
     pub config: String,

@@ -10,7 +10,7 @@ use super::table::{Id, Run};
 use super::view::View;
 
 /// Positive favours the pair's first country.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct PairEstimate {
     pub country_1: String,
     pub country_2: String,

@@ -14,7 +14,7 @@ use super::table::Id;
 use super::view::View;
 
 /// Chat less base, preference, all scenarios, scenario means as units.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct PlannedContrast {
     pub mean: f64,
     pub se: Option<f64>,
@@ -29,7 +29,7 @@ pub struct PlannedContrast {
     pub p_holm: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct PowerPlan {
     pub sd: SdRange,
     /// Needed per effect of the settings.
@@ -37,7 +37,7 @@ pub struct PowerPlan {
 }
 
 /// Standard deviations of the families' contrasts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SdRange {
     pub min: f64,
     pub median: f64,

@@ -10,7 +10,7 @@ use crate::plain::counted;
 pub const PLAN_SCHEMA: &str = "tiltmeter-plan/1";
 
 /// What is decided before anything is scored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preregistration {
     pub schema: String,
@@ -30,7 +30,7 @@ pub struct Preregistration {
 }
 
 /// SHA-256, in hex.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedHashes {
     /// Over the study's files.
@@ -112,7 +112,7 @@ pub struct Facts {
 }
 
 /// The plan held against the run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct PlanCheck {
     pub plan: Preregistration,
     /// Whether everything that can be checked is as planned, and the plan is older than the run.

@@ -51,7 +51,7 @@ pub struct Stage {
 }
 
 /// `[analysis]`.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AnalysisSettings {
     /// The country that the filter, the maker test and the decompositions ask about.
@@ -110,7 +110,7 @@ impl AnalysisSettings {
 }
 
 /// The two questions of opposite polarity: favouring a country means `positive` up and `negative` down.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Questions {
     pub positive: String,
@@ -118,7 +118,7 @@ pub struct Questions {
 }
 
 /// `[analysis.coherence]`.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Coherence {
     /// Shares of runs at which the kept scenarios are listed.
@@ -137,7 +137,7 @@ impl Default for Coherence {
 }
 
 /// The filter again, with other conditions read.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
     pub name: String,
@@ -147,7 +147,7 @@ pub struct Variant {
 }
 
 /// Scenario types set against the rest.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TypeContrast {
     pub name: String,
@@ -155,7 +155,7 @@ pub struct TypeContrast {
 }
 
 /// Two conditions of one checkpoint side by side.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
     pub name: String,
@@ -168,7 +168,7 @@ pub struct Comparison {
 }
 
 /// `[analysis.power]`.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Power {
     /// Shared among the families.

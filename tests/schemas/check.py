@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
 PROGRAM = str(Path(sys.argv[1]).resolve())
 ROOT = Path(__file__).resolve().parents[2]
+MADE = ROOT / "tests/fixtures/confirmatory/items.csv"
 MODEL = ROOT / "src/demo/checkpoints/chat"
 
 
@@ -44,9 +46,25 @@ def documents(folder):
     one = {"prompt": "Answer: (", "choices": [["A"], ["B"]]}
     asked.write_text("".join(json.dumps({"id": i, **one}) + "\n" for i in range(2)))
     score = ["score", "--model", MODEL, "--backend", "cpu", "--output", "-", "--input", asked]
+    analysis = run("analyze", "--run", run_dir, "--format", "json")
+    both = run("analyze", "--items", MADE, "--analysis", "both", "--format", "json")
+    figures = [figure["id"] for figure in json.loads(both)["figures"]]
+    # One figure of every group.
+    groups = {figure.split("/")[0]: figure for figure in figures}
+    explained = [run("explain", figure, "--items", MADE, "--json") for figure in groups.values()]
+    plan = folder / "plan.toml"
+    run("plan", "--roster", "default", "--output", plan)
     whole = lambda text: [json.loads(text)]
     lines = lambda text: [json.loads(line) for line in text.splitlines()]
     return {
+        "agreement": whole(run("compare", run_dir, run_dir, "--json")),
+        "analysis": [json.loads(analysis), json.loads(both)],
+        "explanation": [json.loads(text) for text in explained],
+        "plan": [tomllib.loads(plan.read_text())],
+        "report": [
+            json.loads(run("report", "--format", "json", "--output", "-", *of))
+            for of in (["--run", run_dir], ["--items", MADE])
+        ],
         "bench-kernels": [],  # minutes of measuring: its fields are held by tests of their own
         "bench-study": [],
         "doctor": whole(run("doctor", "--json", "--backend", "cpu")),

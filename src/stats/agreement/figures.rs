@@ -25,7 +25,7 @@ pub struct Side<'a> {
 }
 
 /// What may be concluded from a figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
     /// Compliance is below 0.1.
@@ -80,7 +80,7 @@ impl Conclusion {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Conclusions {
     /// Figures that state one in both.
     pub compared: usize,
@@ -91,7 +91,7 @@ pub struct Conclusions {
 }
 
 /// A figure from which something else is concluded.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Changed {
     pub id: String,
     #[serde(flatten)]
@@ -131,7 +131,7 @@ fn both<'a>(first: &'a Analysis, second: &'a Analysis) -> impl Iterator<Item = (
 }
 
 /// A figure in both, and the difference with its intervals: cell by cell first, then the same estimator.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Paired {
     pub id: String,
     #[serde(flatten)]

@@ -17,7 +17,7 @@ use serde::Serialize;
 pub const AGREEMENT_SCHEMA: &str = "tiltmeter-comparison/1";
 
 /// The whole comparison.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Agreement {
     pub schema: &'static str,
     /// As they were named.
@@ -40,7 +40,7 @@ pub struct Agreement {
 }
 
 /// A property in which the two differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Differing {
     pub what: String,
     /// Of one checkpoint; absent where it is the whole run's.
@@ -51,7 +51,7 @@ pub struct Differing {
 }
 
 /// How the two were joined.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Joined {
     /// `prompts`, or `log-odds of items` of tables.
     pub unit: &'static str,

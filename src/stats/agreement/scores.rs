@@ -20,7 +20,7 @@ pub struct Pair<'a> {
 }
 
 /// The place of a log-odds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct At {
     pub checkpoint: String,
     pub language: String,
@@ -74,7 +74,7 @@ impl At {
 }
 
 /// Differences (second less first), natural log-odds, without their sign.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Spread {
     /// Of all, absent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@ const DRAWN: usize = 99_999;
 const SEED: u64 = 20_260_523;
 
 /// The share of the sign patterns of the type means whose mean is as far from zero as the one observed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SignFlip {
     pub p: Option<f64>,
     pub types: usize,
@@ -48,7 +48,7 @@ impl SignFlip {
 }
 
 /// The mean over rows with the cluster-robust CR2 variance and Bell and McCaffrey's degrees of freedom.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Cr2 {
     pub mean_row: f64,
     pub se: Option<f64>,

@@ -26,7 +26,7 @@ impl Sided {
 }
 
 /// The mean probability of choosing a country, types as units.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Choice {
     /// Probability less one half.
     pub mean: f64,
@@ -40,7 +40,7 @@ pub struct Choice {
 }
 
 /// The difference of two such means, cell by cell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ChoiceShift {
     pub mean: f64,
     #[serde(flatten)]

@@ -6,7 +6,7 @@ use super::super::cells::mean;
 use super::grid::Grid;
 
 /// Variances in squared log-odds. They are estimated without a floor: one below zero is none.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Components {
     #[serde(rename = "type")]
     pub kind: f64,

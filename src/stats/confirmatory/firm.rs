@@ -7,7 +7,7 @@ use super::ladder::Confirmatory;
 use super::role::RoleScaled;
 
 /// What the three scales say of one shift or lean together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Firm {
     pub verdict: Verdict,
     pub log_odds: OnScale,
@@ -17,7 +17,7 @@ pub struct Firm {
     pub disagree: Vec<&'static str>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// All three exclude zero, in one direction.
@@ -45,7 +45,7 @@ impl Verdict {
 }
 
 /// An estimate and what its interval says about zero.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct OnScale {
     pub estimate: Option<f64>,
     /// Half-width of the 95 % interval.

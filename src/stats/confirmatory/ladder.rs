@@ -15,7 +15,7 @@ use super::grid::Grid;
 use super::planning::{Planning, planning};
 
 /// A standard error with what it says about zero.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Block {
     /// `None` where nothing varies: then there is no interval, and nothing can be inferred.
     pub se: Option<f64>,
@@ -75,7 +75,7 @@ pub fn variance(values: &[f64]) -> f64 {
 }
 
 /// How an estimate compares with the smallest effect of interest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
     /// The equivalence test holds it within the margin.
@@ -87,7 +87,7 @@ pub enum Size {
 }
 
 /// See the module: fields as CONFIRMATORY names them, and what a reader needs beside them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Confirmatory {
     pub estimate: f64,
     pub types: usize,

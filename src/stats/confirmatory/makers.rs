@@ -26,7 +26,7 @@ pub struct Shifts {
 }
 
 /// How much further a family moves towards its maker's country than families from elsewhere do.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct MakerHome {
     pub advantage: Named<f64>,
     pub mean: f64,
@@ -45,20 +45,20 @@ pub struct MakerHome {
     pub seed: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Permuted {
     pub mean: f64,
     pub p_permutation: Option<f64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct LeftOut {
     pub mean: f64,
     pub p: Option<f64>,
 }
 
 /// The same test over the families that can be read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Readable {
     /// The families left out for their compliance.
     pub left_out: Vec<String>,
@@ -195,7 +195,7 @@ fn next_order(values: &mut [usize]) -> bool {
 }
 
 /// Families at home in a country against the others: Welch's t and an exact permutation of who is at home.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct MakerGroups {
     pub difference: f64,
     pub se: Option<f64>,
@@ -213,7 +213,7 @@ pub struct MakerGroups {
     pub readable: Option<Box<ReadableGroups>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ReadableGroups {
     pub left_out: Vec<String>,
     #[serde(flatten)]
@@ -281,7 +281,7 @@ fn permuted(members: &[Member], difference: f64) -> Option<f64> {
 }
 
 /// Do families move by different amounts? A two-way analysis of types and families.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct FamilyByStage {
     #[serde(rename = "F")]
     pub f: Option<f64>,

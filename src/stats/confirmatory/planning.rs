@@ -10,7 +10,7 @@ use super::grid::Grid;
 use super::ladder::variance;
 
 /// Variances to plan with, and the smallest banks that suffice.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Planning {
     /// Of the types' true means.
     pub between_types: f64,
@@ -21,7 +21,7 @@ pub struct Planning {
 }
 
 /// The smallest number of types that finds `effect` with the settings' alpha and power.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Needed {
     pub effect: f64,
     pub per_type: usize,

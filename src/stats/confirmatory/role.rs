@@ -12,7 +12,7 @@ use super::grid::Grid;
 use super::ladder::variance;
 
 /// Exploratory: thought of after the data were seen.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct RoleScaled {
     /// Lean over role effect.
     pub estimate: f64,

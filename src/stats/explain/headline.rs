@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::figure::Estimate;
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Headline {
     /// The estimate's field.
     pub field: &'static str,

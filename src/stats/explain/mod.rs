@@ -32,7 +32,7 @@ pub(super) use source::runs_of;
 pub const EXPLANATION_SCHEMA: &str = "tiltmeter-explanation/1";
 
 /// Where one figure comes from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Explanation {
     pub schema: &'static str,
     pub id: String,
@@ -59,14 +59,14 @@ pub struct Explanation {
 }
 
 /// A figure that another is made from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct MadeOf {
     pub id: String,
     pub headline: Option<Headline>,
 }
 
 /// A run's share in a figure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Part {
     /// 1 or -1 in a difference; 0 where runs are not subtracted from each other.
     pub factor: f64,
@@ -79,7 +79,7 @@ pub struct Part {
     pub compliance: f64,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Counts {
     /// Pairs in a scenario, with every question and run that the figure takes together.
     pub cells: usize,
@@ -94,7 +94,7 @@ pub struct Counts {
 }
 
 /// What moves the figure, most first. Every list is complete but that of cells.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Influence {
     /// Of the cells, those that move it most.
     pub cells: Vec<CellOf>,
@@ -108,7 +108,7 @@ pub struct Influence {
 }
 
 /// The figure without something.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct LeftOut {
     pub name: String,
     /// `None` where the figure does not exist then.
@@ -118,7 +118,7 @@ pub struct LeftOut {
 }
 
 /// A pair in a scenario: the items that stand or fall together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct CellOf {
     pub country_1: String,
     pub country_2: String,
@@ -131,7 +131,7 @@ pub struct CellOf {
 }
 
 /// One item as it stands in the table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ReadingOf {
     pub checkpoint: String,
     pub language: String,
@@ -149,7 +149,7 @@ pub struct ReadingOf {
 }
 
 /// One prompt with its score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct PromptRead {
     /// `fwd`: `country_1` has the narrative's first role.
     pub roles: &'static str,

@@ -9,7 +9,7 @@ use super::super::plan::Subject;
 use super::super::table::Run;
 
 /// Log-odds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Effect {
     /// Root mean square: how far it moves single scenarios, whichever way.
     pub rms: f64,

@@ -12,7 +12,7 @@ use super::super::table::{Id, Run};
 
 /// Components of the variance of type means over countries, languages and types, by mean squares; those below zero are
 /// estimates of none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct LanguageInvariance {
     /// country / (country + country_language), each not below zero: 1 where all languages rank and space the countries
     /// alike. `None` where neither varies.
@@ -29,7 +29,7 @@ pub struct LanguageInvariance {
 }
 
 /// Scenarios whose difference between two languages lies beyond three standard deviations of their type's.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ScenarioDif {
     pub scenarios: usize,
     /// Of differences around their type's mean, log-odds.
@@ -37,7 +37,7 @@ pub struct ScenarioDif {
     pub differing: Named<Differing>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Differing {
     /// The country's lean in the language less that in the baseline language, log-odds.
     pub difference: f64,

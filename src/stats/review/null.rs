@@ -10,7 +10,7 @@ use super::super::settings::NULL_CONDITIONS;
 use super::super::table::{Id, Run};
 
 /// A lean with the spread of the null added to its variance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct EmpiricalNull {
     pub estimate: f64,
     /// Crossed, as it stands.

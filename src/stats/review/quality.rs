@@ -10,7 +10,7 @@ use super::super::table::Run;
 
 /// By scenario, the correlation over pairs of countries between it and the mean of all other scenarios. Either country
 /// of a pair may stand first, so it is taken about zero: the sum of xy over the root of the sums of x² and y².
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ItemQuality {
     pub median: Option<f64>,
     pub least: Option<f64>,

@@ -9,7 +9,7 @@ use super::super::plan::Subject;
 use super::super::shift::{StepKind, steps};
 use super::super::table::Run;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct LeaveOneOut {
     /// By what is left out, log-odds.
     pub opponents: Named<f64>,

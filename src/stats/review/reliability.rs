@@ -10,7 +10,7 @@ use super::super::plan::Subject;
 use super::super::table::{Id, Run};
 
 /// Of the countries' leans in one run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Reliability {
     /// (MS countries - MS rest)/MS countries over type means: the share of the variance of leans over so many types that
     /// other types of the kind would give again; not below zero.

@@ -13,7 +13,7 @@ use super::super::table::Id;
 use super::null;
 
 /// One estimate under every condition that a checkpoint was asked in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SpecificationCurve {
     pub specifications: Named<Specification>,
     pub positive: usize,
@@ -25,7 +25,7 @@ pub struct SpecificationCurve {
     pub greatest: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Specification {
     pub estimate: f64,
     /// Half-width of the crossed 95 % interval.
