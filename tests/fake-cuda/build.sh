@@ -2,7 +2,7 @@
 # build.sh DIR           an emulated NVIDIA driver, DIR/libcuda.so and DIR/libcuda.so.1, for x86-64 Linux with g++ 11 or newer. Then
 #                            LD_LIBRARY_PATH=DIR tiltmeter score --backend cuda ...
 #                        runs the program's own host code and kernels without a GPU; driver.cpp lists the EMU_... settings.
-# build.sh --check DIR   DIR/check: the kernels alone against sums in f64 (check.cpp)
+# build.sh --check DIR   DIR/check: the kernels alone against sums in f64 (check*.cpp)
 # build.sh --race DIR    DIR/race: the same under ThreadSanitizer, as a detector of races between CUDA threads
 # Objects are kept in DIR/objects by the hash of what they are made of: a second call builds what has changed.
 # KERNELS=FOLDER takes kernels from elsewhere (faults.sh plants its faults in a copy).
@@ -36,7 +36,7 @@ add() { # file, options
 for f in "$kernels"/product_*.cu "$kernels"/attention_*.cu "$kernels"/naive.cu "$kernels"/rows.cu; do add "$f" "$kernel_flags"; done # the longest first
 for f in fibers warp hopper; do add $f.cpp -O2; done
 add tensor_core.cpp -O3
-if [ $what = driver ]; then add driver.cpp -O2; else add check.cpp -O1; fi
+if [ $what = driver ]; then add driver.cpp -O2; else for f in check check_attention check_rows; do add $f.cpp -O1; done; fi
 [ ${#commands[@]} -eq 0 ] || printf '%s\n' "${commands[@]}" | xargs -P "$(nproc)" -d '\n' -I{} sh -c {}
 case $what in
 driver)
