@@ -2,7 +2,9 @@
 //!
 //! # Contract
 //! - The residual stream, norms, rotary, softmax and all sums are f32 (or wider), whatever the stored type of the weights.
-//!   In `f32` a product's factors keep at least 21 bits; in `fast` one of them may be rounded to 11.
+//!   In `f32` a product's factors keep at least 21 bits; in `fast` one of them may be rounded to 11. On `cuda` a factor is two
+//!   f16 planes, `hi + lo` (22 bits), or `hi` alone (11) in the MLPs of `fast`, times a power of two from a bound that no value
+//!   can exceed; weights stored in 16 bits are exact in one plane.
 //! - **Batch invariance**: a row of any result has the same bits whatever other rows are computed with it. Tile shapes
 //!   depend on the weights only; a query takes its keys by depth from 0 on, never range by range.
 //! - Matrices are `[out, in]` row-major, as checkpoints store them: `linear` computes `x W^T`.

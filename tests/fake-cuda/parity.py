@@ -44,7 +44,7 @@ def cases(paths, items, pairs):
             chosen = [i for i in reference["items"] if i["id"].startswith("study/")][:8]
             ids = sum(reference["choice_tokens"], [])
             split = len(reference["choice_tokens"][0])
-            yield (path.name, "f16", path, [i["tokens"] for i in chosen], ids, [i["logits"] for i in chosen], None,
+            yield (path.name, "f16", path, [i["tokens"] for i in chosen], ids, [sum(i["logits"], []) for i in chosen], None,
                    [(range(split), range(split, len(ids)))])
         elif (path / "reference.json").exists():
             reference = json.loads((path / "reference.json").read_text())

@@ -93,7 +93,7 @@ impl Cuda {
     pub fn arithmetic(&self) -> String {
         let planes = match self.precision {
             Precision::F32 => "f16x2",
-            Precision::Fast => "f16x2, MLPs f16",
+            Precision::Fast => "f16x2, later MLPs f16",
         };
         format!("cuda {planes}, {} kernels", self.set.name())
     }
@@ -102,7 +102,9 @@ impl Cuda {
     pub fn path(&self) -> String {
         let planes = match self.precision {
             Precision::F32 => "f16 products of two planes (22 bits)",
-            Precision::Fast => "f16 products of two planes (22 bits), in MLPs of one (11 bits)",
+            Precision::Fast => {
+                "f16 products of two planes (22 bits), in MLPs behind the first layer of one (11 bits)"
+            }
         };
         format!("{planes}, f32 sums, {} kernels", self.set.name())
     }

@@ -60,12 +60,14 @@ const MATRICES: [Role; 9] = [
     Role::SideOut,
 ];
 
-/// Planes of activations in attention blocks and in MLPs, the same for all layers, so that what one writes another can read.
-/// In `fast` what goes through an MLP is rounded to 11 bits where weights are stored in 16; attention blocks, a sixth of the
-/// arithmetic and more than half of the error, keep both planes, and products of weights stored in f32 stay whole.
+/// Planes of activations in a layer's attention block, the same for all layers, so that what one writes another can read, and
+/// in its MLP. In `fast` what goes through an MLP is rounded to 11 bits where weights are stored in 16, but in the first layer:
+/// every other one carries its errors on, and they are half of the whole. Attention blocks, a sixth of the arithmetic, keep both
+/// planes, and products of weights stored in f32 stay whole.
 pub(super) fn activation_planes(
     precision: Precision,
     decoder: &DecoderSpec,
+    layer: usize,
     tensors: &LayerTensors<'_>,
 ) -> [usize; 2] {
     let wide = |layer: usize| {
@@ -74,7 +76,7 @@ pub(super) fn activation_planes(
     };
     match precision {
         Precision::F32 => [2, 2],
-        Precision::Fast if (0..decoder.layers.len()).any(wide) => [2, 2],
+        Precision::Fast if layer == 0 || (0..decoder.layers.len()).any(wide) => [2, 2],
         Precision::Fast => [2, 1],
     }
 }
@@ -157,7 +159,7 @@ impl Cuda {
                 Some(self.vector(&gate_up.vector(&[&*biases[0], &*biases[1]]))?)
             }
         };
-        let [planes, mlp_planes] = activation_planes(self.precision, decoder, &tensors);
+        let [planes, mlp_planes] = activation_planes(self.precision, decoder, layer, &tensors);
         self.compile([planes, mlp_planes], gate_up.planes(), turning.padded)?;
         let out = Packing::from_heads(tensors.get(Role::AttnOut)?, &plain);
         let down = Packing::plain(tensors.get(Role::Down)?);

@@ -28,20 +28,21 @@ fn prompts() -> Vec<ScoreItem> {
     items(60, 70, 6)
 }
 
-/// How far `gpu`'s logits, and its log-odds and log-sum-exps, are from the processor's.
-fn check<B: Backend>(gpu: &B, dir: &Path, name: &str, bounds: [f64; 2]) -> [f64; 2] {
+/// `gpu`'s logits, log-odds and log-sum-exps are within `bounds` of the processor's.
+fn check<B: Backend>(gpu: &B, dir: &Path, name: &str, bounds: [f64; 2]) {
     let items = prompts();
     let got = score(gpu, dir, &items, 64, true);
     let [logits, log_odds, sums] = errors(&got, &score(&Cpu, dir, &items, 64, true));
     say(format_args!("{name}: logits {logits:.1e}, log-odds {log_odds:.1e}, log-sum-exp {sums:.1e}"));
     assert!(logits < bounds[0], "{name}: logits off by {logits:e}");
     assert!(log_odds < bounds[1] && sums < bounds[1], "{name}: off by {log_odds:e} and {sums:e}");
-    [logits, log_odds.max(sums)]
 }
 
 /// Every family, and of some what changes their arithmetic.
 fn checkpoints() -> Vec<(String, TinyConfig)> {
-    let of = TinyConfig::new;
+    // A side input's gates can all be small at once if there are six of them, and the norm behind them then answers every
+    // rounding before it up to forty times as strongly; Gemma 4's own has 256.
+    let of = |family| TinyConfig { side: 64, ..TinyConfig::new(family) };
     let plain = FAMILIES.map(|family| (format!("{family:?}"), of(family)));
     let more = [
         ("bf16", TinyConfig { dtype: Dtype::Bf16, ..of(TinyFamily::Llama) }),
@@ -60,15 +61,12 @@ fn families_agree_with_the_processor() {
     for (name, config) in checkpoints() {
         let dir = tempfile::tempdir().expect("a folder");
         write_tiny_checkpoint(dir.path(), &config, 7);
-        let exact = check(&exact, dir.path(), &format!("{name}, f32"), [1e-4, 1e-3]);
+        check(&exact, dir.path(), &format!("{name}, f32"), [1e-4, 1e-3]);
         // Weights stored in f32 are multiplied as in `f32`.
         let dtype = if config.dtype == Dtype::F32 { Dtype::Bf16 } else { config.dtype };
         let dir = tempfile::tempdir().expect("a folder");
         write_tiny_checkpoint(dir.path(), &TinyConfig { dtype, ..config }, 7);
-        // 11 bits in the place of 22. Random weights answer any rounding, those of the tiny Gemma 4 ten times as strongly
-        // as the others': what `f32` is off by says how strongly.
-        let bounds = [f64::max(5e-3, 4096.0 * exact[0]), f64::max(2e-2, 4096.0 * exact[1])];
-        check(&fast, dir.path(), &format!("{name}, fast"), bounds);
+        check(&fast, dir.path(), &format!("{name}, fast"), [5e-3, 2e-2]);
     }
 }
 
