@@ -20,7 +20,7 @@ pub use contexts::{ContextError, Contexts, Oddity, oddities};
 pub use cost::Cost;
 pub use decoder::{DecoderFacts, LayerGroup};
 pub use spelling::{AnswerTokens, ChatFacts, TokenizerFacts};
-pub use weights::{TypeTotal, WeightFacts};
+pub use weights::{Bf16Facts, TypeTotal, WeightFacts};
 
 /// A checkpoint folder's parts as far as they could be opened.
 pub struct Parts {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::backend::BackendError;
+use crate::backend::cuda::lost::{Lost, lost_weights};
 use crate::checkpoint::Checkpoint;
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -15,8 +17,30 @@ pub struct WeightFacts {
     /// By element type, as stored.
     pub used: BTreeMap<String, TypeTotal>,
     pub ignored: BTreeMap<String, TypeTotal>,
+    /// Weights of matrices stored in bf16, if every weight was to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bf16: Option<Bf16Facts>,
     /// Names of the ignored tensors, layer numbers replaced by `*`, with their counts.
     pub ignored_names: BTreeMap<String, usize>,
+}
+
+/// What the f16 of `--backend cuda` holds of bf16.
+#[derive(Debug, Clone, Copy, Serialize, schemars::JsonSchema)]
+pub struct Bf16Facts {
+    pub weights: u64,
+    /// So far below their matrix' largest that they lose bits.
+    pub lose_bits: u64,
+}
+
+impl Bf16Facts {
+    /// Reads every matrix.
+    ///
+    /// # Errors
+    /// A weight is not finite.
+    pub fn of(checkpoint: &Checkpoint) -> Result<Self, BackendError> {
+        let Lost { of, lost } = lost_weights(&checkpoint.spec, checkpoint)?;
+        Ok(Self { weights: of, lose_bits: lost })
+    }
 }
 
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
@@ -33,6 +57,7 @@ impl WeightFacts {
             used: BTreeMap::new(),
             ignored: BTreeMap::new(),
             ignored_names: BTreeMap::new(),
+            bf16: None,
         };
         for tensor in checkpoint.stored() {
             let totals = if tensor.used { &mut facts.used } else { &mut facts.ignored };

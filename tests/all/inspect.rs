@@ -3,7 +3,9 @@
 use assert_cmd::Command;
 use serde_json::Value;
 
-use crate::common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
+use tiltmeter::checkpoint::Dtype;
+
+use crate::common::{RawTensor, TinyConfig, TinyFamily, write_config, write_tiny_checkpoint, write_weights};
 
 fn inspect(model: &str, more: &[&str]) -> String {
     let mut command = Command::cargo_bin("tiltmeter").expect("built");
@@ -57,6 +59,30 @@ fn norms_that_are_not_read_as_stored_are_said() {
         let text = inspect(dir.path().to_str().expect("a plain path"), &[]);
         assert_eq!(text.contains("stored less 1"), said, "{text}");
     }
+}
+
+#[apply(test!)]
+fn weights_that_f16_does_not_hold_are_counted_when_asked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = TinyConfig { dtype: Dtype::Bf16, ..TinyConfig::small() };
+    let count = || -> (u64, u64) {
+        let json = inspect(dir.path().to_str().expect("a plain path"), &["--weights", "--json"]);
+        let bf16 = serde_json::from_str::<Value>(&json).expect("JSON")["weights"]["bf16"].clone();
+        (bf16["weights"].as_u64().expect("a count"), bf16["lose_bits"].as_u64().expect("a count"))
+    };
+    let mut tensors = config.tensors(3);
+    write_config(dir.path(), &config.config());
+    write_weights(dir.path(), &tensors, 1);
+    let (all, lost) = count();
+    // Output embedding, q, k, v and o, gate, up and down.
+    assert_eq!((all, lost), (5 * 4 + 2 * 4 * 4 + 2 * 2 * 4 + 3 * 6 * 4, 0));
+    let down = tensors.iter_mut().find(|t| t.name.ends_with("down_proj.weight")).expect("a tensor");
+    let tiny: Vec<f32> = (0..24).map(|i| if i < 3 { 1.0 } else { 1e-30 }).collect();
+    *down = RawTensor::new(down.name.clone(), Dtype::Bf16, vec![4, 6], &tiny);
+    write_weights(dir.path(), &tensors, 1);
+    assert_eq!(count(), (all, 21));
+    let text = inspect(dir.path().to_str().expect("a plain path"), &["--weights"]);
+    assert!(text.contains(&format!("21 of {all} weights stored in bf16 lose bits on cuda")), "{text}");
 }
 
 #[apply(test!)]

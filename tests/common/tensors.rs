@@ -100,7 +100,10 @@ impl TinyConfig {
                 add("self_attn.k_norm.weight", &[k]);
             }
         }
-        if matches!(self.family, TinyFamily::Qwen2 | TinyFamily::Glm) {
+        if self.biases {
+            add("self_attn.o_proj.bias", &[h]);
+        }
+        if matches!(self.family, TinyFamily::Qwen2 | TinyFamily::Glm) || self.biases {
             add("self_attn.q_proj.bias", &[q]);
             add("self_attn.k_proj.bias", &[kv]);
             add("self_attn.v_proj.bias", &[kv]);
@@ -120,6 +123,11 @@ impl TinyConfig {
             add("mlp.up_proj.weight", &[self.width, h]);
         }
         add("mlp.down_proj.weight", &[h, self.width]);
+        if self.biases {
+            add("mlp.gate_proj.bias", &[self.width]);
+            add("mlp.up_proj.bias", &[self.width]);
+            add("mlp.down_proj.bias", &[h]);
+        }
         if gemma || self.family == TinyFamily::Olmo2 {
             add("post_feedforward_layernorm.weight", &[h]);
         }

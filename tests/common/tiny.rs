@@ -75,6 +75,8 @@ pub struct TinyConfig {
     pub window: Option<usize>,
     /// Llama only: the llama3 rotary scaling.
     pub llama3_rope: bool,
+    /// Llama only: a bias behind every projection.
+    pub biases: bool,
     pub tied: bool,
     /// Gemma 3 and 4: which layers are global, as many of them as there are layers.
     pub global: Vec<bool>,
@@ -117,6 +119,7 @@ impl TinyConfig {
             context: 512,
             window: None,
             llama3_rope: false,
+            biases: false,
             tied: family.is_gemma3() || family.is_gemma4(),
             global: Vec::new(),
             global_head_dim: 16,
@@ -210,8 +213,8 @@ impl TinyConfig {
     fn own_fields(&self, config: &mut Value) -> (&'static str, &'static str) {
         match self.family {
             TinyFamily::Llama => {
-                config["attention_bias"] = json!(false);
-                config["mlp_bias"] = json!(false);
+                config["attention_bias"] = json!(self.biases);
+                config["mlp_bias"] = json!(self.biases);
                 config["rope_scaling"] = Value::Null;
                 if self.llama3_rope {
                     config["rope_scaling"] = json!({

@@ -35,7 +35,7 @@ KERNELS = [
     ("product_wgmma.cu", "n0 = «tile.n * TN + rank * (TN / 2)»", "tile.n * TN", "wgmma small"),
     ("product_wgmma.cu", "m0 = «(2 * tile.m + rank) * TM»", "2 * tile.m * TM", "wgmma"),
     ("product_wgmma.cu", "k * TK, «q * p.b_rows + n0», 3)", "n0", "wgmma small"),
-    ("product_wgmma.cu", "q * p.b_rows + n0, «3»)", "1", "wgmma small"),
+    ("product_wgmma.cu", ", «3»);\n          if (++s", "1", "wgmma small"),
     ("product_wgmma.cu", "factor(a + q * A_BYTES + «kk * 32»)", "kk * 64", "wgmma small"),
     ("product_wgmma.cu", "int add = «k»;", "1", "wgmma small"),
     ("product_wgmma.cu", "a = ring + s * STAGE + «(group - 1) * 64 * TK * 2»", "0", "wgmma small"),
@@ -60,11 +60,10 @@ KERNELS = [
     ("epilogue.cuh", "e.act) * «d[4 * j + 5 + 2 * h]»", "d[4 * j + 4 + 2 * h]", "mma small"),
     ("epilogue.cuh", "«(size_t)e.out_rows * width»", "(size_t)p.m * width", "mma small"),
     ("epilogue.cuh", "there ? «p.bias ? v + bias : v» : beyond", "v", "mma small"),
-    ("epilogue.cuh", "p.bias ? v + bias : v : «beyond»", "0.f", "mma small"),
+    ("epilogue.cuh", " : «beyond»;", "0.f", "mma small"),
     ("epilogue.cuh", "d[4 * j + 2 * h + 1] = «p.bias ? y + bias.y : y»", "y", "mma small"),
     ("epilogue.cuh", "p.a_inv[min(«at.row + 8 * h», p.m - 1)]", "at.row", "mma small"),
     ("epilogue.cuh", ": 1.f) * «p.scale»", "1.f", "mma small"),
-    ("epilogue.cuh", "both = «c + 1 < p.n»", "true", "mma"),
     ("epilogue.cuh", "if («at.row + 8 * h >= p.m») continue;", "at.row + 8 * h > p.m", "mma small"),
     ("epilogue.cuh", "e.side + row * «e.side_ld»", "e.ld", "mma small"),
     ("epilogue.cuh", "x = activate(x, «e.act») * side", "ACT_SILU", "mma small"),
@@ -82,7 +81,6 @@ KERNELS = [
     ("attention_mma.cu", "sum[h] = «sum[h] * fade + part»", "sum[h] + part", "attention-mma"),
     ("attention_mma.cu", "o[n][2 * h] *= fade, o[n][2 * h + 1] *= «fade»", "1.f", "attention-mma"),
     ("attention_mma.cu", "start = «max(0, item.depth - p.window + 1) / KEYS * KEYS»", "max(0, item.depth - p.window + 1)", "attention-mma"),
-    ("attention_mma.cu", "start = max(0, «item.depth - p.window + 1»)", "item.depth + item.tokens - p.window", "attention-mma"),
     ("attention_mma.cu", "k0 = «start + step / (KS + VS) * KEYS»", "step / (KS + VS) * KEYS", "attention-mma"),
     ("attention_mma.cu", "row < «p.path_cap»;", "p.path_cap - 4", "attention-mma"),
     ("attention_mma.cu", "«(on_path ? p.path_cap : p.pass_cap)» * kv_width", "p.pass_cap", "attention-mma"),
@@ -93,11 +91,11 @@ KERNELS = [
     ("attention_mma.cu", "if («r >= n_rows») continue;", "r > n_rows", "attention-mma"),
     ("attention_mma.cu", "r % p.group) * D + «blockIdx.z * OUT» + 2", "0", "attention-mma"),
     ("attention_mma.cu", "item.depth + (r < n_rows ? «r / p.group» : 0)", "0", "attention-mma small"),
-    ("attention_mma.cu", "capped(«x * p.score_scale», cap)", "x", "attention-mma small"),
+    ("attention_mma.cu", "* «LOG2E» : UNSEEN", "1.f", "attention-mma small"),
     ("attention_mma.cu", "x = sees ? «capped(x * p.score_scale, cap)»", "x * p.score_scale", "attention-mma"),
     # rows
     ("rows.cu", "inverse_root(squares, (float)p.width, «p.eps») : 1.f", "0.f", "rows small"),
-    ("rows.cu", "inverse_root(squares, «(float)p.width», p.eps) : 1.f", "(float)p.k", "rows small"),
+    ("rows.cu", "p.norm ? inverse_root(squares, «(float)p.width»,", "(float)p.k", "rows small"),
     ("rows.cu", "if (p.flag && threadIdx.x == 0 && «top >= INFINITE») atomic_min(p.flag, p.place);\n  const float norm = p.norm", "top > INFINITE", "rows small"),
     ("rows.cu", "«length * p.up_norm + p.up_bias»", "length * p.up_norm", "rows small"),
     ("rows.cu", "«length * p.gate_norm» + p.gate_bias", "length * p.up_norm", "rows small"),
@@ -112,8 +110,6 @@ KERNELS = [
     ("rows.cu", "min(«(int)(blockIdx.y + 1) * 1024», width)", "1024", "rows small"),
     ("rows.cu", "p.apart ? «p.apart» : 1", "1", "rows small"),
     ("rows.cu", "p.out[i] = «capped(sum * p.b_inv[token], cap_of(p.cap))»", "sum * p.b_inv[token]", "rows small"),
-    ("rows.cu", "> top || «in[2 * t] != in[2 * t]» ?", "false", "rows small"),
-    ("rows.cu", "«top = in[2 * t] > top || in[2 * t] != in[2 * t] ? in[2 * t] : top;»", ";", "rows small"),
     ("rows.cu", "(v == last && «c > last_id»)", "c < last_id", "rows"),
     ("rows.cu", "c / p.src_group * «p.dst_group»", "p.src_group", "rows small"),
     ("rows.cu", "stored(p.table, from + c, p.dtype) * «p.scale»", "1.f", "rows small"),
@@ -134,7 +130,43 @@ KERNELS = [
 ]
 
 # Tests: arguments of cargo test.
+CUDA = "src/backend/cuda/"
+FAMILIES, STEPS, INVARIANCE = (f"--test cuda outside::{part}_on_ampere" for part in ("families", "steps", "invariance"))
 HOST = [
+    (CUDA + "tables.rs", "|row: usize| «if row < path_len { row } else { path_rows + (row - path_len) }»", "row", "--lib cuda::tables"),
+    (CUDA + "tables.rs", "tokens: «queries.min(run.rows.len() - first)»", "queries", "--lib cuda::tables"),
+    (CUDA + "tables.rs", "i32, «(c.depth + i)» as i32]", "c.depth", INVARIANCE),
+    (CUDA + "tables.rs", "«(c.from - path_len + i)» as i32", "(c.from - path_len)", INVARIANCE),
+    (CUDA + "bounds.rs", "exponent_below(bound * MARGIN, «15»)", "17", "--lib cuda::bounds"),
+    (CUDA + "bounds.rs", "let turn = «2f64.sqrt()»;", "1.0", "--lib cuda::bounds"),
+    (CUDA + "bounds.rs", "bound += «(self.decoder.hidden as f64).sqrt()» * largest(&tensors", "1.0", "--lib cuda::bounds"),
+    (CUDA + "bounds.rs", "let bound = «longest_row(&self.tensors.get(role)?, None)» * MARGIN", "1e-3", "--lib cuda::bounds"),
+    (CUDA + "bounds.rs", "(«largest(&bias)» * MARGIN) as f32", "0.0", "--lib cuda::bounds"),
+    (CUDA + "packing.rs", "let from = «pair * INTERLEAVED + at % INTERLEAVED»;", "pair * INTERLEAVED + at % 4", "--lib cuda::packing"),
+    (CUDA + "packing.rs", "*value -= «hi.to_f32()»;", "0.0", "--lib cuda::packing"),
+    (CUDA + "layer.rs", "group: «group» as i32", "spec.kv_heads", FAMILIES),
+    (CUDA + "layer.rs", "window: «spec.window.map_or(i32::MAX, |w| i32::try_from(w).unwrap_or(i32::MAX))»", "i32::MAX", FAMILIES),
+    (CUDA + "layer.rs", "power(«-(layer.exponents.q + exponents.k)»)", "-layer.exponents.q", FAMILIES),
+    (CUDA + "layer.rs", "scale: «power(-exponents.v)»", "power(-layer.exponents.v)", FAMILIES),
+    (CUDA + "layer.rs", "let first = «if made.queries { 0 } else { spec.heads }»;", "0", FAMILIES),
+    (CUDA + "layer.rs", "q_norm: «layer.q_norm.as_ref().map_or(0, Buffer::at)»", "0", FAMILIES),
+    (CUDA + "layer.rs", "whole_row: «i32::from(spec.head_norm == HeadNorm::WholeRow)»", "0", FAMILIES),
+    (CUDA + "layer.rs", "value_norm: i32::from(«spec.value_norm»)", "false", FAMILIES),
+    (CUDA + "layer.rs", "side: rows.at() + «4 * column as u64»", "0", FAMILIES),
+    (CUDA + "layer.rs", "«self.scale_rows(x, by)?;»", "", FAMILIES),
+    (CUDA + "load.rs", "out_bias: «padded(spec.out_bias, Role::AttnOutBias, &out)?»", "None", FAMILIES),
+    (CUDA + "load.rs", "down_bias: «padded(spec.mlp.bias, Role::DownBias, &down)?»", "None", FAMILIES),
+    (CUDA + "product.rs", "|bias| bias.at() + «4 * rows.start as u64»)", "0", FAMILIES),
+    (CUDA + "product.rs", "KernelSet::Mma => [«m.div_ceil(TILE_ROWS)» * columns", "1", STEPS),
+    (CUDA + "head.rs", "2f32.powi(«-table.exponent»)", "0", STEPS),
+    (CUDA + "head.rs", "input.inverse += «4 * first as u64»;", "0", STEPS),
+    (CUDA + "head.rs", "values: values_at + «(4 * first * k) as u64»", "0", STEPS),
+    (CUDA + "kv.rs", "|rows: usize| («2 * 2 * rows * kv.width») as u64", "2 * rows * kv.width", FAMILIES),
+    (CUDA + "watch.rs", "if unseen.rows.same_as(x) => Ok(«unseen.pending»)", "Pending::default()", STEPS),
+    (CUDA + "transfer.rs", "bytes)?;\n        «self.wait()?;»\n        let read", "", STEPS),
+    (CUDA + "transfer.rs", "«landing.end.wait()?;»", "", FAMILIES),
+    (CUDA + "gpu.rs", "{} kernels\", «self.set.name()»)", "\"any\"", "--test cuda program::a_sweep_that_loses"),
+    (CUDA + "plan.rs", "(\"logits\", «4 * ends * IDS»)", "4", "--test cuda log::"),
 ]
 
 
@@ -145,7 +177,7 @@ def plant(text, number, place, instead, call):
     if text.count(before + what + after) != 1:
         return None
     if what.endswith((";", "}")):
-        new = f"if {call(number)} {{ {instead} }} else {{ {what} }}"
+        new = f"{{ if {call(number)} {{ {instead} }} else {{ {what} }} }}"
     else:
         new = call.choice(number, instead, what)
     return text.replace(before + what + after, before + new + after)
@@ -256,7 +288,7 @@ def host(only):
     gone = plant_all(HOST, copy, Rust())
     with open(copy / "src/lib.rs", "a") as library:
         library.write(RUST_SWITCH)
-    environment = dict(os.environ, CARGO_TARGET_DIR=str(WORK / "target"), TILTMETER_TEST_NEEDS_CUDA="1", CARGO_TERM_COLOR="never")
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(ROOT / "target"), TILTMETER_TEST_NEEDS_CUDA="1", CARGO_TERM_COLOR="never")
     environment.pop("PLANTED_FAULT", None)
     subprocess.run(["cargo", "test", "--locked", "--lib", "--test", "cuda", "--no-run"], cwd=copy, env=environment, check=True)
 

@@ -218,6 +218,7 @@ void fly(std::function<void()> copy) {
 unsigned char* shared_at(u32 address, size_t bytes) {
   Block* b = machine.current->block;
   if (address >> 20) b = machine.cluster->blocks.at((address >> 20) - 1).get();
+  if (!b->alive) fail("shared memory of a block of the cluster that has ended");
   const u32 offset = address & 0xfffff;
   if (offset + bytes > machine.shared_bytes) fail("shared address %u is beyond the %zu bytes of the block", offset, machine.shared_bytes);
   return b->shared + offset;

@@ -106,6 +106,7 @@ void tma_load_multicast(u32 to, const TensorMap* map, u32 bar, int x, int y, u16
     if (!(mask >> block->rank & 1)) continue;
     Block* b = block.get();
     fly([=] {
+      if (!b->alive) fail("TMA to a block of the cluster that has ended");
       const int bytes = (int)t.box_columns * 2;
       for (u32 r = 0; r < t.box_rows; r++)
         for (int chunk = 0; chunk < bytes; chunk += 16) {

@@ -149,7 +149,7 @@ fn largest(vector: &Tensor<'_>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::spec::Around;
+    use crate::checkpoint::spec::{Around, Mlp};
     use crate::checkpoint::{Dtype, Weights};
     use std::collections::HashMap;
 
@@ -190,6 +190,25 @@ mod tests {
         // q: 2 * 6 * 1.414 = 17, k: 2 * 0.5 * sqrt(7) * 1.414 = 3.7, v: 2 * 0.25 * sqrt(7) + 7 = 8.3.
         assert_eq!(bounds.exponents().expect("bounds"), Exponents { q: 10, k: 13, v: 11 });
         assert!(exponent_for(f64::NAN).is_err());
+    }
+
+    #[test]
+    fn gated_products_are_bounded_by_their_longest_rows_and_largest_biases() {
+        let weights = made(&[
+            (Role::Gate, Some(0), 2, &[3.0, 4.0, 0.0, 1.0]),
+            (Role::Up, Some(0), 2, &[0.5, 0.0, 0.0, -2.0]),
+            (Role::GateBias, Some(0), 1, &[0.25, -1.5]),
+            (Role::UpBias, Some(0), 1, &[7.0, 0.0]),
+        ]);
+        let plain = LayerSpec::plain(1, 1, 2, 2);
+        let layer = LayerSpec { mlp: Mlp { bias: true, ..plain.mlp.clone() }, ..plain };
+        let decoder = DecoderSpec::plain(2, 2, 8, 1e-6, vec![layer]);
+        let tensors = LayerTensors::new(&weights, 0);
+        let bounds =
+            Bounds { decoder: &decoder, layer: 0, tensors, embedding: &|| 0.0 }.gate().expect("bounds");
+        let near = |got: f32, want: f32| got >= want && got < want * 1.001;
+        assert!(near(bounds.gate_norm, 5.0) && near(bounds.up_norm, 2.0), "{bounds:?}");
+        assert!(near(bounds.gate_bias, 1.5) && near(bounds.up_bias, 7.0), "{bounds:?}");
     }
 
     #[test]

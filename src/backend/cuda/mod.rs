@@ -5,6 +5,7 @@
 //! result for a row is one fixed sequence of operations, so it does not depend on the rows beside it.
 
 pub mod library;
+pub mod lost;
 pub mod plan;
 
 mod bounds;

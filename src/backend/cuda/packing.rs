@@ -165,14 +165,7 @@ impl<'w> Packing<'w> {
 
     /// The power of two that brings the largest value just below 2^15.
     pub fn exponent(&self) -> Result<i32, CudaError> {
-        let largest = self.tensors.iter().map(largest).fold(0.0f32, |a, b| if a > b { a } else { b });
-        if !largest.is_finite() {
-            return Err(CudaError::NotFinite);
-        }
-        let exponent = exponent_below(f64::from(largest), 15);
-        // What is stored in f16 is there already, down to the smallest.
-        let stored = self.tensors.iter().all(|t| t.dtype == Dtype::F16);
-        Ok(if stored { exponent.max(0) } else { exponent })
+        exponent_of(&self.tensors)
     }
 
     /// Writes these rows, times 2^`exponent`, as planes: `hi` and, where there are two, `lo`.
@@ -230,6 +223,18 @@ impl<'w> Packing<'w> {
 struct Scratch {
     row: Vec<f32>,
     stored: Vec<f32>,
+}
+
+/// The power of two that brings the largest value of tensors that become one matrix just below 2^15.
+pub fn exponent_of(tensors: &[Tensor<'_>]) -> Result<i32, CudaError> {
+    let largest = tensors.iter().map(largest).fold(0.0f32, |a, b| if a > b { a } else { b });
+    if !largest.is_finite() {
+        return Err(CudaError::NotFinite);
+    }
+    let exponent = exponent_below(f64::from(largest), 15);
+    // What is stored in f16 is there already, down to the smallest.
+    let stored = tensors.iter().all(|t| t.dtype == Dtype::F16);
+    Ok(if stored { exponent.max(0) } else { exponent })
 }
 
 /// The exponent `e` with `size * 2^e < 2^bits`, as large as it may be; that f32 holds both powers.

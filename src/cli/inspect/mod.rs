@@ -13,7 +13,7 @@ use super::output::{print, print_json};
 use super::prompts::unescape;
 use crate::backend::measure::Measured;
 use crate::decoder::Decoder;
-use crate::inspect::{Answer, Parts, answer, choices};
+use crate::inspect::{Answer, Bf16Facts, Parts, answer, choices};
 use crate::scoring::{Engine, ScoreOptions};
 use crate::study::{Message, Study};
 use crate::tokens::PromptTokenizer;
@@ -43,6 +43,9 @@ pub struct Args {
     /// Likeliest tokens to list
     #[arg(long, value_name = "K", default_value_t = 10)]
     top: usize,
+    /// Read every weight, and count those that f16, in which `--backend cuda` multiplies, does not hold exactly
+    #[arg(long)]
+    weights: bool,
     /// One JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -52,6 +55,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let study = Study::open(&args.study)?;
     let parts = Parts::open(&args.model.resolve()?)?;
     let mut inspection = parts.inspect(&study, args.prefill.as_deref());
+    if args.weights {
+        parts.checkpoint.check_finite()?;
+        inspection.weights.bf16 = Some(Bf16Facts::of(&parts.checkpoint)?);
+    }
     if args.prompt.is_some() || args.messages.is_some() {
         inspection.answer = Some(ask(&args, &parts, &study)?);
     }

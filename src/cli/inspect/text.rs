@@ -81,6 +81,16 @@ fn weights(f: &mut Formatter<'_>, weights: &WeightFacts) -> fmt::Result {
     let norms =
         if weights.norms_less_one { "; norm weights are stored less 1, which is added in f32" } else { "" };
     line(f, "weights", &format!("{} from {files}{norms}", totals(&weights.used)))?;
+    if let Some(bf16) = &weights.bf16 {
+        let what = match (bf16.weights, bf16.lose_bits) {
+            (0, _) => "no matrix is stored in bf16".to_owned(),
+            (all, 0) => format!("all {all} weights stored in bf16 are exact on cuda"),
+            (all, lose) => format!(
+                "{lose} of {all} weights stored in bf16 lose bits on cuda, at most 2^-40 of their matrix' largest each"
+            ),
+        };
+        line(f, "f16", &what)?;
+    }
     if weights.ignored.is_empty() {
         return line(f, "ignored", "nothing");
     }

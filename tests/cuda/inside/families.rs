@@ -45,7 +45,7 @@ fn checkpoints() -> Vec<(String, TinyConfig)> {
     let of = |family| TinyConfig { side: 64, ..TinyConfig::new(family) };
     let plain = FAMILIES.map(|family| (format!("{family:?}"), of(family)));
     let more = [
-        ("bf16", TinyConfig { dtype: Dtype::Bf16, ..of(TinyFamily::Llama) }),
+        ("biases", TinyConfig { biases: true, ..of(TinyFamily::Llama) }),
         ("f16", TinyConfig { dtype: Dtype::F16, window: Some(9), ..of(TinyFamily::Mistral) }),
         ("heads of 72", TinyConfig { head_dim: 72, heads: 2, kv_heads: 1, ..of(TinyFamily::Qwen3) }),
         ("heads of 136", TinyConfig { head_dim: 136, heads: 2, kv_heads: 1, ..of(TinyFamily::Glm) }),

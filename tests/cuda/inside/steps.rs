@@ -102,6 +102,22 @@ fn heads_agree_with_plain_sums() {
 }
 
 #[apply(test!)]
+fn likeliest_tokens_of_many_rows_are_those_of_each() {
+    // More logits than are looked at at a time.
+    const V: usize = 300_000;
+    let gpu = open(Precision::F32);
+    let (x, table) = (rows(60, 4, 1.0, 1).on(&gpu), Weight::new(Dtype::Bf16, V, 4, 1.0, 2));
+    let table = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
+    let head = HeadUse { table: &table, row_scale: None, cap: None };
+    let all = gpu.top_tokens(&x, &head, 3).expect("top");
+    for row in [0, 54, 59] {
+        let one = gpu.gather_rows(&x, &[row]).expect("gathers");
+        let alone = gpu.top_tokens(&one, &head, 3).expect("top");
+        assert_eq!(format!("{:?}", all[row]), format!("{:?}", alone[0]), "row {row}");
+    }
+}
+
+#[apply(test!)]
 fn equal_logits_are_listed_by_token() {
     let gpu = open(Precision::F32);
     let (x, table) = (rows(2, 4, 1.0, 1), rows(300, 4, 0.0, 1));
