@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::{BenchError, RandomWeights, Shape, timing::median};
-use crate::backend::measure::Measured;
+use crate::backend::measure::{Measured, ProductTime};
 use crate::backend::{BackendError, HeadUse, PassSizes, Projection, Purpose};
 use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
 use crate::checkpoint::{Role, Tensor, Weights};
@@ -55,6 +55,27 @@ pub struct KernelReport {
     pub peak_gb_per_second: f64,
     pub peak_is: &'static str,
     pub kernels: Vec<KernelTiming>,
+    /// Products by each way that the device has, where it has several.
+    pub products: Vec<ProductTiming>,
+    /// A yardstick that is not installed.
+    pub lacks: Option<&'static str>,
+}
+
+/// A plain product of one of the shapes' sizes.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct ProductTiming {
+    /// The first family with this size.
+    pub shape: String,
+    pub size: String,
+    pub by: String,
+    pub seconds: f64,
+    /// Arithmetic counted once, however many planes it takes.
+    pub gflop_per_second: f64,
+    /// Of the fastest product of this run, the peak's included: arithmetic counted once, and as matrix units are used.
+    pub share_once: f64,
+    pub share_of_cycles: f64,
+    /// Speed over those of the vendor's products of this size.
+    pub over_yardsticks: Vec<(String, f64)>,
 }
 
 /// Times every kernel on `rows` rows at the sizes of `shapes`, each size once.
@@ -64,6 +85,8 @@ pub struct KernelReport {
 pub fn kernels<B: Measured>(backend: &B, shapes: &[Shape], rows: usize) -> Result<KernelReport, BenchError> {
     let peak = backend.peak()?;
     let mut bench = Bench { backend, rows, done: HashSet::new(), peak, kernels: Vec::new() };
+    // What is compared with somebody else comes first, should there be no time for the rest.
+    let products = products(backend, shapes, rows, peak.gflop_per_second)?;
     for shape in shapes {
         bench.shape(shape)?;
     }
@@ -74,7 +97,71 @@ pub fn kernels<B: Measured>(backend: &B, shapes: &[Shape], rows: usize) -> Resul
         peak_gb_per_second: peak.gb_per_second,
         peak_is: B::PEAK,
         kernels: bench.kernels,
+        products,
+        lacks: backend.lacks(),
     })
+}
+
+/// The matrices of a layer as the products that a fused layer takes: columns and depth.
+fn fused(spec: &DecoderSpec, layer: &LayerSpec) -> [(usize, usize); 4] {
+    let made = if layer.kv == Kv::Own { 2 * layer.kv_width() } else { 0 };
+    [
+        (layer.q_width() + made, spec.hidden),
+        (spec.hidden, layer.q_width()),
+        (2 * layer.mlp.width, spec.hidden),
+        (spec.hidden, layer.mlp.width),
+    ]
+}
+
+fn products<B: Measured>(
+    backend: &B,
+    shapes: &[Shape],
+    rows: usize,
+    peak: f64,
+) -> Result<Vec<ProductTiming>, BenchError> {
+    let mut timed = Vec::new();
+    let mut done = HashSet::new();
+    for shape in shapes {
+        for layer in &shape.spec.layers {
+            for (columns, depth) in fused(&shape.spec, layer) {
+                if !done.insert((columns, depth)) {
+                    continue;
+                }
+                let times = backend.products(rows, columns, depth)?;
+                let flop = 2.0 * rows as f64 * columns as f64 * depth as f64;
+                let others: Vec<&ProductTime> = times.iter().filter(|time| time.is_yardstick).collect();
+                for time in &times {
+                    timed.push((
+                        time.planes,
+                        ProductTiming {
+                            shape: shape.name.clone(),
+                            size: format!("{rows} x {depth} x {columns}"),
+                            by: time.by.clone(),
+                            seconds: time.seconds,
+                            gflop_per_second: flop / time.seconds / 1e9,
+                            share_once: f64::NAN,
+                            share_of_cycles: f64::NAN,
+                            over_yardsticks: others
+                                .iter()
+                                .filter(|_| !time.is_yardstick)
+                                .map(|other| (other.by.clone(), other.seconds / time.seconds))
+                                .collect(),
+                        },
+                    ));
+                }
+            }
+        }
+    }
+    let used = |(planes, one): &(usize, ProductTiming)| *planes as f64 * one.gflop_per_second;
+    let best = timed.iter().map(used).fold(peak, f64::max);
+    Ok(timed
+        .into_iter()
+        .map(|(planes, one)| ProductTiming {
+            share_once: one.gflop_per_second / best,
+            share_of_cycles: planes as f64 * one.gflop_per_second / best,
+            ..one
+        })
+        .collect())
 }
 
 struct Bench<'b, B> {

@@ -4,12 +4,14 @@
 //! a plain copy, and the same prompts with sharing switched off.
 
 mod kernels;
+mod model;
 mod random;
 mod shapes;
 mod study;
 mod timing;
 
-pub use kernels::{Bound, KernelReport, KernelTiming, kernels};
+pub use kernels::{Bound, KernelReport, KernelTiming, ProductTiming, kernels};
+pub use model::{Load, Machine, Model, Predicted, model};
 pub use random::RandomWeights;
 pub use shapes::{Shape, shape, shapes};
 pub use study::{ShapeBench, StudyBench};

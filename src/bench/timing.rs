@@ -17,6 +17,8 @@ pub struct Timing {
     pub gflop_per_second: f64,
     /// Of `Report::peak_gflop_per_second`.
     pub share_of_peak: f64,
+    /// The same with products counted as matrix units are used, where one product takes several of them.
+    pub share_of_cycles: Option<f64>,
 }
 
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -97,7 +99,11 @@ impl<'i> Plans<'i> {
         }
         let timing = |plan: &Plan<'_>, seconds: &mut [f64]| {
             let seconds = median(seconds)?;
-            let rate = Work::of(plan, spec).total() / seconds / 1e9;
+            let work = Work::of(plan, spec);
+            let rate = work.total() / seconds / 1e9;
+            // Attention and the output embedding take two planes each.
+            let used = |planes: f64| planes * work.layers + 2.0 * (work.attention + work.head);
+            let share_of_cycles = backend.planes(spec).map(|planes| used(planes) / seconds / 1e9 / peak);
             Some(Timing {
                 computed_tokens: plan.tree_tokens(),
                 seconds,
@@ -105,6 +111,7 @@ impl<'i> Plans<'i> {
                 tokens_per_second: plan.tree_tokens() as f64 / seconds,
                 gflop_per_second: rate,
                 share_of_peak: rate / peak,
+                share_of_cycles,
             })
         };
         let sharing =

@@ -237,6 +237,11 @@ impl Driver {
         self.done(code, "start a kernel")
     }
 
+    /// The stream, for a library that puts its work there too.
+    pub fn stream(&self) -> sys::CUstream {
+        self.stream
+    }
+
     /// Waits until everything asked so far is done.
     pub fn wait(&self) -> Result<(), CudaError> {
         self.bind()?;

@@ -5,7 +5,7 @@ use super::driver::Buffer;
 use super::error::CudaError;
 use super::packing::{HeadOrder, Packing, STEP, longest_row};
 use super::weights::Planes;
-use super::{Cuda, Precision};
+use super::{Cuda, Precision, plan};
 use crate::backend::BackendError;
 use crate::backend::layer::LayerTensors;
 use crate::backend::widen::widen_all;
@@ -60,10 +60,7 @@ const MATRICES: [Role; 9] = [
     Role::SideOut,
 ];
 
-/// Planes of activations in a layer's attention block, the same for all layers, so that what one writes another can read, and
-/// in its MLP. In `fast` what goes through an MLP is rounded to 11 bits where weights are stored in 16, but in the first layer:
-/// every other one carries its errors on, and they are half of the whole. Attention blocks, a sixth of the arithmetic, keep both
-/// planes, and products of weights stored in f32 stay whole.
+/// [`plan::activation_planes`] of a layer of these tensors.
 pub(super) fn activation_planes(
     precision: Precision,
     decoder: &DecoderSpec,
@@ -74,11 +71,7 @@ pub(super) fn activation_planes(
         let tensors = tensors.of(layer);
         MATRICES.iter().any(|role| tensors.get(*role).is_ok_and(|tensor| tensor.dtype == Dtype::F32))
     };
-    match precision {
-        Precision::F32 => [2, 2],
-        Precision::Fast if layer == 0 || (0..decoder.layers.len()).any(wide) => [2, 2],
-        Precision::Fast => [2, 1],
-    }
+    plan::activation_planes(precision, layer, (0..decoder.layers.len()).any(wide))
 }
 
 /// Adds the role to an error that is a weight's.

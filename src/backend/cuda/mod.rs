@@ -9,6 +9,7 @@ pub mod lost;
 pub mod plan;
 
 mod bounds;
+mod cublaslt;
 mod driver;
 mod error;
 mod gpu;
@@ -17,6 +18,7 @@ mod kernels;
 mod kv;
 mod layer;
 mod load;
+mod outputs;
 mod packing;
 mod params;
 mod peak;

@@ -1,9 +1,9 @@
-//! The memory plan: every buffer that the passes of a run need, by size, before the first is made.
+//! The plan of a pass: planes, and every buffer that the passes of a run need, by size, before the first is made.
 
 use super::error::CudaError;
 use super::load::padded;
-use super::packing::padded_head;
-use crate::backend::PassSizes;
+pub use super::packing::padded_head;
+use crate::backend::{PassSizes, Precision};
 use crate::checkpoint::spec::{Around, DecoderSpec, HeadNorm, Kv, LayerSpec};
 
 /// Rows of planes are given in such steps: those of a pair of tiles.
@@ -34,6 +34,18 @@ pub struct Plan {
     pub down: usize,
     /// Per layer that makes keys and values, the slot that its pass's rows take.
     pub slot_of: Vec<Option<usize>>,
+}
+
+/// Planes of activations in a layer's attention block, the same for all layers, so that what one writes another can read, and
+/// in its MLP. In `fast` what goes through an MLP is rounded to 11 bits where weights are stored in 16, but in the first layer:
+/// every other one carries its errors on, and they are half of the whole. Attention blocks, a sixth of the arithmetic, keep both
+/// planes, and products of weights stored in f32 stay whole.
+pub fn activation_planes(precision: Precision, layer: usize, is_stored_in_f32: bool) -> [usize; 2] {
+    match precision {
+        Precision::F32 => [2, 2],
+        Precision::Fast if layer == 0 || is_stored_in_f32 => [2, 2],
+        Precision::Fast => [2, 1],
+    }
 }
 
 /// How many queries one attention block takes.

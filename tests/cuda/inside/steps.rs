@@ -5,9 +5,10 @@ use crate::common::data::{Weight, assert_close, rows};
 use crate::common::steps::{Attention, Product, RowWise, Step};
 use tiltmeter::backend::cpu::Cpu;
 use tiltmeter::backend::cuda::Cuda;
+use tiltmeter::backend::measure::Measured;
 use tiltmeter::backend::{Backend, HeadUse, Precision, Purpose};
 use tiltmeter::checkpoint::Dtype;
-use tiltmeter::checkpoint::spec::LayerSpec;
+use tiltmeter::checkpoint::spec::{DecoderSpec, LayerSpec};
 
 fn compare(gpu: &Cuda, what: &str, step: &impl Step, within: f32) {
     assert_close(what, &step.run(gpu), &step.run(&Cpu), within);
@@ -153,4 +154,20 @@ fn values_that_are_not_finite_are_noticed_at_their_first_place() {
     gpu.watch(&mut watch, &infinite, 1).expect("looks");
     gpu.scale(&mut infinite, 0.0).expect("scales");
     assert_eq!(gpu.noticed(&mut watch).expect("tells"), Some(1));
+}
+
+#[apply(test!)]
+fn products_are_timed_by_each_way_and_planes_are_counted() {
+    let gpu = open(Precision::Fast);
+    let times = gpu.products(70, 264, 100).expect("runs");
+    let ours: Vec<usize> = times.iter().filter(|time| !time.is_yardstick).map(|time| time.planes).collect();
+    assert_eq!(ours, [1, 2]);
+    assert!(times.iter().all(|time| time.seconds > 0.0 && time.seconds.is_finite()));
+    // Where there is a library of the vendor's, it was asked for both types.
+    assert_eq!(times.len() - ours.len(), if gpu.lacks().is_some() { 0 } else { 2 });
+    // Around attention two planes, and in the first layer's MLP: 2 x (4 + 2) x 16 of 300 more, in the second layer one.
+    let layer = LayerSpec::plain(4, 2, 16, 100);
+    let decoder = DecoderSpec::plain(64, 300, 8, 1e-6, vec![layer.clone(), layer]);
+    let planes = gpu.planes(&decoder).expect("counted");
+    assert!((planes - (2.0 * 192.0 + 300.0 * 1.5) / (192.0 + 300.0)).abs() < 1e-9, "{planes}");
 }
