@@ -51,7 +51,7 @@ pub struct Load {
 }
 
 /// All launches of one kind together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Predicted {
     pub kernel: &'static str,
     pub launches: f64,
@@ -67,7 +67,7 @@ pub struct Predicted {
     pub seconds: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Model {
     pub shape: String,
     pub precision: &'static str,

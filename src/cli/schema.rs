@@ -37,6 +37,7 @@ const KINDS: &[Kind] = &[
     kind("agreement", "compare --json", || nullable(of::<stats::Agreement>())),
     kind("analysis", "analyze --format json", || nullable(stats::document_schema())),
     kind("bench-kernels", "bench kernels --json", of::<bench::KernelReport>),
+    kind("bench-model", "bench model --json", of::<Vec<bench::Model>>),
     kind("bench-study", "bench study --json", of::<bench::Report>),
     kind("doctor", "doctor --json", of::<doctor::Report>),
     kind("explanation", "explain --json", || nullable(of::<stats::Explanation>())),

@@ -66,6 +66,7 @@ def documents(folder):
             for of in (["--run", run_dir], ["--items", MADE])
         ],
         "bench-kernels": [],  # minutes of measuring: its fields are held by tests of their own
+        "bench-model": whole(run("bench", "model", "--shapes", "gemma4-e4b", "--json")),
         "bench-study": [],
         "doctor": whole(run("doctor", "--json", "--backend", "cpu")),
         "inspect": whole(run("inspect", "--json", "--model", MODEL)),
