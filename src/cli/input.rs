@@ -11,7 +11,7 @@ use crate::store::{DATABASE, ROSTER, RunReader};
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("input").required(true).args(["items", "run"])))]
 pub struct Input {
-    /// Item table, .csv or .csv.gz, as `export` writes it
+    /// Item table as `export` writes it: .csv, .csv.gz, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
     pub items: Option<PathBuf>,
     /// Run folder of a sweep

@@ -61,25 +61,16 @@ fn asked<'a>(scope: &Scope<'a>) -> Vec<&'a str> {
 
 /// Numbers of scenarios and of types behind the page's leading figures.
 pub fn bank(scope: &Scope<'_>) -> (usize, usize) {
-    let mut types: Vec<&str> = Vec::new();
-    for checkpoint in &scope.checkpoints {
-        for language in &scope.languages {
-            let id = format!(
-                "topics/{language}/{}/{}/{}/{}",
-                checkpoint.label, scope.target, scope.question, scope.subset
-            );
-            if let Some(Estimate::Topics(topics)) = scope.analysis.estimate(&id) {
-                types.extend(topics.iter().map(|(name, _)| name));
-            }
-        }
-    }
-    types.sort_unstable();
-    types.dedup();
-    let scenarios = match scope.analysis.estimate("bank/scenario_types") {
-        Some(Estimate::Bank(bank)) => bank.iter().filter(|(_, kind)| types.contains(&kind.as_str())).count(),
-        _ => 0,
-    };
-    (scenarios, types.len())
+    // Other conditions may have been asked more: what counts is what the page reads.
+    let read = scope.analysis.of("confirmatory").filter(|figure| {
+        let p = &figure.parts;
+        p.routed == Some(true) && (part(&p.question), part(&p.subset)) == (scope.question, scope.subset)
+    });
+    let counts = read.filter_map(|figure| match &figure.estimate {
+        Estimate::Confirmatory(c) => Some((c.scenarios, c.types)),
+        _ => None,
+    });
+    counts.fold((0, 0), |most, (scenarios, types)| (most.0.max(scenarios), most.1.max(types)))
 }
 
 /// `+2.91 log-odds (95 % CI +1.96 to +3.86)`, `+2.00 log-odds (no interval: asked in one scenario type only)`.

@@ -176,3 +176,37 @@ fn what_the_settings_name_stands_in_tables_and_page_and_the_page_can_lead_with_w
     }
     assert!(section(&published, "methods").to_string().contains("as published"));
 }
+
+/// `main` in three scenarios of as many types, another condition in nine; two stages that are no base and chat.
+#[apply(test!)]
+fn what_is_counted_is_what_is_read_and_stages_have_their_names() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut table = "model,language,condition,country_1,country_2,scenario,scenario_type,question,diff_fwd,diff_rev,bias,\
+                     compliance\n"
+        .to_owned();
+    for model in ["m-sft", "m-dpo"] {
+        for (condition, scenarios) in [("main", 1), ("hedge_off", 3)] {
+            for kind in 0..3 {
+                for scenario in 0..scenarios {
+                    let bias = 0.25 * f64::from(kind) + 0.5 * f64::from(scenario);
+                    table += &format!(
+                        "{model},en,{condition},A,B,t{kind}_v{scenario},t{kind},who,{bias},{bias},{bias},0.9\n"
+                    );
+                }
+            }
+        }
+    }
+    let (items, settings) = (dir.path().join("items.csv"), dir.path().join("settings.toml"));
+    std::fs::write(&items, table).expect("written");
+    let family = "[[family]]\nname = 'f'\nsft = { model = 'm-sft' }\ndpo = { model = 'm-dpo' }\n";
+    std::fs::write(&settings, family).expect("written");
+    let paths = [items, settings].map(|path| path.display().to_string());
+    let input = ["--items", &paths[0], "--settings", &paths[1]];
+    let page = text(&[&["report"], &input[..], &["--format", "markdown", "--output", "-"]].concat());
+    assert!(page.contains("in 3 scenarios of 3 types"), "{page}");
+    assert!(page.contains("3 scenarios give 3 type means") && !page.contains("9 scenarios"), "{page}");
+    let tables = text(&[&["analyze"], &input[..]].concat());
+    for said in [page, tables] {
+        assert!(!said.to_lowercase().contains("post-training"), "{said}");
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::super::block::{Block, Section};
 use super::super::format::{self, language, list, p_value};
-use super::super::scope::{label_of, part};
+use super::super::scope::{Caution, label_of, part};
 use super::super::table::{Cell, Table};
 use super::Context;
 use crate::stats::{Estimate, Figure};
@@ -32,7 +32,11 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
     let mut blocks = Vec::new();
     for (table, words) in tables {
         if !table.rows.is_empty() {
-            blocks.push(Block::paragraph(words.replace("countries", context.scope.wording.many)));
+            let amounts = if blocks.is_empty() { amounts(context) } else { None };
+            let words = words.replace("countries", context.scope.wording.many);
+            blocks.push(Block::paragraph(
+                [Some(words), amounts].into_iter().flatten().collect::<Vec<_>>().join(" "),
+            ));
             blocks.push(Block::details(table.caption.clone(), vec![table.into()]));
         }
     }
@@ -75,6 +79,61 @@ fn grouped(mut table: Table) -> Table {
     table.class = "grouped".to_owned();
     table.merge_heads();
     table
+}
+
+/// What the target's leans amount to beside the roles, checkpoint by checkpoint; `None` where there is no lean.
+fn amounts(context: &Context<'_>) -> Option<String> {
+    let scope = &context.scope;
+    let mut clauses: Vec<String> = Vec::new();
+    for checkpoint in &scope.checkpoints {
+        for code in scope.languages_of(checkpoint.label) {
+            let squares = routed(context, "role_effect").into_iter().filter_map(|figure| {
+                let own = label_of(figure) == checkpoint.label && part(&figure.parts.language) == code;
+                match &figure.estimate {
+                    Estimate::Effect(effect) if own => Some(effect.rms * effect.rms),
+                    _ => None,
+                }
+            });
+            let squares: Vec<f64> = squares.collect();
+            let rms = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+            let lean = scope.favourability(code, checkpoint.label, scope.target);
+            let read = scope.caution(code, checkpoint.label) != Caution::Low;
+            let Some(reading) = lean.filter(|_| read && scope.leans(code, checkpoint.label, scope.target))
+            else {
+                continue;
+            };
+            if let Some(amount) = amount(reading.value.abs() / rms) {
+                clauses.push(format!("in {} the lean of {} is {amount}", language(code), checkpoint.label));
+            }
+        }
+    }
+    let more = clauses.len().saturating_sub(SAID);
+    clauses.truncate(SAID);
+    let rest = if more > 0 { "; the table has the others" } else { "" };
+    (!clauses.is_empty())
+        .then(|| format!("{} what swapping the roles does{rest}.", format::capital(&clauses.join(", "))))
+}
+
+/// So many leans are put in words.
+const SAID: usize = 4;
+
+/// `a tenth of`, `about as much as`, `3.1 times`.
+fn amount(ratio: f64) -> Option<String> {
+    const PARTS: [(f64, &str); 7] = [
+        (0.022, "a hundredth of"),
+        (0.07, "a twentieth of"),
+        (0.14, "a tenth of"),
+        (0.22, "a fifth of"),
+        (0.29, "a quarter of"),
+        (0.42, "a third of"),
+        (0.75, "half of"),
+    ];
+    match ratio {
+        r if !r.is_finite() => None,
+        r if r < 0.005 => Some("less than a hundredth of".to_owned()),
+        r if r >= 1.35 => Some(format!("{r:.1} times")),
+        r => Some(PARTS.iter().find(|(most, _)| r < *most).map_or("about", |(_, words)| words).to_owned()),
+    }
 }
 
 fn roles(context: &Context<'_>) -> Table {
@@ -227,4 +286,28 @@ fn null(context: &Context<'_>) -> Table {
         table.push(row);
     }
     grouped(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_in_words_are_near_the_ratio() {
+        let said =
+            [0.001, 0.05, 0.1, 0.2, 0.25, 1.0 / 3.0, 0.5, 1.0, 2.04].map(|r| amount(r).expect("a number"));
+        let expected = [
+            "less than a hundredth of",
+            "a twentieth of",
+            "a tenth of",
+            "a fifth of",
+            "a quarter of",
+            "a third of",
+            "half of",
+            "about",
+            "2.0 times",
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(amount(f64::INFINITY), None);
+    }
 }

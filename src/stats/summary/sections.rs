@@ -116,7 +116,7 @@ impl<'a> Summary<'a> {
             String::new()
         };
         Section {
-            title: format!("Post-training shift, last stage less first ({})", self.chosen()),
+            title: format!("{}, last stage less first ({})", shift_of(&figures), self.chosen()),
             header: self.header("family", rest),
             rows: self.estimates(&figures, |f| f.parts.step_label(f.step_between), verdict),
             below,
@@ -385,10 +385,20 @@ impl<'a> Summary<'a> {
             text += &format!("Where {why}, the interval is that for other kinds of incident alone.\n");
         }
         if without > 0 {
-            text += "Without an interval (one type, no spread, or too few independent groups) nothing can be\ninferred.\n";
+            text += "Without an interval (one type, no spread, or too few independent groups) nothing can be inferred.\n";
         }
         text
     }
+}
+
+/// Only from base to chat is a shift called one of post-training.
+fn shift_of(figures: &[&Figure]) -> &'static str {
+    let is_post_training = |figure: &&Figure| {
+        let p = &figure.parts;
+        (p.baseline_stage.as_deref(), p.stage.as_deref()) == (Some("base"), Some("chat"))
+    };
+    let ends = || figures.iter().filter(|figure| !figure.step_between);
+    if ends().all(is_post_training) { "Post-training shift" } else { "Shift" }
 }
 
 fn over_types() -> String {
