@@ -31,7 +31,7 @@ pub struct Args {
     /// Whose leans and shifts it leads with
     #[arg(long, value_enum, default_value_t = Lead::Confirmatory)]
     analysis: Lead,
-    /// Folder for every figure as SVG and its numbers as CSV, made if it is not there; no file in it is replaced
+    /// Folder for every figure as SVG and PNG and its numbers as CSV, made if it is not there; no file in it is replaced
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
     /// A plan that `plan` wrote before the run: the first screen says what was planned and what was not
@@ -99,34 +99,41 @@ pub fn run(args: Args) -> Result<ExitCode> {
         if is_standard(out) {
             print(text)?;
         } else {
-            write(out, &text)?;
+            write(out, text.as_bytes())?;
             say(format_args!("wrote {}", out.display()));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
-    replace(path, |file| file.write_all(text.as_bytes()).map_err(|e| StoreError::io(path, e)))?;
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |file| file.write_all(bytes).map_err(|e| StoreError::io(path, e)))?;
     Ok(())
 }
 
-/// Two files a figure, none of which may be there already.
+/// Three files a figure, none of which may be there already.
 fn write_figures(document: &Document, dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))?;
-    let files: Vec<(PathBuf, String)> = document
-        .figure_files()
-        .into_iter()
-        .flat_map(|f| [(format!("{}.svg", f.name), f.svg), (format!("{}.csv", f.name), f.csv)])
-        .map(|(name, text)| (dir.join(name), text))
-        .collect();
-    if let Some((there, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
+    let figures = document.figure_files();
+    let path = |name: &str, ending: &str| dir.join(format!("{name}.{ending}"));
+    let mut paths = figures.iter().flat_map(|f| ["svg", "png", "csv"].map(|ending| path(&f.name, ending)));
+    if let Some(there) = paths.find(|path| path.symlink_metadata().is_ok()) {
         bail!("{} is there already, so no figure is written: name another folder", there.display());
     }
-    for (path, text) in &files {
-        write(path, text)?;
+    for figure in &figures {
+        write(&path(&figure.name, "svg"), figure.svg.as_bytes())?;
+        write(&path(&figure.name, "csv"), figure.csv.as_bytes())?;
+        let picture = figure.png()?;
+        write(&path(&figure.name, "png"), &picture.bytes)?;
+        if !picture.missing.is_empty() {
+            let missing: String = picture.missing.iter().collect();
+            say(format_args!(
+                "note: {}.png has boxes for what no font on this machine can write: {missing}",
+                figure.name
+            ));
+        }
     }
-    say(format_args!("wrote {} files in {}", files.len(), dir.display()));
+    say(format_args!("wrote {} files in {}", 3 * figures.len(), dir.display()));
     Ok(())
 }
 
@@ -201,7 +208,7 @@ impl Page {
 
     /// Writes the page.
     pub fn write(self, page_title: Option<String>, commands: Vec<String>, out: &Path) -> Result<()> {
-        write(out, &self.document(page_title, commands)?.html()?)
+        write(out, self.document(page_title, commands)?.html()?.as_bytes())
     }
 }
 

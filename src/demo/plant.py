@@ -3,6 +3,7 @@
 
     python3 src/demo/plant.py            writes the checkpoints and planted.json
     python3 src/demo/plant.py --check    compares them with what is there; exit status 1 if a byte differs
+    python3 src/demo/plant.py --cover N  how often an interval over types covers zero, over N seeds that nobody chose
 
 Needs Python 3.11 and nothing else. Run it again whenever a text of the default study changes.
 """
@@ -26,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", type=Path, default=HERE.parent / "study" / "default", help="the study folder")
     parser.add_argument("--out", type=Path, default=HERE, help="where the checkpoints go")
+    parser.add_argument("--cover", type=int, metavar="N", help="write nothing, draw N seeds for each language")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     args = parser.parse_args()
 
@@ -34,6 +36,11 @@ def main() -> int:
     basis = circuit.Basis(bank.languages)
     countries = [entity.id for entity in bank.entities[bank.languages[0]][ENTITIES]]
     marked_shares = noise.shares(vocabulary.narratives, vocabulary.markable)
+    if args.cover:
+        for language in bank.languages:
+            share = noise.coverage(language, marked_shares, args.cover)
+            print(f"{language}: {share:.3f} of {args.cover} intervals over types cover zero")
+        return 0
     shelf, seeds = Shelf(args.out), {}
     for stage in STAGES:
         signs, seeds[stage.name] = {}, {}

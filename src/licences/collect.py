@@ -22,6 +22,8 @@ INSIDE = {
     "libsqlite3-sys": [("SQLite", "blessing", None)],
     "onig_sys": [("Oniguruma", "BSD-2-Clause", "oniguruma/COPYING")],
 }
+# What of others stands among the program's own sources.
+OWN = {"DejaVu Sans, in part: the letters of figures as PNG": "src/report/fonts/LICENSE"}
 NAMES = re.compile(r"(licen[cs]e|copying|notice|unlicense|copyright)", re.I)
 
 
@@ -95,6 +97,8 @@ def collect():
         crate["source"] = package["repository"] or ""
         crate["sha256"] = sums[(name, version)]
         crates.append(crate)
+    for name, path in OWN.items():
+        texts.setdefault((ROOT / path).read_text("utf-8").strip(), []).append(name)
     if refused:
         sys.exit("\n".join(refused))
     listing = "[\n" + ",\n".join(json.dumps(crate, ensure_ascii=False) for crate in crates) + "\n]\n"

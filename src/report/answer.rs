@@ -60,7 +60,7 @@ pub fn answer(scope: &Scope<'_>) -> Answer {
     }
     if ways.is_empty() {
         answer.sentences.push(
-            "Whether post-training put it there cannot be told from this table: that takes a family asked before and after it."
+            "What post-training changed cannot be told from this table: that takes a family asked before and after it."
                 .to_owned(),
         );
     }
@@ -132,7 +132,10 @@ fn many_leans(scope: &Scope<'_>, code: &str, labels: &[&str]) -> Option<String> 
     let (unread, read): (Vec<Named<'_>>, Vec<Named<'_>>) =
         asked.into_iter().partition(|(label, _)| scope.caution(code, label) == Caution::Low);
     if read.is_empty() {
-        return Some(format!("in {spoken} none of {} can be read (‡)", of_checkpoints(unread.len())));
+        return Some(match unread.as_slice() {
+            [(label, _)] => format!("in {spoken} {label} cannot be read (‡)"),
+            some => format!("in {spoken} none of {} can be read (‡)", of_checkpoints(some.len())),
+        });
     }
     let (with, without): (Vec<Named<'_>>, Vec<Named<'_>>) =
         read.iter().copied().partition(|(_, reading)| reading.half.is_ok());

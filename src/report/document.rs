@@ -3,8 +3,10 @@
 use super::block::{self, Block, Section};
 use super::figure::Figure;
 use super::input::ReportInput;
+use super::png::{self, Png, PngError};
 use super::section::{Context, sections};
-use super::{headline, words};
+use super::svg::Svg;
+use super::{headline, style, words};
 
 /// Everything that a report says, in order. Two equal inputs give equal documents, and those the same bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,17 @@ pub struct FigureFile {
     pub svg: String,
     /// Its numbers.
     pub csv: String,
+    drawn: Svg,
+}
+
+impl FigureFile {
+    /// The same picture as PNG.
+    ///
+    /// # Errors
+    /// As [`PngError`] says.
+    pub fn png(&self) -> Result<Png, PngError> {
+        png::paint(&self.name, &self.drawn, &style::standalone())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -76,10 +89,9 @@ impl Document {
 
     /// Every figure as files.
     pub fn figure_files(&self) -> Vec<FigureFile> {
-        let file = |figure: &Figure| FigureFile {
-            name: figure.anchor.clone(),
-            svg: figure.file(),
-            csv: figure.data.csv(),
+        let file = |figure: &Figure| {
+            let (svg, drawn) = (figure.file(), figure.drawn());
+            FigureFile { name: figure.anchor.clone(), svg, csv: figure.data.csv(), drawn }
         };
         self.figures().into_iter().map(file).collect()
     }

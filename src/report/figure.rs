@@ -118,6 +118,15 @@ impl Figure {
 
     /// All of it as one SVG file on light paper, wherever it is opened.
     pub fn file(&self) -> String {
+        self.drawn().file(&self.heading(), &style::standalone())
+    }
+
+    fn heading(&self) -> String {
+        format!("Figure {}. {}", self.number, self.title)
+    }
+
+    /// All of it as one picture.
+    pub fn drawn(&self) -> Svg {
         const MARGIN: f64 = 16.0;
         const GAP: f64 = 24.0;
         let drawn = |group: &Group| -> Vec<Panel> {
@@ -131,8 +140,7 @@ impl Figure {
         let inner = width - 2.0 * MARGIN;
         let mut svg = Svg::new(width, 0.0);
         let mut y = MARGIN + 14.0;
-        let heading = format!("Figure {}. {}", self.number, self.title);
-        svg.text("heading", Anchor::Start, (MARGIN, y), &shorten(&heading, inner / 15.0));
+        svg.text("heading", Anchor::Start, (MARGIN, y), &shorten(&self.heading(), inner / 15.0));
         y += 14.0;
         y = self.draw_legend(&mut svg, (MARGIN, y), inner);
         for (group, panels) in self.groups.iter().zip(&panels) {
@@ -164,7 +172,7 @@ impl Figure {
             }
         }
         svg.set_height(y + MARGIN);
-        svg.file(&heading, &style::standalone())
+        svg
     }
 
     fn draw_legend(&self, svg: &mut Svg, (left, top): (f64, f64), inner: f64) -> f64 {

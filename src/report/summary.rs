@@ -40,8 +40,8 @@ fn stage_clause(scope: &Scope<'_>, code: &str, labels: &[&str]) -> Option<String
     let read: Vec<&str> = labels.iter().filter(can_be_read).copied().collect();
     let spoken = language(code);
     if read.is_empty() {
-        let of = if asked == 1 { "the one checkpoint" } else { "the checkpoints" };
-        return (asked > 0).then(|| format!("in {spoken} none of {of} can be read (‡)"));
+        let none = if asked == 1 { "the one checkpoint cannot" } else { "none of the checkpoints can" };
+        return (asked > 0).then(|| format!("in {spoken} {none} be read (‡)"));
     }
     let mut leaning = 0;
     let (mut open, mut firm): (Vec<Named<'_>>, Vec<(&str, &str, Reading)>) = (Vec::new(), Vec::new());
@@ -73,8 +73,8 @@ fn stage_clause(scope: &Scope<'_>, code: &str, labels: &[&str]) -> Option<String
             format!("in {spoken} no lean was found in {many}{unread}{allowed}")
         }
         Some((label, entity, reading)) => format!(
-            "in {spoken} {} of {many}{unread} {} for or against some {one}, most of all {label} {} {entity}, by {}",
-            count_word(leaning),
+            "in {spoken} {}{many}{unread} {} for or against some {one}, most of all {label} {} {entity}, by {}",
+            if read.len() == 1 { String::new() } else { format!("{} of ", count_word(leaning)) },
             if leaning == 1 { "leans" } else { "lean" },
             towards(reading.value),
             estimate(scope, reading)

@@ -9,11 +9,58 @@ use super::format;
 pub struct Svg {
     width: f64,
     height: f64,
-    body: String,
+    pub elements: Vec<Element>,
+}
+
+/// What a picture is made of. Classes, separated by blanks, say how it is painted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Element {
+    Line {
+        class: String,
+        ends: [(f64, f64); 2],
+    },
+    Rect {
+        class: String,
+        corner: (f64, f64),
+        size: (f64, f64),
+    },
+    Circle {
+        class: String,
+        centre: (f64, f64),
+        radius: f64,
+    },
+    /// A filled outline.
+    Outline {
+        class: String,
+        points: Vec<(f64, f64)>,
+    },
+    Text {
+        class: String,
+        anchor: Anchor,
+        at: (f64, f64),
+        text: String,
+    },
+    /// Text that runs upwards.
+    TextUp {
+        class: String,
+        at: (f64, f64),
+        text: String,
+    },
+    /// What follows up to its `Close` belongs together; `tip` is what a pointer or a screen reader finds there.
+    Open {
+        class: String,
+        tip: String,
+    },
+    Close,
+    /// Another picture, its upper left corner at a point.
+    Nest {
+        picture: Svg,
+        corner: (f64, f64),
+    },
 }
 
 /// Which end of a text stands at its x.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
     Start,
     Middle,
@@ -39,44 +86,34 @@ impl Shape {
 
 impl Svg {
     pub fn new(width: f64, height: f64) -> Svg {
-        Svg { width, height, body: String::new() }
+        Svg { width, height, elements: Vec::new() }
     }
 
-    pub fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-        let (x1, y1, x2, y2) = (Px(x1), Px(y1), Px(x2), Px(y2));
-        let _ = write!(self.body, r#"<line class="{class}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>"#);
+    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        self.elements.push(Element::Line { class: class.to_owned(), ends: [from, to] });
     }
 
-    pub fn rect(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64)) {
-        let (x, y, w, h) = (Px(x), Px(y), Px(width.max(0.0)), Px(height.max(0.0)));
-        let _ = write!(self.body, r#"<rect class="{class}" x="{x}" y="{y}" width="{w}" height="{h}"/>"#);
+    pub fn rect(&mut self, class: &str, corner: (f64, f64), (width, height): (f64, f64)) {
+        let size = (width.max(0.0), height.max(0.0));
+        self.elements.push(Element::Rect { class: class.to_owned(), corner, size });
     }
 
-    pub fn text(&mut self, class: &str, anchor: Anchor, (x, y): (f64, f64), text: &str) {
-        let anchor = match anchor {
-            Anchor::Start => "",
-            Anchor::Middle => r#" text-anchor="middle""#,
-            Anchor::End => r#" text-anchor="end""#,
-        };
-        let (x, y, text) = (Px(x), Px(y), Escaped(text));
-        let _ = write!(self.body, r#"<text class="{class}" x="{x}" y="{y}"{anchor}>{text}</text>"#);
+    pub fn text(&mut self, class: &str, anchor: Anchor, at: (f64, f64), text: &str) {
+        let (class, text) = (class.to_owned(), text.to_owned());
+        self.elements.push(Element::Text { class, anchor, at, text });
     }
 
     /// Text that runs upwards from a point.
-    pub fn text_up(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
-        let (x, y, text) = (Px(x), Px(y), Escaped(text));
-        let _ = write!(
-            self.body,
-            r#"<text class="{class}" transform="translate({x} {y}) rotate(-90)">{text}</text>"#
-        );
+    pub fn text_up(&mut self, class: &str, at: (f64, f64), text: &str) {
+        self.elements.push(Element::TextUp { class: class.to_owned(), at, text: text.to_owned() });
     }
 
     /// A mark centred at a point; `size` is about its radius.
     pub fn mark(&mut self, class: &str, shape: Shape, (x, y): (f64, f64), size: f64) {
         match shape {
             Shape::Circle => {
-                let (x, y, r) = (Px(x), Px(y), Px(size));
-                let _ = write!(self.body, r#"<circle class="{class}" cx="{x}" cy="{y}" r="{r}"/>"#);
+                let class = class.to_owned();
+                self.elements.push(Element::Circle { class, centre: (x, y), radius: size });
             }
             Shape::Square => {
                 let half = size * 0.89;
@@ -100,23 +137,16 @@ impl Svg {
 
     /// A filled outline through points.
     pub fn closed(&mut self, class: &str, points: &[(f64, f64)]) {
-        let _ = write!(self.body, r#"<path class="{class}" d=""#);
-        for (i, (x, y)) in points.iter().enumerate() {
-            let _ = write!(self.body, "{}{} {}", if i == 0 { 'M' } else { 'L' }, Px(*x), Px(*y));
-        }
-        self.body.push_str(r#"Z"/>"#);
+        self.elements.push(Element::Outline { class: class.to_owned(), points: points.to_vec() });
     }
 
-    /// Opens a group; `tip` is what a pointer or a screen reader finds there.
+    /// Opens a group.
     pub fn open(&mut self, class: &str, tip: &str) {
-        let _ = write!(self.body, r#"<g class="{class}">"#);
-        if !tip.is_empty() {
-            let _ = write!(self.body, "<title>{}</title>", Escaped(tip));
-        }
+        self.elements.push(Element::Open { class: class.to_owned(), tip: tip.to_owned() });
     }
 
     pub fn close(&mut self) {
-        self.body.push_str("</g>");
+        self.elements.push(Element::Close);
     }
 
     /// The finished picture. `id` is unique on its page; `title` names the picture, `description` says what it shows.
@@ -128,20 +158,13 @@ impl Svg {
     /// The finished element where the text beside it says everything.
     pub fn decoration(&self) -> String {
         let (w, h) = (Px(self.width), Px(self.height));
-        format!(
-            r#"<svg aria-hidden="true" viewBox="0 0 {w} {h}" width="{w}" height="{h}">{}</svg>"#,
-            self.body
-        )
+        let body = self.body();
+        format!(r#"<svg aria-hidden="true" viewBox="0 0 {w} {h}" width="{w}" height="{h}">{body}</svg>"#)
     }
 
     /// Puts another picture into this one, its upper left corner at a point.
-    pub fn nest(&mut self, other: &Svg, (x, y): (f64, f64)) {
-        let (x, y, w, h) = (Px(x), Px(y), Px(other.width), Px(other.height));
-        let _ = write!(
-            self.body,
-            r#"<svg x="{x}" y="{y}" width="{w}" height="{h}" viewBox="0 0 {w} {h}">{}</svg>"#,
-            other.body
-        );
+    pub fn nest(&mut self, other: &Svg, corner: (f64, f64)) {
+        self.elements.push(Element::Nest { picture: other.clone(), corner });
     }
 
     /// A file of its own, with the style that the page would give it.
@@ -151,7 +174,7 @@ impl Svg {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\">\n\
              <title>{title}</title>\n<style>{style}</style>\n\
              <rect class=\"paper\" width=\"{w}\" height=\"{h}\"/>{}</svg>\n",
-            self.body
+            self.body()
         )
     }
 
@@ -162,6 +185,71 @@ impl Svg {
     /// Makes it so high.
     pub fn set_height(&mut self, height: f64) {
         self.height = height;
+    }
+
+    /// The elements as markup.
+    fn body(&self) -> String {
+        let mut out = String::new();
+        for element in &self.elements {
+            // Writing to a string does not fail.
+            let _ = element.write(&mut out);
+        }
+        out
+    }
+}
+
+impl Element {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        match self {
+            Element::Line { class, ends: [(x1, y1), (x2, y2)] } => {
+                let (x1, y1, x2, y2) = (Px(*x1), Px(*y1), Px(*x2), Px(*y2));
+                write!(out, r#"<line class="{class}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>"#)
+            }
+            Element::Rect { class, corner: (x, y), size: (w, h) } => {
+                let (x, y, w, h) = (Px(*x), Px(*y), Px(*w), Px(*h));
+                write!(out, r#"<rect class="{class}" x="{x}" y="{y}" width="{w}" height="{h}"/>"#)
+            }
+            Element::Circle { class, centre: (x, y), radius } => {
+                let (x, y, r) = (Px(*x), Px(*y), Px(*radius));
+                write!(out, r#"<circle class="{class}" cx="{x}" cy="{y}" r="{r}"/>"#)
+            }
+            Element::Outline { class, points } => {
+                write!(out, r#"<path class="{class}" d=""#)?;
+                for (i, (x, y)) in points.iter().enumerate() {
+                    write!(out, "{}{} {}", if i == 0 { 'M' } else { 'L' }, Px(*x), Px(*y))?;
+                }
+                out.write_str(r#"Z"/>"#)
+            }
+            Element::Text { class, anchor, at: (x, y), text } => {
+                let anchor = match anchor {
+                    Anchor::Start => "",
+                    Anchor::Middle => r#" text-anchor="middle""#,
+                    Anchor::End => r#" text-anchor="end""#,
+                };
+                let (x, y, text) = (Px(*x), Px(*y), Escaped(text));
+                write!(out, r#"<text class="{class}" x="{x}" y="{y}"{anchor}>{text}</text>"#)
+            }
+            Element::TextUp { class, at: (x, y), text } => {
+                let (x, y, text) = (Px(*x), Px(*y), Escaped(text));
+                write!(
+                    out,
+                    r#"<text class="{class}" transform="translate({x} {y}) rotate(-90)">{text}</text>"#
+                )
+            }
+            Element::Open { class, tip } => {
+                write!(out, r#"<g class="{class}">"#)?;
+                if tip.is_empty() { Ok(()) } else { write!(out, "<title>{}</title>", Escaped(tip)) }
+            }
+            Element::Close => out.write_str("</g>"),
+            Element::Nest { picture, corner: (x, y) } => {
+                let (x, y, w, h) = (Px(*x), Px(*y), Px(picture.width), Px(picture.height));
+                let body = picture.body();
+                write!(
+                    out,
+                    r#"<svg x="{x}" y="{y}" width="{w}" height="{h}" viewBox="0 0 {w} {h}">{body}</svg>"#
+                )
+            }
+        }
     }
 }
 
@@ -181,7 +269,7 @@ impl Picture {
         let (id, title, description) = (&self.id, Escaped(&self.title), Escaped(&self.description));
         format!(
             r#"<svg role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{}</svg>"#,
-            self.drawn.body
+            self.drawn.body()
         )
     }
 }

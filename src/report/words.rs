@@ -340,8 +340,9 @@ pub fn planted_noise(seed: Option<u64>) -> String {
                  not how often 95 % intervals hold."
             .to_owned(),
         Some(seed) => format!(
-            "The noise planted with them is that of seed {seed}, which nobody chose: about one interval in twenty misses its \
-             value, and those of one checkpoint and language miss together."
+            "The noise planted with them is that of seed {seed}, which nobody chose. Words carry it that scenarios of different \
+             types share, so that these types are no independent kinds of incident, as the intervals take them to be: about one \
+             interval in five misses its value, and those of one checkpoint and language miss together."
         ),
     }
 }

@@ -41,7 +41,14 @@ pub fn section(context: &Context<'_>) -> Section {
     figure.groups = Group::untitled(panels(context));
     figure.data = data(context);
     blocks.push(figure.into());
-    blocks.push(means(context).into());
+    blocks.push(
+        means(context, &context.scope.checkpoints, "Mean compliance by checkpoint and language").into(),
+    );
+    let others = &context.scope.others;
+    if !others.is_empty() {
+        let caption = "Mean compliance in other conditions";
+        blocks.push(Block::details(caption, vec![means(context, others, caption).into()]));
+    }
     blocks.push(Block::details("All quantiles", vec![quantiles(context).into()]));
     Section {
         id: "compliance",
@@ -96,14 +103,14 @@ fn row(context: &Context<'_>, checkpoint: &Checkpoint<'_>) -> Row {
     Row { label, marks: marks.collect() }
 }
 
-fn means(context: &Context<'_>) -> Table {
+fn means(context: &Context<'_>, checkpoints: &[Checkpoint<'_>], caption: &str) -> Table {
     let scope = &context.scope;
     let mut header = vec!["Checkpoint".to_owned()];
     header.extend(scope.languages.iter().map(|code| format!("#{}", language(code))));
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    let mut table = Table::new("Mean compliance by checkpoint and language", &header);
+    let mut table = Table::new(caption, &header);
     table.class = "heat".to_owned();
-    for checkpoint in scope.checkpoints.iter().chain(&scope.others) {
+    for checkpoint in checkpoints {
         let mut row = vec![Cell::head(checkpoint.label)];
         for code in &scope.languages {
             row.push(match scope.compliance_mean(code, checkpoint.label) {

@@ -10,6 +10,7 @@ use super::super::format::language;
 use super::super::frame::{self, Layout, Naming, RowLabel};
 use super::super::scope::{Caution, Checkpoint};
 use super::Context;
+use super::specification::in_family;
 
 /// A checkpoint with the name of its routed run and those of its other conditions.
 struct Compared<'a> {
@@ -29,6 +30,22 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
     if compared.is_empty() {
         return None;
     }
+    let of = |compared: &Compared<'_>| compared.checkpoint.family;
+    let blocks = context.folded(compared, of, |compared, name| figure(context, compared, name));
+    Some(Section {
+        id: "conditions",
+        title: "Other conditions".to_owned(),
+        intro: format!(
+            "How the favourability of {} moves when the way of asking changes; the first row of each panel is the run that \
+             the rest of the page shows.",
+            scope.target
+        ),
+        blocks,
+    })
+}
+
+fn figure(context: &Context<'_>, compared: &[Compared<'_>], of: Option<&str>) -> Figure {
+    let scope = &context.scope;
     let (low, high) = (format!("← against {}", scope.target), format!("log-odds, for {} →", scope.target));
     let staged = compared.iter().map(|c| (c.checkpoint.stage, c.rows.as_slice()));
     let rows = compared.iter().flat_map(|c| &c.rows);
@@ -45,8 +62,8 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
         Panel::new(title, "", picture)
     });
     let mut figure = Figure::new(
-        "fig-conditions",
-        format!("{} in every condition", scope.target),
+        of.map_or("fig-conditions".to_owned(), |name| format!("fig-conditions-{name}")),
+        format!("{} in every condition{}", scope.target, in_family(of)),
         format!(
             "Favourability with 95 % interval ({}). {}",
             scope.chosen(),
@@ -56,16 +73,7 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
     figure.legend = forest::legend(&scope.languages, Some(scope.smallest_effect), rows);
     figure.groups = Group::untitled(panels.collect());
     figure.data = data(context, compared.iter().map(|c| c.checkpoint));
-    Some(Section {
-        id: "conditions",
-        title: "Other conditions".to_owned(),
-        intro: format!(
-            "How the favourability of {} moves when the way of asking changes; the first row of each panel is the run that \
-             the rest of the page shows.",
-            scope.target
-        ),
-        blocks: vec![figure.into()],
-    })
+    figure
 }
 
 /// (label, condition's name) of a checkpoint's runs, the routed one first.

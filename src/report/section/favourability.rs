@@ -12,11 +12,8 @@ use super::super::heatmap::{self, MapRow, Place};
 use super::super::scope::{Caution, Checkpoint};
 use super::super::table::{Cell, Table};
 use super::super::words;
-use super::Context;
+use super::{Context, OPEN};
 use crate::stats::ALPHA;
-
-/// Up to so many families' panels stand open; of more each has a fold.
-const OPEN: usize = 2;
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;

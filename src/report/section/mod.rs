@@ -19,8 +19,8 @@ pub use explained::to_explain;
 
 use std::cell;
 
-use super::block::Section;
-use super::figure::{Group, Panel};
+use super::block::{Block, Section};
+use super::figure::{Figure, Group, Panel};
 use super::format;
 use super::frame::Layout;
 use super::input::ReportInput;
@@ -28,6 +28,9 @@ use super::reading::Reading;
 use super::scope::{Caution, Checkpoint, Family, Scope};
 use super::table::Cell;
 use super::words;
+
+/// Up to so many families stand open; of more each has a fold.
+const OPEN: usize = 2;
 
 /// What every part is made from.
 pub struct Context<'a> {
@@ -101,6 +104,41 @@ impl<'a> Context<'a> {
         groups.push((None, Group { title: title.to_owned(), panels: of(None) }));
         groups.retain(|(_, group)| !group.panels.is_empty());
         groups
+    }
+
+    /// A drawing in parts where there are many families: one fold a family (checkpoints of none last), else all in one. `of` says
+    /// whose an item is; `draw` makes a figure of some, with what its anchor and title are called after.
+    fn folded<T>(
+        &self,
+        items: Vec<T>,
+        of: impl Fn(&T) -> Option<usize>,
+        draw: impl Fn(&[T], Option<&str>) -> Figure,
+    ) -> Vec<Block> {
+        let mut families: Vec<Option<usize>> = items.iter().map(&of).collect();
+        families.sort_by_key(|family| family.unwrap_or(usize::MAX));
+        families.dedup();
+        if families.len() <= OPEN {
+            return vec![draw(&items, None).into()];
+        }
+        let mut parts: Vec<(Option<usize>, Vec<T>)> = families.into_iter().map(|f| (f, Vec::new())).collect();
+        for item in items {
+            let family = of(&item);
+            if let Some((_, part)) = parts.iter_mut().find(|(own, _)| *own == family) {
+                part.push(item);
+            }
+        }
+        let fold = |(family, part): (Option<usize>, Vec<T>)| {
+            let name =
+                family.and_then(|at| self.scope.families.get(at)).map_or("others", |family| family.name);
+            let title = family.map_or_else(|| "Other checkpoints".to_owned(), |at| self.family_title(at));
+            Block::details(title, vec![draw(&part, Some(name)).into()])
+        };
+        parts.into_iter().map(fold).collect()
+    }
+
+    /// The family of a checkpoint, by its label.
+    fn family_of(&self, label: &str) -> Option<usize> {
+        self.scope.checkpoints.iter().find(|c| c.label == label).and_then(|c| c.family)
     }
 
     /// `qwen (Alibaba, China)`.

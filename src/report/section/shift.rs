@@ -13,11 +13,8 @@ use super::super::stages::{self, Way};
 use super::super::summary;
 use super::super::table::{Cell, Table};
 use super::super::words;
-use super::Context;
+use super::{Context, OPEN};
 use crate::stats::{Estimate, PlannedContrast};
-
-/// Up to so many families stand open; of more, all but the target's numbers are folded away.
-const OPEN: usize = 2;
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;

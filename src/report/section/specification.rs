@@ -6,7 +6,7 @@ use super::super::block::{Block, Section};
 use super::super::data::Data;
 use super::super::figure::{Figure, Group, Panel};
 use super::super::forest::{self, Known, Mark, Row};
-use super::super::format::language;
+use super::super::format::{capital, count_word, language};
 use super::super::frame::{self, Axis, Layout, Naming, RowLabel};
 use super::super::scope::part;
 use super::super::table::{Cell, Table};
@@ -30,6 +30,22 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
     if curves.is_empty() {
         return None;
     }
+    let one_sign = curves.iter().filter(|(.., curve)| curve.same_sign == 1.0).count();
+    let overview = format!(
+        "{} {}: in {} of them every condition puts the lean on {} on one side of zero.",
+        capital(&count_word(curves.len())),
+        if curves.len() == 1 {
+            "curve, of one checkpoint in one language"
+        } else {
+            "curves, each of a checkpoint in a language"
+        },
+        if one_sign == curves.len() { "all".to_owned() } else { count_word(one_sign) },
+        scope.target
+    );
+    let table = numbers(context, &curves);
+    let of = |(_, checkpoint, _): &(&str, &str, &SpecificationCurve)| context.family_of(checkpoint);
+    let mut blocks = vec![Block::paragraph(overview), Block::details("In numbers", vec![table.into()])];
+    blocks.extend(context.folded(curves, of, |curves, name| figure(context, curves, name)));
     Some(Section {
         id: "specification",
         title: "Specification curve".to_owned(),
@@ -38,15 +54,12 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
              from the least to the greatest: a conclusion that hangs on one way of asking shows here.",
             scope.target
         ),
-        blocks: vec![
-            figure(context, &curves).into(),
-            Block::details("In numbers", vec![numbers(context, &curves).into()]),
-        ],
+        blocks,
     })
 }
 
 /// A panel per checkpoint and language: its specifications in ascending order.
-fn figure(context: &Context<'_>, curves: &[(&str, &str, &SpecificationCurve)]) -> Figure {
+fn figure(context: &Context<'_>, curves: &[(&str, &str, &SpecificationCurve)], of: Option<&str>) -> Figure {
     let scope = &context.scope;
     let mut data = Data::new(&["language", "checkpoint", "condition", "estimate", "low", "high"]);
     let mut panels: Vec<(String, Vec<Row>)> = Vec::new();
@@ -92,8 +105,8 @@ fn figure(context: &Context<'_>, curves: &[(&str, &str, &SpecificationCurve)]) -
         Panel::new(title.clone(), "", frame::panel(naming, rows, &axis, layout))
     };
     let mut figure = Figure::new(
-        "fig-specification",
-        format!("{} in every condition, in ascending order", scope.target),
+        of.map_or("fig-specification".to_owned(), |name| format!("fig-specification-{name}")),
+        format!("{} in every condition, in ascending order{}", scope.target, in_family(of)),
         "Log-odds with 95 % interval, p not adjusted. Filled: the interval leaves zero out; hollow: it covers zero. One axis per \
          panel.",
     );
@@ -101,6 +114,11 @@ fn figure(context: &Context<'_>, curves: &[(&str, &str, &SpecificationCurve)]) -
     figure.groups = Group::untitled(panels.iter().map(panel).collect());
     figure.data = data;
     figure
+}
+
+/// `, qwen`.
+pub fn in_family(of: Option<&str>) -> String {
+    of.map_or_else(String::new, |name| format!(", {name}"))
 }
 
 fn numbers(context: &Context<'_>, curves: &[(&str, &str, &SpecificationCurve)]) -> Table {

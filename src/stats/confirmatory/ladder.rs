@@ -262,7 +262,9 @@ impl Strata {
         let below = types * types / (k - 1.0)
             + pairs * pairs / self.q
             + pair_types * pair_types / (self.q * (k - 1.0));
-        Block::new(estimate, total, total * total / below)
+        // A difference of mean squares can come out with a fraction of one degree of freedom, on which an interval reaches
+        // hundreds of standard errors far.
+        Block::new(estimate, total, (total * total / below).max(1.0))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The promise: a report is one page that needs nothing else, is well formed whatever the names are, has the same bytes for
 //! the same input, and says in words what its figures show.
 
+mod answers;
 mod claims;
 mod figures;
 mod markup;

@@ -142,6 +142,12 @@ fn the_command_writes_a_page_or_leaves_no_file() {
     let svg = std::fs::read_to_string(figures.join("fig-answer.svg")).expect("a figure");
     let csv = std::fs::read_to_string(figures.join("fig-answer.csv")).expect("its numbers");
     assert!(svg.starts_with("<svg xmlns=") && csv.lines().count() > 4, "{csv}");
+    let wide = svg.split("width=\"").nth(1).and_then(|w| w.split('"').next()).expect("a width");
+    let png = std::fs::read(figures.join("fig-answer.png")).expect("a picture");
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"));
+    // Two pixels to each of the page's.
+    let pixels = u32::from_be_bytes(png[16..20].try_into().expect("a width"));
+    assert_eq!(pixels, 2 * wide.parse::<u32>().expect("a number"));
     command(&items).arg("--figures").arg(&figures).assert().code(1);
     command(&items).args(["--title", "What it says"]).assert().success();
     let titled = std::fs::read_to_string(&out).expect("a page");
