@@ -14,7 +14,7 @@ use rayon::prelude::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lost {
     pub of: u64,
-    /// So many lose bits: at most 2^-40 of their matrix' largest each.
+    /// So many lose bits: at most 2^-39 of their matrix' largest each.
     pub lost: u64,
 }
 
@@ -86,7 +86,7 @@ mod tests {
     fn what_is_far_below_the_largest_is_counted() {
         let far = 2f32.powi(-33);
         // 1.5 has two bits, 1 + 2^-7 all eight of bf16.
-        let exact = [1.0, 0.0, -1.5 * far, (1.0 + 1.0 / 128.0) * 2f32.powi(-32)];
+        let exact = [1.0, 0.0, -1.5 * far, (1.0 + 1.0 / 128.0) * 2f32.powi(-31)];
         assert_eq!(lost(&exact), Lost { of: 4, lost: 0 });
         let gone = [1.0, -(1.0 + 1.0 / 128.0) * far, 2f32.powi(-60)];
         assert_eq!(lost(&gone), Lost { of: 3, lost: 2 });

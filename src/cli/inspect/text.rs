@@ -86,7 +86,7 @@ fn weights(f: &mut Formatter<'_>, weights: &WeightFacts) -> fmt::Result {
             (0, _) => "no matrix is stored in bf16".to_owned(),
             (all, 0) => format!("all {all} weights stored in bf16 are exact on cuda"),
             (all, lose) => format!(
-                "{lose} of {all} weights stored in bf16 lose bits on cuda, at most 2^-40 of their matrix' largest each"
+                "{lose} of {all} weights stored in bf16 lose bits on cuda, at most 2^-39 of their matrix' largest each"
             ),
         };
         line(f, "f16", &what)?;
