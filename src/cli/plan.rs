@@ -39,8 +39,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     }
     let study = Study::open(&args.study)?;
-    let roster = Roster::open(&args.roster)?;
-    let roster = Settings::parse(&roster.text, &roster.name)?;
+    // A file's settings are all that a plan needs of it: what is to be analysed may have no checkpoints here.
+    let roster = match Path::new(&args.roster) {
+        path if path.exists() => Settings::read(path)?,
+        _ => Roster::open(&args.roster)
+            .map_err(anyhow::Error::from)
+            .and_then(|roster| Ok(Settings::parse(&roster.text, &roster.name)?))?,
+    };
     let settings =
         args.settings.as_deref().map(Settings::read).transpose()?.unwrap_or_else(|| roster.clone());
     let hash = |settings: &Settings| settings.sha256.clone().unwrap_or_default();
