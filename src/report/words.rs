@@ -121,16 +121,29 @@ pub fn firmness(found: &Firm) -> String {
     match found.verdict {
         Verdict::Firm => "firm: choices and role scale agree".to_owned(),
         Verdict::NotFirm => {
+            // Where swapping the roles changes nothing there is no role scale to be seen on.
+            let missing = found.role_scaled.estimate.is_none();
+            let seen = found.disagree.iter().filter(|scale| **scale == "choice" || !missing);
             let name = |scale: &&str| match *scale {
                 "choice" => "the choices themselves",
                 _ => "the role scale",
             };
-            let scales: Vec<&str> = found.disagree.iter().map(name).collect();
-            format!(
-                "not firm: {} {} not show it, so the answers may be sharper rather than the preference changed",
-                list(&scales),
-                if scales.len() == 1 && scales[0] == "the role scale" { "does" } else { "do" }
-            )
+            let scales: Vec<&str> = seen.map(name).collect();
+            let mut said = match scales.as_slice() {
+                [] => "not firm".to_owned(),
+                some => format!(
+                    "not firm: {} {} not show it, so the answers may be sharper rather than the preference changed",
+                    list(some),
+                    if *some == ["the role scale"] { "does" } else { "do" }
+                ),
+            };
+            if missing {
+                let joint = if scales.is_empty() { ": " } else { "; " };
+                said.push_str(&format!(
+                    "{joint}there is no role scale, since swapping the roles changes nothing"
+                ));
+            }
+            said
         }
         _ => String::new(),
     }
