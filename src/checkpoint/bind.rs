@@ -22,18 +22,34 @@ pub(super) struct Bound {
     pub dtype: Dtype,
     pub rows: usize,
     pub cols: usize,
-    /// The values plus 1 in f32, where they are stored less 1: few types of the files can hold the sum.
-    raised: Option<Box<[u8]>>,
+    /// The values in f32 where the decoder does not read them as they are stored.
+    widened: Option<Widened>,
+}
+
+#[derive(Debug, Clone)]
+enum Widened {
+    /// The values plus 1, where they are stored less 1: few types of the files can hold the sum.
+    Raised(Box<[u8]>),
+    /// The nearest to what is stored in F64, as the reference rounds them where it computes in f32.
+    Rounded(Box<[u8]>),
 }
 
 impl Bound {
     /// The tensor as the decoder reads it.
     pub fn view<'a>(&'a self, files: &'a WeightFiles) -> Tensor<'a> {
-        let (dtype, bytes) = match &self.raised {
-            Some(bytes) => (Dtype::F32, &bytes[..]),
+        let (dtype, bytes) = match &self.widened {
+            Some(Widened::Raised(bytes) | Widened::Rounded(bytes)) => (Dtype::F32, &bytes[..]),
             None => (self.dtype, files.bytes(self.file, self.begin, self.end)),
         };
         Tensor { dtype, rows: self.rows, cols: self.cols, bytes }
+    }
+
+    /// The values as they are stored, in a type that is computed with.
+    pub fn stored<'a>(&'a self, files: &'a WeightFiles) -> &'a [u8] {
+        match &self.widened {
+            Some(Widened::Rounded(bytes)) => bytes,
+            _ => files.bytes(self.file, self.begin, self.end),
+        }
     }
 }
 
@@ -97,11 +113,12 @@ fn missing(files: &WeightFiles, wanted: &TensorUse) -> CheckpointError {
 fn fit(files: &WeightFiles, file: usize, entry: &Entry, wanted: &TensorUse) -> Result<Bound> {
     let fail = |why| CheckpointError::tensor(files.path(file), &entry.name, why);
     // Types first: packed bits have another shape too.
-    let dtype = match Dtype::of(entry.dtype) {
-        Some(dtype) => dtype,
-        None => {
-            let told = quantised::told_by_type(entry.dtype).map(|told| format!(": {told}"));
-            let why = format!("is stored as {:?}, expected F32, F16 or BF16", entry.dtype);
+    let (dtype, double) = match (Dtype::of(entry.dtype), entry.dtype) {
+        (Some(dtype), _) => (dtype, false),
+        (None, safetensors::Dtype::F64) => (Dtype::F32, true),
+        (None, other) => {
+            let told = quantised::told_by_type(other).map(|told| format!(": {told}"));
+            let why = format!("is stored as {other:?}, expected F32, F16, BF16 or F64");
             return Err(fail(why + &told.unwrap_or_default()));
         }
     };
@@ -113,17 +130,23 @@ fn fit(files: &WeightFiles, file: usize, entry: &Entry, wanted: &TensorUse) -> R
     }
     let (all, cols) = wanted.shape.rows_cols();
     let rows = wanted.rows.clone().unwrap_or(0..all);
-    let place = |row: usize| entry.begin + row * cols * dtype.size();
+    let size = if double { size_of::<f64>() } else { dtype.size() };
+    let place = |row: usize| entry.begin + row * cols * size;
     let (begin, end) = (place(rows.start), place(rows.end));
-    let raised = |bytes| dtype.values(bytes).flat_map(|value| (1.0 + value).to_le_bytes()).collect();
-    Ok(Bound {
-        name: entry.name.clone(),
-        file,
-        begin,
-        end,
-        dtype,
-        rows: rows.len(),
-        cols,
-        raised: wanted.less_one.then(|| raised(files.bytes(file, begin, end))),
-    })
+    let bytes = files.bytes(file, begin, end);
+    let widened = match (double, wanted.less_one) {
+        (false, false) => None,
+        (false, true) => {
+            let raised = dtype.values(bytes).flat_map(|value| (1.0 + value).to_le_bytes());
+            Some(Widened::Raised(raised.collect()))
+        }
+        (true, _) => {
+            let more = if wanted.less_one { 1.0 } else { 0.0 };
+            let (values, _) = bytes.as_chunks::<8>();
+            let rounded =
+                values.iter().flat_map(|value| ((f64::from_le_bytes(*value) + more) as f32).to_le_bytes());
+            Some(Widened::Rounded(rounded.collect()))
+        }
+    };
+    Ok(Bound { name: entry.name.clone(), file, begin, end, dtype, rows: rows.len(), cols, widened })
 }

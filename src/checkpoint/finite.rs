@@ -22,14 +22,15 @@ impl Checkpoint {
         bounds.sort_by_key(|bound| (bound.file, bound.begin));
         let pieces: Vec<_> = bounds
             .into_iter()
-            .flat_map(|bound| (bound.begin..bound.end).step_by(PIECE).map(move |at| (bound, at)))
+            .flat_map(|bound| (0..bound.stored(&self.files).len()).step_by(PIECE).map(move |at| (bound, at)))
             .collect();
         let found = pieces.par_iter().find_map_first(|&(bound, at)| {
-            let bytes = self.files.bytes(bound.file, at, bound.end.min(at + PIECE));
+            let bytes = bound.stored(&self.files);
+            let bytes = &bytes[at..bytes.len().min(at + PIECE)];
             let inside = first_not_finite(bytes, bound.dtype)?;
             let size = bound.dtype.size();
             let value = bound.dtype.value(bytes, inside).unwrap_or(f32::NAN);
-            Some((bound, (at - bound.begin) / size + inside, value))
+            Some((bound, at / size + inside, value))
         });
         match found {
             None => Ok(()),

@@ -23,12 +23,13 @@ pub(super) fn check_copy(files: &WeightFiles, file: usize, copy: &Entry, table: 
         ));
     }
     let Some(dtype) = Dtype::of(copy.dtype) else {
-        return fail(format!("is stored as {:?}, expected F32, F16 or BF16", copy.dtype));
+        return fail(format!(
+            "is stored as {:?} although it is the input embedding, which `tie_word_embeddings` says: remove this tensor",
+            copy.dtype
+        ));
     };
-    let pair = Pair {
-        a: (dtype, files.bytes(file, copy.begin, copy.end)),
-        b: (table.dtype, files.bytes(table.file, table.begin, table.end)),
-    };
+    let pair =
+        Pair { a: (dtype, files.bytes(file, copy.begin, copy.end)), b: (table.dtype, table.stored(files)) };
     if pair.all(|a, b| a == b) {
         return Ok(());
     }

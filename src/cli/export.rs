@@ -1,20 +1,21 @@
 //! `tiltmeter export`: a run's tables for other tools.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
-use super::output::say;
+use super::output::{is_standard, place, say, standard_output};
 use super::{counted, grouped};
 use crate::store::export::Format;
 use crate::store::file::is_same;
-use crate::store::{RunReader, export_items, export_scores};
+use crate::store::{RunReader, StoreError, export_items, export_scores};
 
 /// Write a run's item table, its single prompts' scores, or both.
 ///
-/// The ending says the format: .csv, .csv.gz, .jsonl or .parquet. Rows are ordered by their names, so that the same
+/// The ending says the format: .csv, .csv.gz, .jsonl or .parquet; `-` is standard output, as CSV. Rows are ordered by their names, so that the same
 /// scores give the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("table").required(true).multiple(true)))]
@@ -33,6 +34,7 @@ pub struct Args {
 /// A file whose ending is known; anything else is a mistake in the command.
 fn table_file() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match Format::of(&path) {
+        _ if is_standard(&path) => Ok(path),
         Ok(_) => Ok(path),
         Err(error) => Err(error),
     })
@@ -40,7 +42,7 @@ fn table_file() -> impl TypedValueParser<Value = PathBuf> {
 
 pub fn run(args: Args) -> Result<ExitCode> {
     if let (Some(items), Some(scores)) = (&args.items, &args.scores)
-        && is_same(items, scores)
+        && (is_same(items, scores) || is_standard(items) && is_standard(scores))
     {
         anyhow::bail!("--items and --scores name the same file");
     }
@@ -49,16 +51,31 @@ pub fn run(args: Args) -> Result<ExitCode> {
         say(format_args!("note: {sentence}"));
     }
     if let Some(path) = &args.items {
-        let counts = export_items(&run, path)?;
+        let counts = to_place(path, |path| export_items(&run, path))?;
         let left = match counts.incomplete {
             0 => String::new(),
             n => format!(" ({} more still lack prompts)", grouped(n)),
         };
-        say(format_args!("wrote {} to {}{left}", counted(counts.complete, "item"), path.display()));
+        say(format_args!("wrote {} to {}{left}", counted(counts.complete, "item"), place(path)));
     }
     if let Some(path) = &args.scores {
-        let count = export_scores(&run, path)?;
-        say(format_args!("wrote {} to {}", counted(count, "score"), path.display()));
+        let count = to_place(path, |path| export_scores(&run, path))?;
+        say(format_args!("wrote {} to {}", counted(count, "score"), place(path)));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a table to its file. For standard output it is made beside first: a reader gets all of it or nothing.
+fn to_place<T>(path: &Path, write: impl FnOnce(&Path) -> Result<T, StoreError>) -> Result<T> {
+    if !is_standard(path) {
+        return Ok(write(path)?);
+    }
+    let table =
+        tempfile::Builder::new().suffix(".csv").tempfile().context("no temporary file can be made")?;
+    let written = write(table.path())?;
+    let mut out = standard_output();
+    // By its name: what was written has taken the place of the file that was opened.
+    std::io::copy(&mut std::fs::File::open(table.path())?, &mut out)?;
+    out.flush()?;
+    Ok(written)
 }

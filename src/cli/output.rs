@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 
 use super::volume;
+use crate::store::{StoreError, file};
 use anyhow::Result;
 
 /// Standard output, buffered; its errors say that it is the one that failed.
@@ -36,11 +37,45 @@ pub fn is_standard(output: &Path) -> bool {
     output == Path::new("-")
 }
 
+/// An `--output` in words.
+pub fn place(output: &Path) -> String {
+    match is_standard(output) {
+        true => "standard output".to_owned(),
+        false => output.display().to_string(),
+    }
+}
+
 /// Writes the whole of `text` to standard output.
 pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut out = standard_output();
     out.write_all(text.as_ref())?;
     Ok(out.flush()?)
+}
+
+/// Writes what `write` gives to `output`, as a whole or not at all; `-` is standard output, which gets it as it comes.
+pub fn write_whole(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    if is_standard(output) {
+        let mut out = standard_output();
+        write(&mut out)?;
+        return Ok(out.flush()?);
+    }
+    file::check_place(output)?;
+    // What went wrong before the file could be written is told as it is.
+    let mut failed = None;
+    let written = file::replace(output, |out| {
+        write(out).map_err(|error| {
+            let reason = match error.downcast_ref::<io::Error>() {
+                Some(reason) => reason.kind().into(),
+                None => io::Error::other(error.to_string()),
+            };
+            failed = Some(error);
+            StoreError::io(output, reason)
+        })
+    });
+    match failed {
+        Some(error) if error.downcast_ref::<io::Error>().is_none() => Err(error),
+        _ => Ok(written?),
+    }
 }
 
 /// A value as indented JSON on standard output.

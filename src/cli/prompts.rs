@@ -1,6 +1,6 @@
 //! `tiltmeter prompts`: what a checkpoint would be asked, as JSON lines.
 
-use super::output::{say, standard_output};
+use super::output::{say, write_whole};
 use super::study::sound;
 use crate::inspect;
 use crate::plain::nearest;
@@ -11,6 +11,7 @@ use crate::tokens::{Chat, ChatTemplate, PromptTokenizer};
 use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Print the prompts of a study's condition as JSON lines.
@@ -35,6 +36,9 @@ pub struct Args {
     /// With `--limit`: whole items at random, spread evenly over pairs and scenario types
     #[arg(long, value_name = "S", requires = "limit")]
     seed: Option<u64>,
+    /// Write the lines here; `-` is standard output
+    #[arg(long, visible_alias = "out", value_name = "FILE", default_value = "-")]
+    output: PathBuf,
 }
 
 /// Which study, and which of its prompts.
@@ -166,42 +170,50 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let query = args.query.filter.query(&study, args.stage);
     let all = prompts(&study, &query)?;
     let places = all.places(args.limit, args.seed);
-    let mut prompts = places.into_iter().filter_map(|place| all.get(place));
+    let prompts = places.into_iter().filter_map(|place| all.get(place));
     let speller = args.model.as_deref().map(|model| Speller::open(model, args.stage)).transpose()?;
-    let mut out = standard_output();
+    write_whole(&args.output, |out| write_lines(out, prompts, &study, speller.as_ref()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_lines(
+    out: &mut dyn Write,
+    mut prompts: impl Iterator<Item = Prompt>,
+    study: &Study,
+    speller: Option<&Speller>,
+) -> Result<()> {
     let mut first = true;
     loop {
         let batch: Vec<Prompt> = prompts.by_ref().take(BATCH).collect();
         if batch.is_empty() {
             break;
         }
-        if let (true, Some(speller), [prompt, ..]) = (first, &speller, &batch[..]) {
-            for oddity in inspect::oddities(&study, prompt, &speller.tokenizer, speller.template.as_ref())? {
+        if let (true, Some(speller), [prompt, ..]) = (first, speller, &batch[..]) {
+            for oddity in inspect::oddities(study, prompt, &speller.tokenizer, speller.template.as_ref())? {
                 let (condition, language) = (&prompt.condition, &prompt.language);
                 say(format_args!("note: condition `{condition}` in `{language}`: {oddity}"));
             }
         }
         first = false;
-        match &speller {
+        match speller {
             None => {
                 for prompt in &batch {
-                    write_line(&mut out, &Line::plain(prompt))?;
+                    write_line(out, &Line::plain(prompt))?;
                 }
             }
             Some(speller) => {
                 let spelled = speller.spell(&batch)?;
                 for (prompt, (text, tokens)) in batch.iter().zip(&spelled) {
-                    write_line(&mut out, &Line { tokens: Some(tokens), ..Line::new(prompt, Some(text)) })?;
+                    write_line(out, &Line { tokens: Some(tokens), ..Line::new(prompt, Some(text)) })?;
                 }
             }
         }
     }
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn write_line(out: &mut impl Write, line: &Line<'_>) -> Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
+fn write_line(out: &mut dyn Write, line: &Line<'_>) -> Result<()> {
+    serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(())
 }

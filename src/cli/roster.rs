@@ -82,6 +82,9 @@ pub struct Listed<'r> {
     revision: Option<&'r str>,
     licence: Option<&'r str>,
     gated: bool,
+    /// What must be done on the hub before it can be fetched.
+    #[serde(skip)]
+    gate: Option<String>,
     /// Its folder, if it is on this machine.
     folder: Option<PathBuf>,
     /// Why it is not.
@@ -110,6 +113,7 @@ impl<'r> Listed<'r> {
             revision,
             licence: family.licence.as_deref(),
             gated: family.gated,
+            gate: family.gate(stage),
             folder,
             missing,
             fetch,
@@ -139,12 +143,8 @@ fn show(roster: &Roster, json: bool) -> Result<()> {
             Some(fetch) => text.push_str(&format!("  {fetch}\n")),
             None => text.push_str(&format!("  {}\n", one.missing.as_deref().unwrap_or_default())),
         }
-        if one.gated {
-            let licence = one.licence.map(|licence| format!(" ({licence})")).unwrap_or_default();
-            text.push_str(&format!(
-                "    its licence{licence} is to be accepted on the hub's page of {} first; then `hf auth login`\n",
-                one.checkpoint
-            ));
+        if let Some(gate) = &one.gate {
+            text.push_str(&format!("    {gate}\n"));
         }
     }
     print(text)

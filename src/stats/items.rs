@@ -117,14 +117,25 @@ impl ItemRow {
 }
 
 /// Reads an item table from a CSV file, plain or gzipped, from JSON lines or from Parquet (told by its first bytes, not
-/// its name).
+/// its name); `-` is standard input, where Parquet cannot be read.
 pub fn read_table(path: &Path) -> Result<Table, StatsError> {
     let read_error = |source| StatsError::Read { path: path.to_owned(), source };
-    let mut file = BufReader::new(File::open(path).map_err(read_error)?);
-    let name = path.display().to_string();
+    let standard = path == Path::new("-");
+    let input: Box<dyn Read> = match standard {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(File::open(path).map_err(read_error)?),
+    };
+    let mut file = BufReader::new(input);
+    let name = if standard { "standard input".to_owned() } else { path.display().to_string() };
     let start = file.fill_buf().map_err(read_error)?;
     let gzipped = start.starts_with(&[0x1f, 0x8b]);
     match start {
+        [b'P', b'A', b'R', b'1', ..] if standard => {
+            return Err(StatsError::Format {
+                table: name,
+                format: "Parquet, which is read from a file only",
+            });
+        }
         [b'P', b'A', b'R', b'1', ..] => return read_parquet(path),
         [b'{', ..] => return parse_jsonl(file, &name),
         [b'[', ..] => return Err(StatsError::Format { table: name, format: "a JSON list" }),

@@ -261,7 +261,7 @@ fn found<L: Loader>(
     outcome: &mut Outcome,
     watch: &mut dyn Watch,
 ) -> Vec<Option<u64>> {
-    let mut find = |stage: &Stage| match loader.find(stage) {
+    let mut find = |family: &Family, stage: &Stage| match loader.find(family, stage) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
             watch.fail(&SweepError::checkpoint(&stage.model, error));
@@ -269,7 +269,7 @@ fn found<L: Loader>(
             None
         }
     };
-    stages.iter().map(|(_, stage)| find(stage)).collect()
+    stages.iter().map(|(family, stage)| find(family, stage)).collect()
 }
 
 fn each_checkpoint(

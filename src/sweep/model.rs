@@ -54,7 +54,7 @@ pub trait Loader {
     type Model: Model;
 
     /// Finds the stage's files without reading them, and says how many bytes of weights they hold.
-    fn find(&self, stage: &Stage) -> Result<u64, ModelError>;
+    fn find(&self, family: &Family, stage: &Stage) -> Result<u64, ModelError>;
 
     fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError>;
 
@@ -85,16 +85,25 @@ pub struct FileModel<'b, B> {
     record: CheckpointRecord,
 }
 
+/// The stage's folder; where it is to be fetched, with what the hub asks for first.
+fn located(family: &Family, stage: &Stage) -> Result<hub::Resolved, ModelError> {
+    let found = hub::resolve(&stage.location, stage.revision.as_deref());
+    found.map_err(|error| match family.gate(stage) {
+        Some(gate) if hub::names_no_folder(&stage.location) => format!("{error}; {gate}").into(),
+        _ => error.into(),
+    })
+}
+
 impl<'b, B: Backend + Sync> Loader for FromFiles<'b, B> {
     type Model = FileModel<'b, B>;
 
-    fn find(&self, stage: &Stage) -> Result<u64, ModelError> {
-        let found = hub::resolve(&stage.location, stage.revision.as_deref())?;
+    fn find(&self, family: &Family, stage: &Stage) -> Result<u64, ModelError> {
+        let found = located(family, stage)?;
         Ok(weight_bytes(&found.dir))
     }
 
     fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError> {
-        let found = hub::resolve(&stage.location, stage.revision.as_deref())?;
+        let found = located(family, stage)?;
         let checkpoint = Checkpoint::open(&found.dir)?;
         let speller = FileSpeller::open(&found.dir, stage.form, checkpoint.spec.clone())?;
         let weights_sha256 = if self.plan_only {

@@ -60,7 +60,7 @@ impl Fakes {
 impl Loader for Fakes {
     type Model = Fake;
 
-    fn find(&self, _: &Stage) -> Result<u64, ModelError> {
+    fn find(&self, _: &Family, _: &Stage) -> Result<u64, ModelError> {
         Ok(1)
     }
 

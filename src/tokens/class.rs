@@ -47,6 +47,8 @@ pub(crate) struct Class {
     pub rules: Rules,
     /// Where transformers 4 reads the folder otherwise.
     pub unlike_four: Option<&'static str>,
+    /// Whether version 4 takes the vocabulary from tokenizer.model where version 5 takes it from tokenizer.json.
+    pub torn: bool,
 }
 
 /// The reference's generic class.
@@ -81,6 +83,7 @@ impl Class {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
         let named = text(config.get("tokenizer_class")).or_else(|| text(model.get("tokenizer_class")));
         let named = named.map(|name| name.strip_suffix("Fast").map_or_else(|| name.clone(), str::to_owned));
+        let is_llama = named.as_deref() == Some(LLAMA);
         let model_type = text(model.get("model_type")).unwrap_or_default();
         let registered = registered(&model_type);
         let name = match (named, registered) {
@@ -99,6 +102,8 @@ impl Class {
         let as_saved = Rules::AsSaved { each_prefixed: legacy.unwrap_or(true) };
         let prefixed = prefix != Some(false);
         let said = legacy.is_some() || prefix.is_some();
+        // Version 4 converts tokenizer.model anew to obey the flag.
+        let torn = is_llama && prefix.is_some() && json.is_some();
         let rules = match &*name {
             // What the flags do not speak of, the file says.
             LLAMA | CODE_LLAMA | GEMMA if json.is_some() && (name == GEMMA || !said) => as_saved,
@@ -125,7 +130,7 @@ impl Class {
             }
             _ => None,
         };
-        Ok(Self { name, rules, unlike_four })
+        Ok(Self { name, rules, unlike_four, torn })
     }
 
     /// Whether it puts BOS in front where no flag says so; `None`: nothing is known of it.
@@ -165,7 +170,7 @@ fn is_byte_level(json: &[u8]) -> bool {
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, rules, unlike_four } = self;
+        let Self { name, rules, unlike_four, torn: _ } = self;
         let rules = match rules {
             Rules::AsSaved { .. } => "the file decides",
             Rules::Gemma => "spaces become U+2581",

@@ -4,6 +4,7 @@
 //! tokenizer adds it to plain text, the chat template writes it into a rendered conversation.
 
 mod added;
+mod beside;
 mod bos;
 mod budget;
 mod choices;

@@ -7,6 +7,7 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{AddedToken, ModelWrapper, Tokenizer};
 
 use super::added::AddedTokens;
+use super::beside;
 use super::class::{Class, Prefix, Rules};
 use super::encoder::{Encoder, Frame};
 use super::error::Result;
@@ -33,16 +34,13 @@ impl TokenizerJson {
         class: &Class,
     ) -> Result<Self> {
         let facts = sanity::check(path, bytes)?;
-        let marked = match class.rules {
-            Rules::Llama { .. } => read_optional(&path.with_file_name("tokenizer.model"), TOKENIZER_LIMIT)?
-                .and_then(|bytes| SentencePiece::from_bytes(&bytes, &BTreeMap::new(), true).ok())
-                .map(|model| model.marked(true)),
-            _ => None,
-        };
+        // What cannot be read as SentencePiece says nothing against this file.
+        let beside = read_optional(&path.with_file_name("tokenizer.model"), TOKENIZER_LIMIT)?
+            .and_then(|bytes| SentencePiece::from_bytes(&bytes, &BTreeMap::new(), true).ok());
         config
             .added_tokens()
             .map_err(|reason| malformed(path.with_file_name("tokenizer_config.json"), reason))?;
-        let (tokenizer, notes) = guard::catch(|| load(bytes, &facts, config, class, marked))
+        let (tokenizer, notes) = guard::catch(|| load(bytes, &facts, config, class, beside.as_ref()))
             .and_then(|loaded| loaded)
             .map_err(|reason| {
                 malformed(path, format!("the tokenizer cannot be built from it: {}", crate_says(&reason)))
@@ -133,13 +131,13 @@ impl Encoder for TokenizerJson {
     }
 }
 
-/// The tokenizer, and what of it is to be said. `marked` are the pieces that a tokenizer.model beside it marks.
+/// The tokenizer, and what of it is to be said. `beside` is the tokenizer.model beside it.
 fn load(
     bytes: &[u8],
     facts: &Facts,
     config: &TokenizerConfig,
     class: &Class,
-    marked: Option<Vec<AddedToken>>,
+    beside: Option<&SentencePiece>,
 ) -> Result<(Tokenizer, Vec<String>), String> {
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
     // The crate numbers added tokens itself: those that follow the vocabulary without a gap come out as the file has them.
@@ -154,12 +152,22 @@ fn load(
     }
     let file = tokenizer.get_added_tokens_decoder();
     let mut notes = Vec::new();
+    if let Some(how) = beside.and_then(|model| beside::differ(model, &tokenizer)) {
+        if class.torn {
+            return Err(format!(
+                "tokenizer.model beside it is another tokenizer ({how}), and with `add_prefix_space` in \
+                 tokenizer_config.json transformers 4 reads that one and 5 this one: take away the one that is not the \
+                 checkpoint's"
+            ));
+        }
+        notes.push(format!("tokenizer.model beside it is another tokenizer ({how}) and is not read"));
+    }
     let mut pieces = Vec::new();
     // The class is of byte-pair encoding; under another model the reference's versions have nothing in common.
     if let (Rules::Llama { prefix }, ModelWrapper::BPE(_)) = (&class.rules, tokenizer.get_model()) {
         tokenizer = llama(&tokenizer, *prefix);
         // Transformers 4 asks tokenizer.model which pieces are tokens. Without one the file's own list is all there is.
-        pieces = match marked {
+        pieces = match beside.map(|model| model.marked(true)) {
             Some(marked) => {
                 marked.into_iter().filter(|piece| tokenizer.token_to_id(&piece.content).is_some()).collect()
             }

@@ -5,46 +5,14 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tiltmeter::backend::Backend;
 use tiltmeter::backend::cpu::Cpu;
 use tiltmeter::checkpoint::Checkpoint;
 use tiltmeter::decoder::Decoder;
-use tiltmeter::scoring::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreItem, ScoreOptions};
+use tiltmeter::scoring::{ChoiceSet, Engine, Plan, ScoreItem, ScoreOptions};
 
-use crate::common::{FAMILIES, TinyConfig, bits, write_tiny_checkpoint};
+use crate::common::continuations::{items, same_bits};
+use crate::common::{FAMILIES, TinyConfig, write_tiny_checkpoint};
 use crate::score::score;
-
-/// Nested, shared and equal prompts; continuations of one to five tokens, one of them the beginning of another.
-fn items() -> (Vec<ScoreItem>, Vec<ChoiceSet>) {
-    let sets = vec![
-        ChoiceSet::Continuations(vec![vec![vec![3], vec![7, 8, 9]], vec![vec![7, 8], vec![4, 4, 4, 4, 5]]]),
-        ChoiceSet::Tokens(vec![vec![3, 9], vec![4]]),
-        ChoiceSet::Continuations(vec![vec![vec![5, 6]], vec![vec![6, 5]], vec![vec![1]]]),
-    ];
-    let prompts: [&[u32]; 7] =
-        [&[1], &[1, 7], &[1, 7, 8], &[1, 7, 8, 9, 10, 11, 12], &[1, 7, 8], &[2, 2, 2], &[1, 7, 8, 9, 10]];
-    let items = prompts.iter().enumerate().map(|(i, p)| ScoreItem { tokens: p.to_vec(), choices: i % 3 });
-    (items.collect(), sets)
-}
-
-fn scored<B: Backend>(backend: &B, dir: &Path, pack_tokens: usize, sharing: bool) -> Vec<ChoiceScore> {
-    let (items, sets) = items();
-    let checkpoint = Checkpoint::open(dir).expect("opens");
-    let engine = Engine::new(Decoder::new(backend, &checkpoint.spec, &checkpoint).expect("uploads"));
-    let plan = Plan::new(&items, &sets, sharing);
-    let mut scores = vec![None; items.len()];
-    let options = ScoreOptions { pack_tokens, sharing, top: 0 };
-    let tally = engine
-        .score(&plan, &options, |batch, _| {
-            for (i, score) in batch {
-                assert!(scores[*i].replace(score.clone()).is_none(), "item {i} scored twice");
-            }
-            Ok::<_, Infallible>(())
-        })
-        .expect("scores");
-    assert_eq!((tally.prompts, tally.computed_tokens), (items.len(), plan.tree_tokens()));
-    scores.into_iter().map(|s| s.expect("every item is scored")).collect()
-}
 
 /// Each token by a pass of its own over everything before it.
 fn one_by_one(dir: &Path, prompt: &[u32], continuation: &[u32]) -> f64 {
@@ -70,11 +38,7 @@ fn a_continuation_is_the_product_of_its_tokens_however_it_is_computed() {
     for (family, seed) in FAMILIES.into_iter().zip(50..) {
         let dir = tempfile::tempdir().expect("a folder");
         write_tiny_checkpoint(dir.path(), &TinyConfig::new(family), seed);
-        let want = scored(&Cpu, dir.path(), 4096, true);
-        for (pack, sharing) in [(1, true), (2, true), (3, true), (4096, false), (5, false)] {
-            let got = scored(&Cpu, dir.path(), pack, sharing);
-            assert!(bits(&got) == bits(&want), "{family:?}, packs of {pack}, sharing {sharing}");
-        }
+        let want = same_bits(&Cpu, dir.path());
         let (items, sets) = items();
         for (item, score) in items.iter().zip(&want) {
             let ChoiceSet::Continuations(choices) = &sets[item.choices] else {

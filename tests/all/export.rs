@@ -34,6 +34,14 @@ fn tables_have_the_promised_columns_and_rows() {
     sorted.sort_by_key(names);
     assert_eq!(sorted, items.lines().skip(1).collect::<Vec<_>>());
     assert!(export(dir, "run", ".csv.gz") == export(dir, "run", ".csv.gz"));
+    let to_standard_output = |tables: &[&str]| {
+        let done = tiltmeter().current_dir(dir).args(["export", "--run", "run"]).args(tables).output();
+        done.expect("the program starts")
+    };
+    assert_eq!(String::from_utf8_lossy(&to_standard_output(&["--items", "-"]).stdout), items);
+    assert_eq!(String::from_utf8_lossy(&to_standard_output(&["--scores", "-"]).stdout), scores);
+    assert_eq!(to_standard_output(&["--scores", "-", "--items", "-"]).status.code(), Some(1));
+    assert!(!dir.join("-").exists());
 }
 
 #[apply(test!)]

@@ -35,6 +35,27 @@ fn what_is_missing_comes_with_its_revision_its_files_and_its_licence() {
     assert_eq!(json[2]["gated"], true);
 }
 
+/// A sweep says of a checkpoint that is not there what `roster show` says of it.
+#[apply(test!)]
+fn a_sweep_names_the_licence_that_is_to_be_accepted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut command = Command::cargo_bin("tiltmeter").expect("built");
+    command.args(["sweep", "--backend", "cpu", "--models", "llama3-8b,qwen2.5-7b", "--run"]);
+    command.arg(dir.path().join("run")).env("HF_HUB_CACHE", dir.path()).env_remove("HF_HOME");
+    let done = command.output().expect("runs");
+    assert_eq!(done.status.code(), Some(1));
+    let said = String::from_utf8(done.stderr).expect("UTF-8");
+    let line = |model: &str| said.lines().find(|line| line.contains(model)).expect("it is named").to_owned();
+    let llama = line("`llama3-8b`");
+    let fetch = "fetch it with `hf download meta-llama/Llama-3.1-8B --revision d04e592bb4f6aa9cfee91e2e20afa771667e1d4b";
+    assert!(llama.contains(fetch) && llama.contains("*.gguf"), "{llama}");
+    assert!(
+        llama.contains("its licence (Llama 3.1 Community) is to be accepted on the hub's page"),
+        "{llama}"
+    );
+    assert!(!line("`qwen2.5-7b`").contains("licence"), "{said}");
+}
+
 #[apply(test!)]
 fn a_new_one_is_understood_and_replaces_nothing() {
     let dir = tempfile::tempdir().expect("a folder");

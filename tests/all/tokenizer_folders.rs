@@ -250,6 +250,57 @@ fn what_stands_there_instead_is_said() {
     }
 }
 
+/// A tokenizer.model of another checkpoint beside tokenizer.json. Both versions take tokenizer.json, but for one flag.
+#[apply(test!)]
+fn two_tokenizers_in_one_folder_are_told_and_refused_where_versions_differ() {
+    let cases = cases();
+    let open = |folder: &str, model: &str| {
+        let dir = cases.write(&cases.folders[folder]);
+        std::fs::write(dir.path().join("tokenizer.model"), from_base64(&cases.models[model]))
+            .expect("written");
+        PromptTokenizer::open(dir.path()).map_err(|error| error.to_string())
+    };
+    let ids = |tokenizer: &PromptTokenizer| tokenizer.encode_piece("Qui a raison ? (A").expect("ids");
+    for folder in [
+        "both_prepend_legacy_true_prefix_none",
+        "mistral_json_legacy_none_prefix_none",
+        "no_class_json_legacy_none",
+    ] {
+        let (own, other) = if folder.starts_with("mistral") { ("user", "llama") } else { ("llama", "user") };
+        let (alone, two) = (open(folder, own).expect("read"), open(folder, other).expect("read"));
+        assert!(!alone.class_rule().contains("another tokenizer"), "{}", alone.class_rule());
+        assert!(
+            two.class_rule().contains("tokenizer.model beside it is another tokenizer (token "),
+            "{}",
+            two.class_rule()
+        );
+        assert_eq!(ids(&alone), ids(&two), "{folder}");
+    }
+    for folder in ["both_prepend_legacy_true_prefix_false", "mistral_json_legacy_none_prefix_true"] {
+        let (own, other) = if folder.starts_with("mistral") { ("user", "llama") } else { ("llama", "user") };
+        assert!(open(folder, own).is_ok(), "{folder}");
+        let refused = open(folder, other).err().expect("it is refused");
+        assert!(
+            refused.contains("tokenizer.json: ") && refused.contains("tokenizer.model beside it"),
+            "{refused}"
+        );
+        assert!(refused.contains("take away"), "{refused}");
+    }
+}
+
+/// The same pieces, merged in another order.
+#[apply(test!)]
+fn other_merges_make_another_tokenizer() {
+    let cases = cases();
+    let dir = cases.write(&cases.folders["both_prepend_legacy_true_prefix_none"]);
+    let path = dir.path().join("tokenizer.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).expect("there")).expect("JSON");
+    json["model"]["merges"].as_array_mut().expect("a list").reverse();
+    std::fs::write(&path, json.to_string()).expect("written");
+    let rule = PromptTokenizer::open(dir.path()).expect("read").class_rule();
+    assert!(rule.contains("is merged otherwise"), "{rule}");
+}
+
 /// added_tokens.json where it is broken.
 #[apply(test!)]
 fn a_broken_list_of_added_tokens_is_named() {

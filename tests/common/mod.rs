@@ -6,6 +6,7 @@
 #[macro_use]
 pub mod harness;
 
+pub mod continuations;
 pub mod data;
 mod files;
 mod random;

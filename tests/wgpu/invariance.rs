@@ -1,5 +1,6 @@
 //! Promise: on one device a score has the same bits for every pack size, order of the prompts, and with sharing off.
 
+use crate::common::continuations::check_on;
 use crate::common::{bits, items, score, skip};
 use crate::device::{checked, open, references};
 use tiltmeter::backend::wgpu::{Precision, Wgpu, WgpuOptions};
@@ -39,4 +40,9 @@ fn nor_do_they_on_cooperative_matrices() {
         Some(note) => skip(note),
         None => check(&gpu),
     }
+}
+
+#[apply(test!)]
+fn continuations_agree_with_the_processor_however_they_are_packed() {
+    check_on(&open(checked()));
 }

@@ -80,7 +80,8 @@ fn weights(f: &mut Formatter<'_>, weights: &WeightFacts) -> fmt::Result {
     };
     let norms =
         if weights.norms_less_one { "; norm weights are stored less 1, which is added in f32" } else { "" };
-    line(f, "weights", &format!("{} from {files}{norms}", totals(&weights.used)))?;
+    let rounded = if weights.used.contains_key("F64") { "; F64 is rounded to f32" } else { "" };
+    line(f, "weights", &format!("{} from {files}{norms}{rounded}", totals(&weights.used)))?;
     if let Some(bf16) = &weights.bf16 {
         let what = match (bf16.weights, bf16.lose_bits) {
             (0, _) => "no matrix is stored in bf16".to_owned(),

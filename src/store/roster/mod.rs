@@ -69,6 +69,19 @@ pub struct Family {
     pub stages: Vec<Stage>,
 }
 
+impl Family {
+    /// What must be done on the hub before `stage` can be downloaded, if anything.
+    pub fn gate(&self, stage: &Stage) -> Option<String> {
+        let licence = self.licence.as_ref().map(|licence| format!(" ({licence})")).unwrap_or_default();
+        self.gated.then(|| {
+            format!(
+                "its licence{licence} is to be accepted on the hub's page of {} first; then `hf auth login`",
+                stage.checkpoint
+            )
+        })
+    }
+}
+
 /// One checkpoint of a family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {

@@ -117,6 +117,8 @@ fn the_further_roster_has_stages_in_order() {
     let chat = StageForm::Chat;
     assert_eq!(stages, [("base", StageForm::Base), ("sft", chat), ("dpo", chat), ("rl", chat)]);
     assert!(roster.families.iter().any(|family| family.name == "qwen3"));
+    let gated = roster.families.iter().filter(|family| family.gated);
+    assert!(gated.map(|family| &*family.name).eq(["gemma3-270m", "gemma3-1b", "gemma3-4b"]));
 }
 
 #[cfg(unix)]

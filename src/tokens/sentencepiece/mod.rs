@@ -140,6 +140,12 @@ impl SentencePiece {
         marked.map(token).collect()
     }
 
+    /// Pieces of the vocabulary itself, with their ids.
+    pub(crate) fn normal(&self) -> impl Iterator<Item = (u32, &str)> {
+        let normal = (0..).zip(&self.pieces).filter(|(_, piece)| piece.kind == Kind::Normal);
+        normal.map(|(id, piece)| (id, piece.text.as_str()))
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.pieces.len()
     }

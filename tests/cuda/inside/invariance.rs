@@ -1,6 +1,7 @@
 //! Promise: on one GPU a score has the same bits for every pack size, order of the prompts, and with sharing off.
 
 use super::open;
+use crate::common::continuations::check_on;
 use crate::common::{TinyConfig, TinyFamily, bits, items, score, write_tiny_checkpoint};
 use tiltmeter::backend::Precision;
 use tiltmeter::backend::cuda::Cuda;
@@ -32,4 +33,9 @@ fn scores_do_not_depend_on_packs_order_or_sharing() {
 fn nor_do_they_with_one_plane() {
     let config = TinyConfig { window: Some(9), dtype: Dtype::F16, ..TinyConfig::new(TinyFamily::Mistral) };
     check(&open(Precision::Fast), "mistral", &config);
+}
+
+#[apply(test!)]
+fn continuations_agree_with_the_processor_however_they_are_packed() {
+    check_on(&open(Precision::F32));
 }
