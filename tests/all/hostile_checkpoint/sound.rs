@@ -77,7 +77,7 @@ fn float64_is_read_as_the_nearest_f32() {
     assert_eq!(checkpoint.used().len(), parts.tensors.len());
     // What f32 does not hold is no weight.
     parts.tensors[1].bytes[8..16].copy_from_slice(&1e300f64.to_le_bytes());
-    let refused = open(parts.write(1).path()).err().expect("it is infinite in f32");
+    let refused = open(parts.write(1).path()).expect_err("it is infinite in f32");
     assert!(refused.contains(&parts.tensors[1].name) && refused.contains("element 1"), "{refused}");
 }
 
