@@ -19,6 +19,11 @@ pub enum StoreError {
     #[error("{} holds no run: `tiltmeter sweep --run {}` makes one", dir.display(), dir.display())]
     NoRun { dir: PathBuf },
 
+    #[error(
+        "{} holds shards, each a run of its own: `tiltmeter merge {} --run MERGED` makes one of them", dir.display(), dir.display()
+    )]
+    InShards { dir: PathBuf },
+
     #[error("{} is not a run of tiltmeter's: choose another --run folder", path.display())]
     NotARun { path: PathBuf },
 

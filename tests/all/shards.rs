@@ -127,6 +127,11 @@ fn what_is_missing_is_named_and_can_come_later() {
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(json["runs"].as_array().map(Vec::len), Some(3), "{json}");
     assert_eq!(json["shards"][0]["missing"], serde_json::json!([2]), "{json}");
+    let said = refused(tiltmeter().args(["analyze", "--run"]).arg(dir.join("split")));
+    assert!(
+        said.contains("holds shards, each a run of its own") && said.contains("tiltmeter merge"),
+        "{said}"
+    );
     // The missing one, and the rest of it in one piece: a merged run can be swept into as any other.
     done(&mut shard(dir, "split", "2/3"));
     done(merge(dir, &["split"], "merged").arg("--complete"));

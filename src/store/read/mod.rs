@@ -24,6 +24,7 @@ use crate::stats::items::{ItemNames, ItemRow};
 use super::names::{PromptKey, prompt_id};
 use super::provenance::{QUESTIONS, check_kept};
 use super::run::{DATABASE, ROSTER};
+use super::shard::shards_in;
 use super::{StoreError, schema};
 
 /// A run folder open for reading, also while a sweep writes to it: one moment's state throughout.
@@ -50,7 +51,9 @@ impl RunReader {
         let path = dir.join(DATABASE);
         match std::fs::metadata(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(StoreError::NoRun { dir: dir.to_path_buf() });
+                let in_shards = shards_in(dir).is_ok_and(|shards| !shards.is_empty());
+                let dir = dir.to_path_buf();
+                return Err(if in_shards { StoreError::InShards { dir } } else { StoreError::NoRun { dir } });
             }
             Err(e) => return Err(StoreError::io(&path, e)),
             Ok(_) => {}
