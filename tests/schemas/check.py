@@ -78,6 +78,7 @@ def documents(folder):
         "runs": whole(run("runs", "--json", folder)),
         "score": lines(run(*score)) + lines(run(*score, "--top", "3")) + lines(run(*score, "--continuations")),
         "status": whole(run("status", "--json", "--run", run_dir)),
+        "status-several": whole(run("status", "--json", run_dir, run_dir)),
     }
 
 

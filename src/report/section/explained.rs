@@ -48,7 +48,7 @@ pub fn section(context: &Context<'_>) -> Option<Section> {
         blocks.push(Block::Heading { text: title(context, explanation), anchor: anchor(at) });
         blocks.push(Block::paragraph(sentence(context, explanation)));
         let mut folded = vec![cells(context, explanation).into()];
-        folded.extend(prompt(explanation));
+        folded.extend(prompt(context, explanation));
         blocks.push(Block::details("The cells that move it most, and a prompt", folded));
     }
     blocks.push(Block::paragraph(
@@ -122,7 +122,8 @@ fn without(context: &Context<'_>, what: &str, all: &[InfluenceOf]) -> Option<Str
 fn cells(context: &Context<'_>, explanation: &Explanation) -> Table {
     let of = grouped(explanation.made_of.cells);
     let mut table = Table::new(
-        format!("The cells that move it most, of {of}, in log-odds"),
+        // With the figure's name: a reader who goes from table to table by ear hears which one it is.
+        format!("{}: the cells that move it most, of {of}, in log-odds", title(context, explanation)),
         &["Scenario", "Type", "Pair", "#Without it", "#Change"],
     );
     for cell in &explanation.influence.cells {
@@ -142,15 +143,16 @@ fn cells(context: &Context<'_>, explanation: &Explanation) -> Table {
 }
 
 /// One prompt of the cell that moves it most, as it was shown.
-fn prompt(explanation: &Explanation) -> Vec<Block> {
+fn prompt(context: &Context<'_>, explanation: &Explanation) -> Vec<Block> {
     let first = explanation.influence.cells.first().and_then(|cell| cell.items.first());
     let Some(item) = first else { return Vec::new() };
     let shown = item.prompts.iter().find_map(|prompt| Some((prompt, prompt.text.as_ref()?)));
     let Some((prompt, text)) = shown else { return Vec::new() };
     let label = format!(
-        "One of its four prompts, as {} was shown it ({})",
+        "One of its four prompts, as {} was shown it ({}), for {}",
         item.checkpoint,
-        prompt.id.as_deref().unwrap_or("")
+        prompt.id.as_deref().unwrap_or(""),
+        title(context, explanation)
     );
     vec![Block::Verbatim { label, text: text.clone() }, Block::paragraph(answer(item, prompt))]
 }
