@@ -1,21 +1,19 @@
 //! `tiltmeter compare`: two runs side by side.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use super::input::Input;
-use super::output::{is_standard, print, say};
+use super::output::{deliver, is_standard, say};
 use super::run_table::RunTable;
 use crate::report::{JoinedRuns, differences};
 use crate::stats::{
     AGREEMENT_SCHEMA, Agreement, Analysis, DiffersBetween, Recipes, Settings, Side, Table, agreement_text,
     analyze_with, conclusions, join_items, paired, read_table, renamed,
 };
-use crate::store::file::replace;
-use crate::store::{RunReader, StoreError};
+use crate::store::RunReader;
 
 /// Compare two runs, versions, precisions or engines: differences of log-odds, changed choices, changed conclusions.
 ///
@@ -96,13 +94,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         true => format!("{}\n", serde_json::to_string_pretty(&agreement)?),
         false => agreement_text(&agreement),
     };
-    match file {
-        Some(path) => {
-            replace(path, |out| out.write_all(text.as_bytes()).map_err(|e| StoreError::io(path, e)))?;
-            say(format_args!("wrote {}", path.display()));
-        }
-        None => print(text)?,
-    }
+    deliver(&text, file)?;
     if let Some(tolerance) = args.tolerance.filter(|tolerance| agreement.exceeds(*tolerance)) {
         say(format_args!("some log-odds lie further apart than {tolerance}"));
         return Ok(ExitCode::FAILURE);

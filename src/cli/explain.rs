@@ -1,21 +1,18 @@
 //! `tiltmeter explain`: where a figure comes from.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 
 use super::input::Input;
-use super::output::{is_standard, print, say};
+use super::output::{deliver, is_standard, say};
 use super::run_table::RunTable;
 use crate::plain::nearest_few;
 use crate::report::attach_prompts;
 use crate::stats::{
     Analysis, Explainer, Explanation, Recipes, Settings, Table, analyze_with, explanation_text, read_table,
 };
-use crate::store::StoreError;
-use crate::store::file::replace;
 use crate::study::{EMBEDDED, Study};
 
 /// Say where a figure comes from: what it is, its formula, its runs and items, what moves it most, and the prompts of that.
@@ -71,13 +68,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         true => format!("{}\n", serde_json::to_string_pretty(&explanation)?),
         false => explanation_text(&explanation),
     };
-    match file {
-        Some(path) => {
-            replace(path, |out| out.write_all(text.as_bytes()).map_err(|e| StoreError::io(path, e)))?;
-            say(format_args!("wrote {}", path.display()));
-        }
-        None => print(text)?,
-    }
+    deliver(&text, file)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -78,6 +78,14 @@ pub fn write_whole(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(
     }
 }
 
+/// Writes `text` to `file`, as a whole or not at all, and says so; without a file to standard output.
+pub fn deliver(text: &str, file: Option<&Path>) -> Result<()> {
+    let Some(path) = file else { return print(text) };
+    file::replace(path, |out| out.write_all(text.as_bytes()).map_err(|e| StoreError::io(path, e)))?;
+    say(format_args!("wrote {}", path.display()));
+    Ok(())
+}
+
 /// A value as indented JSON on standard output.
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(format!("{}\n", serde_json::to_string_pretty(value)?))
