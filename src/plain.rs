@@ -3,11 +3,13 @@
 
 mod alike;
 mod date;
+mod disk;
 mod nearest;
 mod number;
 
 pub(crate) use alike::{alike, reading};
 pub(crate) use date::now;
+pub(crate) use disk::{worded, write_new};
 pub(crate) use nearest::{nearest, nearest_few};
 pub(crate) use number::{counted, grouped, noun};
 

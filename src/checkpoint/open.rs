@@ -167,7 +167,10 @@ impl std::fmt::Debug for Checkpoint {
 /// config.json of the checkpoint in `dir`: its path, the JSON, and its SHA-256 in hex.
 pub(super) fn read_config(dir: &Path) -> Result<(PathBuf, Value, String)> {
     let file = dir.join(CONFIG);
-    if !crate::plain::is_there(&file) {
+    if let Err(error) = file.symlink_metadata() {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            return Err(CheckpointError::io(dir, error));
+        }
         let why = instead::other_format(dir).unwrap_or_else(|| format!("holds no {CONFIG}"));
         return Err(folder(dir, &why));
     }

@@ -1,6 +1,7 @@
 //! `tiltmeter man`: the manual pages, from the same words as the help.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use clap_mangen::Man;
 use super::counted;
 use super::output::{is_standard, print, say};
 use crate::build;
+use crate::store::{StoreError, file::replace};
 
 /// Print the manual page (`tiltmeter man | man -l -`), or write a page for every command into a folder.
 #[derive(Debug, clap::Args)]
@@ -49,9 +51,11 @@ fn write_all(command: clap::Command, dir: &Path) -> Result<usize> {
             bail!("{} is not a page of this program's manual; name another folder", there.display());
         }
     }
-    fs::create_dir_all(dir).with_context(failed)?;
+    fs::create_dir_all(dir).map_err(crate::plain::worded).with_context(failed)?;
     for page in &pages {
-        fs::copy(page.path(), dir.join(page.file_name())).with_context(failed)?;
+        let there = dir.join(page.file_name());
+        let text = fs::read(page.path()).context("a page that was just made cannot be read")?;
+        replace(&there, |out| out.write_all(&text).map_err(|e| StoreError::io(&there, e)))?;
     }
     Ok(pages.len())
 }

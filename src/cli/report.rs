@@ -113,7 +113,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Three files a figure, none of which may be there already.
 fn write_figures(document: &Document, dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .map_err(crate::plain::worded)
+        .with_context(|| format!("the folder {} cannot be made", dir.display()))?;
     let figures = document.figure_files();
     let path = |name: &str, ending: &str| dir.join(format!("{name}.{ending}"));
     let mut paths = figures.iter().flat_map(|f| ["svg", "png", "csv"].map(|ending| path(&f.name, ending)));

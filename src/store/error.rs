@@ -136,7 +136,7 @@ impl StoreError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
             io::ErrorKind::FileTooLarge => Self::TooLarge { path },
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, source: crate::plain::worded(source) },
         }
     }
 

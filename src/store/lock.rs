@@ -62,6 +62,16 @@ impl RunLock {
 }
 
 impl RunLock {
+    /// Whether the file that stands there holds nothing but what we write.
+    pub fn is_ours(dir: &Path) -> bool {
+        let path = dir.join(LOCK_FILE);
+        let Ok(meta) = std::fs::metadata(&path) else { return false };
+        // What is no file is refused where it is taken.
+        !meta.is_file()
+            || meta.len() == 0
+            || File::open(&path).is_ok_and(|mut file| holder(&mut file).is_some())
+    }
+
     /// Whether a process writes to the run in `dir`; `None` where that cannot be told.
     pub fn is_held(dir: &Path) -> Option<bool> {
         let path = dir.join(LOCK_FILE);

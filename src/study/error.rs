@@ -142,7 +142,7 @@ impl StudyError {
     }
 
     pub(super) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io { path: path.into(), source }
+        Self::Io { path: path.into(), source: crate::plain::worded(source) }
     }
 
     pub(super) fn folder(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {

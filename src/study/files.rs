@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::error::StudyError;
+use crate::plain;
 
 include!(concat!(env!("OUT_DIR"), "/studies.rs"));
 
@@ -46,14 +47,32 @@ impl StudyFiles {
     /// Writes every file under `folder`, which must be new or empty.
     pub fn write(&self, folder: &Path) -> Result<(), StudyError> {
         refuse_filled(folder)?;
-        for (name, bytes) in &self.0 {
+        let begun = !folder.exists();
+        let written = self.0.iter().try_for_each(|(name, bytes)| {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(|e| StudyError::io(parent, e))?;
             }
-            fs::write(&path, bytes).map_err(|e| StudyError::io(&path, e))?;
+            plain::write_new(&path, bytes).map_err(|e| StudyError::io(&path, e))
+        });
+        // Half a study would be taken for one, and be in the way of another try.
+        if written.is_err() {
+            self.take_back(folder, begun);
         }
-        Ok(())
+        written
+    }
+
+    /// Removes what was written to a folder that held nothing, and the folder too if it was made.
+    fn take_back(&self, folder: &Path, made: bool) {
+        for name in self.0.keys() {
+            let path = folder.join(name);
+            let _ = fs::remove_file(&path);
+            let inside = path.ancestors().skip(1).take_while(|parent| *parent != folder);
+            inside.for_each(|parent| drop(fs::remove_dir(parent)));
+        }
+        if made {
+            let _ = fs::remove_dir(folder);
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {

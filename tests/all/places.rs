@@ -46,6 +46,53 @@ fn a_sweep_makes_no_run_among_other_files() {
 }
 
 #[apply(test!)]
+fn a_file_that_is_called_as_a_runs_lock_is_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    write_all(dir);
+    let run_in = |lock: &str| {
+        let place = dir.join("run");
+        fs::create_dir(&place).expect("a folder");
+        fs::write(place.join("lock"), lock).expect("written");
+        let (code, told) = run(sweep(dir, "run").args(["--limit", "4"]));
+        let kept = fs::read_to_string(place.join("lock")).expect("there");
+        fs::remove_dir_all(&place).expect("removed");
+        (code, told, kept)
+    };
+    let (code, told, kept) = run_in("of my own");
+    assert_eq!((code, kept.as_str()), (Some(1), "of my own"), "{told}");
+    assert!(told.contains("holds lock, which is not a run's"), "{told}");
+    // As a sweep leaves it that was killed before it had a database.
+    for left in ["", "process 12 since 2026-01-01T00:00:00Z"] {
+        assert_eq!(run_in(left).0, Some(0));
+    }
+}
+
+#[apply(test!)]
+fn a_file_in_the_place_of_a_folder_is_told_as_that() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("file");
+    fs::write(&file, "mine").expect("written");
+    let place = file.display().to_string();
+    for arguments in [
+        ["demo", "--output", &place].as_slice(),
+        &["status", "--run", &place],
+        &["analyze", "--run", &place],
+        &["study", "new", &place],
+        &["study", "export", "geopolitics", &format!("{place}/study")],
+        &["roster", "new", &format!("{place}/roster.toml")],
+    ] {
+        let (code, told) = run(tiltmeter().args(arguments));
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains(": a file stands where a folder is wanted"), "{told}");
+    }
+    let (code, told) = run(tiltmeter().args(["roster", "new", &place]));
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("is there already; nothing is overwritten"), "{told}");
+    assert_eq!(contents(dir.path()), [(place, b"mine".to_vec())]);
+}
+
+#[apply(test!)]
 fn the_runs_copy_of_the_roster_is_not_replaced_once_another_hand_changed_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -135,9 +182,12 @@ fn what_may_not_be_read_or_written_is_told_as_that() {
     allow(&closed, 0o000);
     let mut command = as_nobody();
     let (code, told) = run(command.args(["status", "--run"]).arg(&closed));
-    allow(&closed, 0o755);
     assert_eq!(code, Some(1));
     assert!(told.contains("ermission denied") && !told.contains("holds no run"), "{told}");
+    let (code, told) = run(as_nobody().args(["inspect", "--model"]).arg(&closed));
+    allow(&closed, 0o755);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("ermission denied") && !told.contains("holds no config"), "{told}");
 
     // The demo says it before it computes, and prints what it measures.
     let read_only = dir.path().join("read-only");

@@ -137,17 +137,18 @@ fn weights_that_are_cut_short_under_a_sweep_are_a_sentence_and_no_crash() {
     }
 }
 
+/// What `command` does where no file may be larger than so many blocks of a shell's, which are of 512 or 1024 bytes.
+fn limited(blocks: u32, command: &Command) -> Output {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("ulimit -f {blocks} && exec \"$@\"")).arg("sh");
+    shell.arg(command.get_program()).args(command.get_args()).output().expect("the shell starts")
+}
+
 #[apply(test!)]
 fn a_limit_on_file_sizes_is_a_sentence_and_leaves_no_unfinished_file() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
     write_all(dir);
-    // A shell's blocks are of 512 or 1024 bytes.
-    let limited = |blocks: u32, command: &Command| {
-        let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("ulimit -f {blocks} && exec \"$@\"")).arg("sh");
-        shell.arg(command.get_program()).args(command.get_args()).output().expect("the shell starts")
-    };
     let done = limited(200, &sweep(dir, "run"));
     let said_of_run = said(&done);
     assert_eq!(done.status.code(), Some(1), "{said_of_run}");
@@ -171,5 +172,36 @@ fn a_limit_on_file_sizes_is_a_sentence_and_leaves_no_unfinished_file() {
         assert_eq!(done.status.code(), Some(1), "{said}");
         assert!(said.contains(name) && said.contains("limit on file sizes"), "{said}");
         assert_eq!(fs::read_dir(&tables).expect("readable").count(), 0, "a file stayed");
+    }
+}
+
+#[apply(test!)]
+fn what_a_limit_on_file_sizes_stopped_can_be_done_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    write_all(dir);
+    assert!(sweep(dir, "run").args(["--limit", "40"]).output().expect("the program starts").status.success());
+    let made = dir.join("made");
+    let place = made.display().to_string();
+    let run = dir.join("run").display().to_string();
+    for arguments in [
+        ["merge", "--run", &place, &run].as_slice(),
+        &["study", "export", "geopolitics", &place],
+        &["study", "new", &place],
+        &["roster", "new", &place],
+    ] {
+        let mut command = tiltmeter();
+        command.args(arguments);
+        let done = limited(1, &command);
+        let said_of_it = said(&done);
+        assert_eq!(done.status.code(), Some(1), "{said_of_it}");
+        assert!(said_of_it.contains("limit on file sizes"), "{said_of_it}");
+        assert!(!made.exists(), "{arguments:?} left something");
+        let done = command.output().expect("the program starts");
+        assert!(done.status.success(), "{}", said(&done));
+        match made.is_dir() {
+            true => fs::remove_dir_all(&made).expect("removed"),
+            false => fs::remove_file(&made).expect("removed"),
+        }
     }
 }

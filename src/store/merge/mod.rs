@@ -153,7 +153,7 @@ impl Drop for Target {
         if !self.fresh {
             return;
         }
-        for ending in ["", "-wal", "-shm"] {
+        for ending in ["", "-wal", "-shm", "-journal"] {
             let _ = fs::remove_file(self.dir.join(format!("{DATABASE}{ending}")));
         }
         // Written within the transaction that did not end, if at all.

@@ -115,7 +115,7 @@ impl Roster {
 
     /// A roster file; its relative paths start from its folder.
     pub fn load(path: &Path) -> Result<Self, RosterError> {
-        let fail = |source| RosterError::Io { path: path.to_path_buf(), source };
+        let fail = |e| RosterError::Io { path: path.to_path_buf(), source: plain::worded(e) };
         let name = path.display().to_string();
         let text = plain::read_settings(path).map_err(fail)?;
         Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")))

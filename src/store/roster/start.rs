@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Roster, RosterError};
+use crate::plain;
 
 /// A roster with comments; its checkpoints are to be replaced.
 const TEMPLATE: &str = include_str!("template.toml");
@@ -13,8 +14,7 @@ impl Roster {
     /// # Errors
     /// [`RosterError::Io`]: the file is there, or cannot be written.
     pub fn write_template(path: &Path) -> Result<(), RosterError> {
-        let fail = |source| RosterError::Io { path: path.to_path_buf(), source };
-        let mut made = std::fs::File::create_new(path).map_err(fail)?;
-        std::io::Write::write_all(&mut made, TEMPLATE.as_bytes()).map_err(fail)
+        plain::write_new(path, TEMPLATE.as_bytes())
+            .map_err(|e| RosterError::Io { path: path.to_path_buf(), source: plain::worded(e) })
     }
 }

@@ -247,7 +247,7 @@ pub(super) fn refuse_filled(dir: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(dir).map_err(|e| StoreError::io(dir, e))? {
         let name = entry.map_err(|e| StoreError::io(dir, e))?.file_name();
         // What a sweep may leave that was killed before it had a database.
-        if name != LOCK_FILE {
+        if name != LOCK_FILE || !RunLock::is_ours(dir) {
             return Err(StoreError::Filled { dir: dir.to_path_buf(), name: name.into() });
         }
     }
