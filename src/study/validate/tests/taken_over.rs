@@ -23,6 +23,14 @@ caught! {
     a_plural_verb: Error in "scenarios/fr/supply.toml", "differ in number", SLIPS;
     a_plural_verb_after_a_contracted_that: Error in "scenarios/fr/supply.toml", "differ in number",
         [(FR, "que {B} l'ait", "qu'{B} ont"), ("entities/companies.toml", "\"le groupe", "\"un groupe")];
+    a_plural_verb_in_the_imperfect: Error in "scenarios/fr/supply.toml", "differ in number",
+        [(FR, "{A.Name} a annulé", "{A.Name} annulaient")];
+    a_plural_verb_behind_a_pronoun: Error in "scenarios/fr/supply.toml", "differ in number",
+        [(FR, "{A.Name} a annulé", "{A.Name} ne lui ont pas livré")];
+    a_singular_verb_after_a_plural_name: Error in "scenarios/fr/supply.toml", "differ in number",
+        [("entities/companies.toml", "agree = [\"m\"]", "agree = [\"mp\"]"), (FR, "{A.Name} a annulé", "{A.Name} annulera")];
+    a_plural_verb_in_the_present: Warning in "scenarios/fr/supply.toml", "seem to differ in number",
+        [(FR, "{A.Name} a annulé", "{A.Name} annulent")];
     a_slip_taken_over: Warning in "scenarios/fr/supply.toml", "differ in number", [SLIPS[0], VERBATIM];
     a_slip_taken_over_in_one_file: Warning in "scenarios/fr/supply.toml", "differ in number",
         [SLIPS[0], (FR, "type =", "verbatim = true\ntype =")];
@@ -44,6 +52,21 @@ text = "{A.Name} cancelled an order with {B} two days before delivery, because d
         [("conditions.toml", "question_language =", "option_names = \"story\"\nquestion_language =")];
     one_whole_answer: Error in "conditions.toml", "exactly two answers",
         [("conditions.toml", "omit = ", "whole_answers = [[\"A\"]]\nomit = ")];
+}
+
+#[test]
+fn what_only_looks_like_a_plural_verb_is_no_finding() {
+    for to in [
+        "{A.Name} souvent a annulé",
+        "{A.Name} récemment a annulé",
+        "{A.Name} devient",
+        "{A.Name} s'abstient",
+        "{A.Name} en déplacement a annulé",
+        "{A.Name} le ressent",
+    ] {
+        let told = findings(&[(FR, "{A.Name} a annulé", to)]);
+        assert!(!told.iter().any(|f| f.kind == Some(Kind::Number)), "{to}: {told:#?}");
+    }
 }
 
 #[test]

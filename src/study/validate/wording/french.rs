@@ -15,27 +15,52 @@ const PREPOSITIONS: [&str; 13] =
 /// A name after one of these (or at the start of a sentence) is the subject of what follows.
 const BEFORE_SUBJECT: [&str; 7] = ["que", "quand", "lorsque", "puisque", "comme", "car", "si"];
 
-/// Verbs that are never read as anything else, in the third person.
-const SINGULAR: [&str; 15] = [
-    "a", "est", "était", "avait", "fait", "va", "peut", "doit", "veut", "sera", "aura", "fera", "fut", "eut",
-    "fit",
+/// Verbs that are never read as anything else, in the third person, and endings that only verbs have behind a subject.
+const SINGULAR: [&str; 16] = [
+    "a", "est", "fait", "va", "peut", "doit", "veut", "fut", "eut", "fit", "dit", "prend", "met", "rend",
+    "sait", "voit",
 ];
-const PLURAL: [&str; 15] = [
-    "ont", "sont", "étaient", "avaient", "font", "vont", "peuvent", "doivent", "veulent", "seront", "auront",
-    "feront", "furent", "eurent", "firent",
+const SINGULAR_ENDINGS: [&str; 5] = ["ait", "era", "ira", "ura", "dra"];
+const PLURAL: [&str; 4] = ["ont", "sont", "font", "vont"];
+const PLURAL_ENDINGS: [&str; 6] = ["aient", "èrent", "irent", "urent", "issent", "ront"];
+
+/// Words in `-ent` that are no plural verbs and may follow a name; those in `-ment`, `-vient` and `-tient` aside.
+const IN_ENT: [&str; 22] = [
+    "absent",
+    "agent",
+    "cent",
+    "client",
+    "concurrent",
+    "conscient",
+    "consent",
+    "content",
+    "différent",
+    "dissident",
+    "innocent",
+    "mécontent",
+    "patient",
+    "permanent",
+    "pressent",
+    "président",
+    "présent",
+    "prudent",
+    "repent",
+    "ressent",
+    "sent",
+    "souvent",
 ];
 
 pub fn read(rendered: &Rendered<'_>, slips: &mut Slips) {
     for joint in &rendered.joints {
         let here = || around(&rendered.text, joint.range.clone());
-        for (kind, message) in joint_slips(rendered, joint) {
-            slips.add(kind, Severity::Error, message, here());
+        for (kind, severity, message) in joint_slips(rendered, joint) {
+            slips.add(kind, severity, message, here());
         }
     }
     elsewhere(rendered, slips);
 }
 
-fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<(Kind, &'static str)> {
+fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<(Kind, Severity, &'static str)> {
     let mut slips = Vec::new();
     let inside = rendered.inside(joint);
     let before_text = rendered.before(joint);
@@ -43,12 +68,12 @@ fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<(Kind, &'stati
     let first = first_word(inside).unwrap_or_default().to_lowercase();
     let vowel = inside.starts_with(is_vowel);
     if vowel && ELIDED.contains(&before.as_str()) {
-        slips.push((Kind::Elision, "elision missing before a vowel"));
+        slips.push((Kind::Elision, Severity::Error, "elision missing before a vowel"));
     }
     if elided_before(before_text) && inside.starts_with(|c: char| c.is_alphabetic()) {
         let mute = inside.starts_with(['h', 'H']);
         if !vowel && !mute {
-            slips.push((Kind::Elision, "elision before a consonant"));
+            slips.push((Kind::Elision, Severity::Error, "elision before a consonant"));
         }
     }
     if !joint.named {
@@ -56,10 +81,10 @@ fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<(Kind, &'stati
     }
     match (before.as_str(), first.as_str()) {
         ("de" | "à" | "en", "le" | "les") => {
-            slips.push((Kind::Contraction, "preposition and article not contracted"))
+            slips.push((Kind::Contraction, Severity::Error, "preposition and article not contracted"))
         }
         (preposition, "du" | "des" | "au" | "aux" | "en") if PREPOSITIONS.contains(&preposition) => {
-            slips.push((Kind::Contraction, "two prepositions in a row"));
+            slips.push((Kind::Contraction, Severity::Error, "two prepositions in a row"));
         }
         _ => {}
     }
@@ -70,14 +95,42 @@ fn joint_slips(rendered: &Rendered<'_>, joint: &Joint<'_>) -> Vec<(Kind, &'stati
     if subject {
         // As in English, a name is singular unless one of its classes says plural.
         let plural = joint.classes.iter().any(|c| matches!(c.as_str(), "p" | "mp" | "fp" | "np"));
-        let next = next_word(rendered.after(joint)).unwrap_or_default();
-        let verb = next.strip_prefix("n'").or_else(|| next.strip_prefix("n’")).unwrap_or(next);
-        let others = if plural { SINGULAR } else { PLURAL };
-        if others.contains(&verb) {
-            slips.push((Kind::Number, "name and verb differ in number"));
+        let verb = verb_of(rendered.after(joint));
+        let wrong = match plural {
+            true => SINGULAR.contains(&verb) || SINGULAR_ENDINGS.iter().any(|end| verb.ends_with(end)),
+            false => PLURAL.contains(&verb) || PLURAL_ENDINGS.iter().any(|end| verb.ends_with(end)),
+        };
+        if wrong {
+            slips.push((Kind::Number, Severity::Error, "name and verb differ in number"));
+        } else if !plural && may_be_plural(verb) {
+            slips.push((Kind::Number, Severity::Warning, "name and verb seem to differ in number"));
         }
     }
     slips
+}
+
+/// The first word behind a subject that may be its verb: behind `ne`, `se`, `lui` and their like.
+fn verb_of(mut text: &str) -> &str {
+    const BEFORE_VERB: [&str; 6] = ["ne", "se", "lui", "leur", "y", "en"];
+    const LONGEST: usize = 3;
+    let mut word = "";
+    for _ in 0..LONGEST {
+        let Some(next) = next_word(text) else { break };
+        word = next;
+        if !BEFORE_VERB.contains(&word) {
+            break;
+        }
+        text = &text[1 + word.len()..];
+    }
+    let bare = word.split_once(is_apostrophe).filter(|(short, _)| matches!(*short, "n" | "s" | "l"));
+    bare.map_or(word, |(_, verb)| verb)
+}
+
+/// `refusent`, `disent`, `affirment`: the present tense looks like some nouns and adjectives.
+fn may_be_plural(word: &str) -> bool {
+    let other = IN_ENT.contains(&word) || ["vient", "tient"].iter().any(|end| word.ends_with(end));
+    let adverb = word.ends_with("ment") && !word.ends_with("rment");
+    word.ends_with("ent") && word.starts_with(char::is_lowercase) && !other && !adverb
 }
 
 /// `d'`, `qu'` and the like end the text.
