@@ -271,6 +271,12 @@ fn nameable(study: &Study) -> Nameable<'_> {
         conditions: study.conditions().iter().map(|condition| condition.name.as_str()).collect(),
         languages: study.languages().iter().map(String::as_str).collect(),
         types: study.scenarios().iter().map(|scenario| scenario.kind.as_str()).collect(),
+        entities: study
+            .entity_sets()
+            .flat_map(|set| &set.entities)
+            .map(|entity| entity.id.as_str())
+            .collect(),
+        questions: study.questions().iter().map(|question| question.id.as_str()).collect(),
     }
 }
 

@@ -218,9 +218,11 @@ fn notes(table: &Table, settings: &Settings, plan: &Plan) -> Vec<String> {
         ));
     }
     for (kind, names) in table.kinds() {
-        notes.extend(alike(names.iter()).into_iter().map(|(one, other)| {
-            format!("the {kind} {one:?} and {other:?} differ only in a blank at an end or in how letters are composed")
-        }));
+        notes.extend(
+            alike(names.iter())
+                .into_iter()
+                .map(|(one, other)| format!("the {kind} {}", misnamed::read_alike(one, other))),
+        );
     }
     for contrast in &plan.analysis.type_contrast {
         for name in contrast.types.iter().filter(|name| table.types.id(name).is_none()) {
