@@ -203,12 +203,13 @@ fn write(args: &Args, analysis: &Analysis, first: String) -> Result<ExitCode> {
             };
             first + &summary::render(analysis, &options).map_err(|problem| anyhow!(problem))?
         }
-        _ => String::new(),
+        Format::Markdown => first,
+        Format::Json | Format::Csv | Format::Parquet => String::new(),
     };
     let text = |out: &mut dyn Write| match args.format {
         Format::Json => analysis.write_json(out),
         Format::Csv => analysis.write_csv(out),
-        Format::Markdown => analysis.write_markdown(out),
+        Format::Markdown => out.write_all(table.as_bytes()).and_then(|()| analysis.write_markdown(out)),
         Format::Table | Format::Parquet => out.write_all(table.as_bytes()),
     };
     match args.output.as_deref().filter(|output| !is_standard(output)) {

@@ -143,7 +143,8 @@ fn show(roster: &Roster, json: bool) -> Result<()> {
             Some(fetch) => text.push_str(&format!("  {fetch}\n")),
             None => text.push_str(&format!("  {}\n", one.missing.as_deref().unwrap_or_default())),
         }
-        if let Some(gate) = &one.gate {
+        // Of a folder there is no page on the hub.
+        if let (Some(gate), Some(_)) = (&one.gate, &one.fetch) {
             text.push_str(&format!("    {gate}\n"));
         }
     }

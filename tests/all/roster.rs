@@ -35,6 +35,17 @@ fn what_is_missing_comes_with_its_revision_its_files_and_its_licence() {
     assert_eq!(json[2]["gated"], true);
 }
 
+#[apply(test!)]
+fn a_folder_that_is_missing_has_no_licence_on_the_hub() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("roster.toml");
+    let text = "[[family]]\nname = 'f'\ngated = true\nbase = { model = 'f', checkpoint = './nowhere' }\n";
+    std::fs::write(&file, text).expect("written");
+    let (code, shown, _) = roster(&["show", &file.display().to_string()]);
+    assert_eq!(code, 0);
+    assert!(shown.contains("neither a folder nor a hub id") && !shown.contains("licence"), "{shown}");
+}
+
 /// A sweep says of a checkpoint that is not there what `roster show` says of it.
 #[apply(test!)]
 fn a_sweep_names_the_licence_that_is_to_be_accepted() {

@@ -45,8 +45,10 @@ fn a_filtered_run_says_so_first_wherever_it_is_read() {
         "{sweep}"
     );
     assert!(sweep["machine"]["cores"].as_u64().is_some_and(|n| n > 0), "{sweep}");
-    let (table, _) = output(&["analyze"], &dir.join("run"));
-    assert!(table.starts_with(first), "{table}");
+    for arguments in [["analyze"].as_slice(), &["analyze", "--format", "markdown"]] {
+        let (table, _) = output(arguments, &dir.join("run"));
+        assert!(table.starts_with(first), "{table}");
+    }
     let items = dir.join("items.csv");
     let (_, told) = output(&["export", "--items", &items.display().to_string()], &dir.join("run"));
     assert!(told.starts_with(&format!("note: {first}")), "{told}");
