@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::counted;
-use super::output::{print, print_json, say};
+use super::output::{is_standard, print, print_json, say};
 use crate::checkpoint::hub;
 use crate::store::roster::{SHIPPED, SHIPPED_TEXTS};
 use crate::store::{Family, Roster, Stage};
@@ -38,7 +38,7 @@ enum Command {
     },
     /// Write a small commented roster of your own to start from
     New {
-        /// File to write; none may be there yet
+        /// File to write, where none may be yet; `-` writes standard output
         file: PathBuf,
     },
 }
@@ -48,6 +48,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Command::List => list()?,
         Command::Show { roster, text: true, .. } => print(Roster::open(&roster)?.text)?,
         Command::Show { roster, json, .. } => show(&Roster::open(&roster)?, json)?,
+        Command::New { file } if is_standard(&file) => print(Roster::TEMPLATE)?,
         Command::New { file } => {
             Roster::write_template(&file)?;
             let file = file.display();

@@ -1,6 +1,6 @@
 //! `tiltmeter study`: look at studies, check them, copy them, begin one.
 
-use super::output::{print, say};
+use super::output::{is_standard, print, say};
 use super::prompts::{FilterArgs, Stage, prompts};
 use super::{counted, grouped};
 use crate::study::{
@@ -9,7 +9,7 @@ use crate::study::{
 use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// List, show, export, check and begin studies.
@@ -73,6 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Command::Show(args) if args.prompt => show_prompt(args),
         Command::Show(args) => show(&Study::open(&args.study)?),
         Command::Export { study, folder } => {
+            refuse_standard_output(&folder)?;
             let files = Study::open_files(&study)?;
             files.write(&folder)?;
             say(format_args!("{} in {}", counted(files.len(), "file"), folder.display()));
@@ -80,6 +81,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
         Command::Validate { study } => validate(Study::open_files(&study)?),
         Command::New { folder, template: Template::Pair } => {
+            refuse_standard_output(&folder)?;
             let files = StudyFiles::template_pair();
             files.write(&folder)?;
             let folder = folder.display();
@@ -88,6 +90,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// `-` is standard output everywhere.
+fn refuse_standard_output(folder: &Path) -> Result<()> {
+    if is_standard(folder) {
+        bail!("a study is a folder of files, which standard output cannot take: name a folder");
+    }
+    Ok(())
 }
 
 fn list() -> Result<ExitCode> {

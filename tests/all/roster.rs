@@ -80,4 +80,6 @@ fn a_new_one_is_understood_and_replaces_nothing() {
     let (code, _, said) = roster(&["new", name]);
     assert!(code == 1 && said.contains("mine.toml"), "{said}");
     assert_eq!(std::fs::read_to_string(&file).expect("readable"), "mine");
+    let (code, printed, _) = roster(&["new", "-"]);
+    assert!(code == 0 && printed.contains("qwen2.5-0.5b-inst"), "{printed}");
 }

@@ -57,6 +57,18 @@ fn an_exported_study_is_the_same_study() {
 }
 
 #[apply(test!)]
+fn a_study_is_not_written_to_standard_output() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for arguments in [["study", "new", "-"].as_slice(), &["study", "export", "geopolitics", "-"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tiltmeter"));
+        let done = command.current_dir(dir.path()).args(arguments).output().expect("the program starts");
+        assert_eq!(done.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&done.stderr).contains("name a folder"));
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
+    }
+}
+
+#[apply(test!)]
 fn controls_are_counted_apart() {
     let shown = stdout(&["study", "show"]);
     assert!(shown.contains("\nscenarios  79 of 13 types; 5 controls of 2\n"), "{shown}");
