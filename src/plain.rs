@@ -11,7 +11,7 @@ pub(crate) use alike::{alike, reading};
 pub(crate) use date::now;
 pub(crate) use disk::{worded, write_new};
 pub(crate) use nearest::{nearest, nearest_few};
-pub(crate) use number::{counted, grouped, noun};
+pub(crate) use number::{bytes, counted, grouped, noun, scaled};
 
 use std::fmt;
 use std::fs::File;

@@ -30,6 +30,25 @@ pub(crate) fn noun(n: usize, one: &str) -> String {
     }
 }
 
+/// A size, as `517 B` or `1.45 GB`.
+pub(crate) fn bytes(number: u64) -> String {
+    scaled(number as f64, ["B", "kB", "MB", "GB"])
+}
+
+/// In steps of a thousand.
+pub(crate) fn scaled(mut value: f64, units: [&str; 4]) -> String {
+    let [mut unit, larger @ ..] = units;
+    let whole = value < 1000.0;
+    for next in larger {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if whole { format!("{value:.0} {unit}") } else { format!("{value:.2} {unit}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +68,13 @@ mod tests {
             ["1 family", "7 families", "0 scenarios", "1,264 prompts"]
         );
         assert_eq!([noun(2, "key"), noun(2, "type mean"), noun(1, "key")], ["keys", "type means", "key"]);
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        assert_eq!(
+            [0, 999, 1000, 64_230, 1_450_000_000, 13_000_000_000_000].map(bytes),
+            ["0 B", "999 B", "1.00 kB", "64.23 kB", "1.45 GB", "13000.00 GB"]
+        );
     }
 }

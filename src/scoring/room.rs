@@ -3,6 +3,7 @@
 use super::{Plan, ScoreOptions};
 use crate::backend::cuda;
 use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
+use crate::plain::bytes;
 use std::collections::BTreeSet;
 
 /// Bytes of a checkpoint that a processor passes in seconds.
@@ -65,11 +66,11 @@ pub enum Workspace {
 /// A device with too little memory for a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the device has {free_gb:.1} GB of free memory, but the checkpoint's weights take {weights_gb:.1} GB and a pass of \
-     {LEAST_TOKENS} tokens {pass_gb:.1} GB; close what else uses the device, or compute with `--backend cpu`",
-    free_gb = *.free_bytes as f64 / 1e9,
-    weights_gb = *.weight_bytes as f64 / 1e9,
-    pass_gb = *.pass_bytes as f64 / 1e9
+    "the device has {} of free memory, but the checkpoint's weights take {} and a pass of {LEAST_TOKENS} tokens {}; close \
+     what else uses the device, or compute with `--backend cpu`",
+    bytes(*.free_bytes),
+    bytes(*.weight_bytes),
+    bytes(*.pass_bytes)
 )]
 pub struct TooLittleMemory {
     pub free_bytes: u64,

@@ -44,7 +44,7 @@ fn what_is_missing_or_broken_is_one_sentence() {
     std::fs::create_dir_all(at("none")).expect("a folder");
     refuses(&at("none"), &[], &[], &["no NVIDIA driver on this machine"]);
     library(&at("empty"), None);
-    refuses(&at("empty"), &[], &[], &["no NVIDIA driver on this machine"]);
+    refuses(&at("empty"), &[], &[], &["cannot be loaded (", "libcuda.so", "525"]);
     library(&at("other"), Some("extern \"C\" int nothing() { return 0; }"));
     refuses(&at("other"), &[], &[], &["lacks cuInit", "525"]);
     library(

@@ -107,7 +107,7 @@ fn start() -> Result<(), CudaError> {
         .get_or_init(|| {
             // SAFETY: loading a driver runs its initialisers, which are trusted as the driver itself is.
             if !unsafe { sys::is_culib_present() } {
-                return Err(CudaError::NoDriver);
+                return Err(absent());
             }
             for symbol in SYMBOLS {
                 // SAFETY: the symbol is only looked for.
@@ -127,6 +127,31 @@ fn start() -> Result<(), CudaError> {
             if version < OLDEST_DRIVER { Err(CudaError::OldDriver(version)) } else { Ok(()) }
         })
         .clone()
+}
+
+/// Why there is no library: none, or one that the system does not load.
+#[cfg(unix)]
+fn absent() -> CudaError {
+    for name in [c"libcuda.so.1", c"libcuda.so"] {
+        // SAFETY: the names end with a zero byte; what dlerror points to is copied before anything else is loaded.
+        let why = unsafe {
+            if !libc::dlopen(name.as_ptr(), libc::RTLD_LAZY).is_null() {
+                continue;
+            }
+            let why = libc::dlerror();
+            if why.is_null() { continue } else { CStr::from_ptr(why).to_string_lossy().into_owned() }
+        };
+        // The loader has no number for this, only words.
+        if !why.to_lowercase().contains("no such file") {
+            return CudaError::Library(why);
+        }
+    }
+    CudaError::NoDriver
+}
+
+#[cfg(not(unix))]
+fn absent() -> CudaError {
+    CudaError::NoDriver
 }
 
 fn driver_version() -> Result<i32, CudaError> {

@@ -7,6 +7,7 @@ use crate::cli::{counted, grouped, noun};
 use crate::inspect::{
     Answer, AnswerTokens, ChatFacts, Contexts, Cost, Inspection, Read, TypeTotal, WeightFacts,
 };
+use crate::plain::{bytes, scaled};
 
 /// Columns of the labels and of a whole line.
 const LABEL: usize = 13;
@@ -272,24 +273,6 @@ fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }
 
-fn bytes(number: u64) -> String {
-    scaled(number as f64, ["B", "kB", "MB", "GB"])
-}
-
 fn flop(number: f64) -> String {
     scaled(number, ["FLOP", "kFLOP", "MFLOP", "GFLOP"])
-}
-
-/// In steps of a thousand.
-fn scaled(mut value: f64, units: [&str; 4]) -> String {
-    let [mut unit, larger @ ..] = units;
-    let whole = value < 1000.0;
-    for next in larger {
-        if value < 1000.0 {
-            break;
-        }
-        value /= 1000.0;
-        unit = next;
-    }
-    if whole { format!("{value:.0} {unit}") } else { format!("{value:.2} {unit}") }
 }
