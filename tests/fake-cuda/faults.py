@@ -147,7 +147,7 @@ HOST = [
     (CUDA + "layer.rs", "group: «group» as i32", "spec.kv_heads", FAMILIES),
     (CUDA + "layer.rs", "window: «spec.window.map_or(i32::MAX, |w| i32::try_from(w).unwrap_or(i32::MAX))»", "i32::MAX", FAMILIES),
     (CUDA + "layer.rs", "power(«-(layer.exponents.q + exponents.k)»)", "-layer.exponents.q", FAMILIES),
-    (CUDA + "layer.rs", "scale: «power(-exponents.v)»", "power(-layer.exponents.v)", FAMILIES),
+    (CUDA + "layer.rs", "scale: «power(-exponents.v)»", "1.0", FAMILIES),
     (CUDA + "layer.rs", "let first = «if made.queries { 0 } else { spec.heads }»;", "0", FAMILIES),
     (CUDA + "layer.rs", "q_norm: «layer.q_norm.as_ref().map_or(0, Buffer::at)»", "0", FAMILIES),
     (CUDA + "layer.rs", "whole_row: «i32::from(spec.head_norm == HeadNorm::WholeRow)»", "0", FAMILIES),
@@ -165,7 +165,7 @@ HOST = [
     (CUDA + "watch.rs", "if unseen.rows.same_as(x) => Ok(«unseen.pending»)", "Pending::default()", STEPS),
     (CUDA + "transfer.rs", "bytes)?;\n        «self.wait()?;»\n        let read", "", STEPS),
     (CUDA + "transfer.rs", "«landing.end.wait()?;»", "", FAMILIES),
-    (CUDA + "gpu.rs", "{} kernels\", «self.set.name()»)", "\"any\"", "--test cuda program::a_sweep_that_loses"),
+    (CUDA + "gpu.rs", "cuda {planes}, {} kernels\", «self.set.name()»)", "\"any\"", "--test cuda program::a_sweep_that_loses"),
     (CUDA + "plan.rs", "(\"logits\", «4 * ends * IDS»)", "4", "--test cuda log::"),
 ]
 
@@ -286,8 +286,8 @@ def host(only):
             (copy / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, copy / file)
     gone = plant_all(HOST, copy, Rust())
-    with open(copy / "src/lib.rs", "a") as library:
-        library.write(RUST_SWITCH)
+    library = copy / "src/lib.rs"
+    library.write_text("#![allow(unused)] // of what is planted\n" + library.read_text() + RUST_SWITCH)
     environment = dict(os.environ, CARGO_TARGET_DIR=str(ROOT / "target"), TILTMETER_TEST_NEEDS_CUDA="1", CARGO_TERM_COLOR="never")
     environment.pop("PLANTED_FAULT", None)
     subprocess.run(["cargo", "test", "--locked", "--lib", "--test", "cuda", "--no-run"], cwd=copy, env=environment, check=True)

@@ -8,7 +8,9 @@ pub enum CudaError {
         "no NVIDIA driver on this machine (libcuda.so.1 or nvcuda.dll not found); in a container, start it with GPU access"
     )]
     NoDriver,
-    #[error("the NVIDIA driver library cannot be loaded ({0}); it is damaged or another system's: install driver 525 or newer")]
+    #[error(
+        "the NVIDIA driver library cannot be loaded ({0}); it is damaged or another system's: install driver 525 or newer"
+    )]
     Library(String),
     #[error(
         "the NVIDIA driver library lacks {0}: it is older than CUDA 12.0, a stub, or damaged; install driver 525 or newer"
