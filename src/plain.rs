@@ -1,17 +1,19 @@
 //! Files from strangers: objects that are objects, and what a JSON reader says in words that people use; numbers of
-//! things in words too.
+//! things in words too; panics as errors.
 
 mod alike;
+mod caught;
 mod date;
 mod disk;
 mod nearest;
 mod number;
 
 pub(crate) use alike::{alike, reading};
+pub(crate) use caught::catch;
 pub(crate) use date::now;
 pub(crate) use disk::{worded, write_new};
 pub(crate) use nearest::{nearest, nearest_few};
-pub(crate) use number::{bytes, counted, grouped, noun, scaled};
+pub(crate) use number::{bytes, counted, grouped, noun, scaled, total};
 
 use std::fmt;
 use std::fs::File;

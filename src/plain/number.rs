@@ -15,6 +15,11 @@ pub(crate) fn grouped(n: impl Display) -> String {
     out
 }
 
+/// The sum of counts that a stranger's file may state: at most `u64::MAX`.
+pub(crate) fn total(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
+}
+
 /// `1 scenario`, `17,696 prompts`, `7 families`.
 pub(crate) fn counted(n: usize, one: &str) -> String {
     format!("{} {}", grouped(n), noun(n, one))
@@ -52,6 +57,12 @@ pub(crate) fn scaled(mut value: f64, units: [&str; 4]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sum_ends_at_the_largest_number() {
+        assert_eq!(total([1, 2]), 3);
+        assert_eq!(total([u64::MAX, 2, 5]), u64::MAX);
+    }
 
     #[test]
     fn digits_stand_in_groups_of_three() {

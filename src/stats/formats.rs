@@ -12,7 +12,9 @@ use super::builder::TableBuilder;
 use super::error::StatsError;
 use super::items::{COLUMNS, ItemNames, ItemRef, ItemRow, NAMES};
 use super::lines::LONGEST_RECORD;
+use super::parquet_pages;
 use super::table::Table;
+use crate::plain::catch;
 
 /// Reads an item table from JSON lines; `name` is what errors call it.
 pub fn parse_jsonl(mut text: impl BufRead, name: &str) -> Result<Table, StatsError> {
@@ -43,13 +45,23 @@ pub fn parse_jsonl(mut text: impl BufRead, name: &str) -> Result<Table, StatsErr
 /// Reads an item table from a Parquet file.
 pub fn read_parquet(path: &Path) -> Result<Table, StatsError> {
     let name = path.display().to_string();
-    let unreadable = |error: ParquetError| StatsError::Row {
-        table: name.clone(),
-        place: "Parquet".to_owned(),
-        problem: error.to_string(),
-    };
-    let file = File::open(path).map_err(|source| StatsError::Read { path: path.to_owned(), source })?;
-    let reader = SerializedFileReader::new(file).map_err(unreadable)?;
+    // The library panics where a file claims what cannot be.
+    catch(|| read_caught(path, &name)).unwrap_or_else(|panic| Err(spoiled(&name, panic)))
+}
+
+fn spoiled(name: &str, problem: String) -> StatsError {
+    StatsError::Row { table: name.to_owned(), place: "Parquet".to_owned(), problem }
+}
+
+fn read_caught(path: &Path, name: &str) -> Result<Table, StatsError> {
+    let name = name.to_owned();
+    let unreadable = |error: ParquetError| spoiled(&name, error.to_string());
+    let io = |source| StatsError::Read { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let refused = |why| spoiled(&name, why);
+    parquet_pages::check_footer(&mut file).map_err(io)?.map_err(refused)?;
+    let reader = SerializedFileReader::new(file.try_clone().map_err(io)?).map_err(unreadable)?;
+    parquet_pages::check_pages(&mut file, reader.metadata()).map_err(io)?.map_err(refused)?;
     let schema = reader.metadata().file_metadata().schema_descr();
     for column in schema.columns() {
         let title = column.path().string();

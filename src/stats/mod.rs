@@ -31,6 +31,7 @@ mod misnamed;
 mod nuisance;
 mod origin;
 mod pairs;
+mod parquet_pages;
 mod plan;
 mod planned;
 mod preregistration;

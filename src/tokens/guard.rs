@@ -1,14 +1,12 @@
-//! Fences around code that runs on what a stranger's file says: panics become errors,
+//! Fences around code that runs on what a stranger's file says: panics become errors (`plain::catch`),
 //! deep recursion gets a deep stack, and nobody waits for ever.
 
-use std::any::Any;
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::sync::Once;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::plain::catch;
 
 /// Address space, not memory: pages are only taken once the stack grows into them.
 const DEEP_STACK: usize = 256 << 20;
@@ -32,19 +30,6 @@ impl From<String> for Stopped {
     fn from(reason: String) -> Self {
         Self { reason, too_slow: false }
     }
-}
-
-thread_local! {
-    static QUIET: Cell<u32> = const { Cell::new(0) };
-}
-
-/// Runs `work`; a panic inside it comes back as its message instead of being printed and passed on.
-pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    silence_caught_panics();
-    QUIET.set(QUIET.get() + 1);
-    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(QUIET.get() - 1);
-    outcome.map_err(|payload| panic_message(payload.as_ref()))
 }
 
 /// Runs `work` on a thread of its own, with a stack that holds any recursion which the size limits on our inputs allow,
@@ -140,25 +125,4 @@ pub(crate) fn on_deep_stack<T: Send + 'static>(
     let mut outcome = Err("it ended too early".to_owned().into());
     stream(1, |done| done(work()), |result| outcome = Ok(result))?;
     outcome
-}
-
-/// Keeps the process's panic hook for every panic but those that [`catch`] turns into errors.
-fn silence_caught_panics() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if QUIET.get() == 0 {
-                previous(info);
-            }
-        }));
-    });
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|message| (*message).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "it panicked".to_owned())
 }

@@ -12,11 +12,10 @@ use super::class::{Class, Prefix, Rules};
 use super::encoder::{Encoder, Frame};
 use super::error::Result;
 use super::files::{TOKENIZER_LIMIT, malformed, read_optional};
-use super::guard;
 use super::sanity::{self, Facts};
 use super::sentencepiece::SentencePiece;
 use super::special::TokenizerConfig;
-use crate::plain::said;
+use crate::plain::{catch, said};
 
 /// The crate's tokenizer, fenced in: never truncates, never pads, draws no random numbers, and a panic is an error.
 pub(crate) struct TokenizerJson {
@@ -40,7 +39,7 @@ impl TokenizerJson {
         config
             .added_tokens()
             .map_err(|reason| malformed(path.with_file_name("tokenizer_config.json"), reason))?;
-        let (tokenizer, notes) = guard::catch(|| load(bytes, &facts, config, class, beside.as_ref()))
+        let (tokenizer, notes) = catch(|| load(bytes, &facts, config, class, beside.as_ref()))
             .and_then(|loaded| loaded)
             .map_err(|reason| {
                 malformed(path, format!("the tokenizer cannot be built from it: {}", crate_says(&reason)))
@@ -50,7 +49,7 @@ impl TokenizerJson {
 
     fn encode_with(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, String> {
         // `encode_fast` leaves out the offsets, which nothing here reads.
-        guard::catch(|| self.tokenizer.encode_fast(text, add_special_tokens))?
+        catch(|| self.tokenizer.encode_fast(text, add_special_tokens))?
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(|error| crate_says(&error.to_string()))
     }
@@ -94,7 +93,7 @@ impl Encoder for TokenizerJson {
             return Some(piece);
         }
         if self.byte_level {
-            let decoded = guard::catch(|| self.tokenizer.decode(&[id], false));
+            let decoded = catch(|| self.tokenizer.decode(&[id], false));
             return match decoded {
                 Ok(Ok(text)) if !text.is_empty() && !text.contains('\u{FFFD}') => Some(text),
                 _ => Some(piece),
