@@ -39,4 +39,4 @@ pub use run::{
     SessionId,
 };
 pub use schema::{FORMAT, OLDEST_FORMAT};
-pub use shard::{ShardRecord, runs_in, shard_folder, shards_in};
+pub use shard::{MOST_SHARDS, ShardRecord, runs_in, shard_folder, shards_in};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::plain::total;
+
 use super::lock::RunLock;
 use super::shard::runs_in;
 use super::{Completeness, RunReader, Shards, StoreError, StoredSweep};
@@ -78,7 +80,7 @@ impl Progress {
                 }
             }
         }
-        let sum = |of: fn(&RunProgress) -> u64| found.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&RunProgress) -> u64| total(found.iter().map(of));
         let (asked, scored, left) = (sum(|run| run.asked), sum(|run| run.scored), sum(|run| run.left));
         let running = || found.iter().filter(|run| run.state == State::Running);
         let known = running().map(|run| run.seconds_left).collect::<Option<Vec<f64>>>();

@@ -305,5 +305,26 @@ fn check_ours(db: &Connection, path: &Path) -> Result<i64, StoreError> {
             newest: FORMAT,
         });
     }
+    check_tables(db, path)?;
     Ok(found)
+}
+
+/// Refuses what computes when it is read or written: a view of that name would do as well as a table, and never end.
+fn check_tables(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    const COMPUTED: &str = "
+        SELECT type || ' `' || name || '`' FROM sqlite_schema
+         WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'
+        UNION ALL
+        SELECT 'computed column `' || s.name || '.' || c.name || '`'
+          FROM sqlite_schema s JOIN pragma_table_xinfo(s.name) c WHERE s.type = 'table' AND c.hidden <> 0";
+    let mut computed = db.prepare(COMPUTED).map_err(|e| StoreError::sqlite(path, e))?;
+    let mut found = computed.query([]).map_err(|e| StoreError::sqlite(path, e))?;
+    match found.next().map_err(|e| StoreError::sqlite(path, e))? {
+        Some(row) => {
+            let what: String = row.get(0).map_err(|e| StoreError::sqlite(path, e))?;
+            let what = format!("a {}, which no run has", crate::plain::shown(&what));
+            Err(StoreError::Damaged { path: path.to_path_buf(), what })
+        }
+        None => Ok(()),
+    }
 }

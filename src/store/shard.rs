@@ -25,6 +25,16 @@ pub struct ShardRecord {
     pub of: u64,
 }
 
+/// More shards than any cluster has tasks.
+pub const MOST_SHARDS: u32 = 100_000;
+
+impl ShardRecord {
+    /// Whether a sweep can have been split so.
+    pub(super) fn is_possible(&self) -> bool {
+        (1..=MOST_SHARDS).contains(&self.count) && (1..=self.count).contains(&self.index)
+    }
+}
+
 /// The name of a shard's folder: `shard-03-of-16`.
 pub fn shard_folder(index: u32, count: u32) -> String {
     let width = count.to_string().len();

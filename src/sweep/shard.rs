@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::store::{DATABASE, StoreError, shard_folder, shards_in};
-
-/// More shards than any cluster has tasks.
-const MOST: u32 = 100_000;
+use crate::store::{DATABASE, MOST_SHARDS, StoreError, shard_folder, shards_in};
 
 /// One of `count` shards, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +30,7 @@ pub enum ShardError {
         "shards count from 1, so of {count} there are 1/{count} to {count}/{count}, and no {index}/{count}"
     )]
     Beyond { index: u32, count: u32 },
-    #[error("a sweep is split into 1 to {MOST} shards, not {count}")]
+    #[error("a sweep is split into 1 to {MOST_SHARDS} shards, not {count}")]
     Count { count: u32 },
     #[error("expected I/N (3/16: the third of 16 shards) or `none`")]
     Form,
@@ -77,7 +74,7 @@ impl Shard {
     /// # Errors
     /// An index that is not of 1 to `count`.
     pub fn new(index: u32, count: u32) -> Result<Shard, ShardError> {
-        if !(1..=MOST).contains(&count) {
+        if !(1..=MOST_SHARDS).contains(&count) {
             return Err(ShardError::Count { count });
         }
         match (1..=count).contains(&index) {

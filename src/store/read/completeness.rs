@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::plain::grouped;
+use crate::plain::{grouped, total};
 use crate::store::StoreError;
 use crate::store::origin::{Filters, StoredSweep, SweepRecord};
 use crate::store::schema::unsigned;
+use crate::store::shard::ShardRecord;
 
 use super::{RunReader, Shards};
 
@@ -125,9 +126,11 @@ impl RunReader {
             // What an older program scored, it had been asked.
             let asked = asked.max(scored);
             let whole = whole.max(if recorded { asked } else { 0 });
-            found.whole += whole;
-            found.asked += asked;
-            found.scored += scored;
+            for (sum, count) in
+                [(&mut found.whole, whole), (&mut found.asked, asked), (&mut found.scored, scored)]
+            {
+                *sum = total([*sum, count]);
+            }
             found.cells.push(CellCount { model, language, condition, whole, asked, scored });
         }
         found.shards = Shards::of_sweeps(&sweeps, found.asked);
@@ -165,7 +168,15 @@ impl RunReader {
             sweep.record.machine = serde_json::from_str(&machine)?;
             Ok(sweep)
         };
-        let sweeps: Result<_, serde_json::Error> = rows.into_iter().map(read).collect();
-        sweeps.map_err(|_| self.damaged("a sweep whose arguments, filters or machine are no JSON of ours"))
+        let sweeps: Result<Vec<StoredSweep>, serde_json::Error> = rows.into_iter().map(read).collect();
+        let sweeps = sweeps
+            .map_err(|_| self.damaged("a sweep whose arguments, filters or machine are no JSON of ours"))?;
+        let mut shards = sweeps.iter().filter_map(|sweep| sweep.record.filters.shard.as_ref());
+        match shards.find(|shard| !shard.is_possible()) {
+            Some(ShardRecord { index, count, .. }) => {
+                Err(self.damaged(&format!("a sweep of shard {index} of {count}")))
+            }
+            None => Ok(sweeps),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::plain::grouped;
+use crate::plain::{grouped, total};
 use crate::store::origin::{Filters, StoredSweep};
 use crate::store::shard::ShardRecord;
 
@@ -59,7 +59,7 @@ impl Shards {
                 count: any.count,
                 present: present.keys().copied().collect(),
                 missing: (1..=any.count).filter(absent).collect(),
-                prompts: present.values().map(|shard| shard.prompts).sum(),
+                prompts: total(present.values().map(|shard| shard.prompts)),
                 of: any.of,
             });
         }

@@ -207,3 +207,38 @@ fn a_damaged_file_is_an_error_not_a_crash() {
         let _ = RunStore::open_or_create(dir.path(), &identity());
     }
 }
+
+#[test]
+fn a_run_that_computes_is_refused() {
+    for (change, named) in [
+        ("ALTER TABLE score RENAME TO other; CREATE VIEW score AS SELECT * FROM other", "view `score`"),
+        ("CREATE TRIGGER t AFTER INSERT ON word BEGIN DELETE FROM score; END", "trigger `t`"),
+        ("ALTER TABLE word ADD COLUMN x BLOB GENERATED ALWAYS AS (zeroblob(1000000000))", "column `word.x`"),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        sweep(dir.path(), &prompts(), 24, 24).expect("the sweep runs");
+        Connection::open(dir.path().join(DATABASE)).expect("opens").execute_batch(change).expect("changed");
+        let read = RunReader::open(dir.path()).map(drop).expect_err("refused").to_string();
+        let written = RunStore::open_or_create(dir.path(), &identity()).map(drop).expect_err("refused");
+        for error in [read, written.to_string()] {
+            assert!(error.contains(named) && error.contains("damaged"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_shard_that_no_split_has_is_refused_before_it_is_counted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    sweep(dir.path(), &prompts(), 24, 24).expect("the sweep runs");
+    let add =
+        "INSERT INTO sweep (started, program, arguments, filters, machine) VALUES ('', '', '[]', ?1, '{}')";
+    for (index, count) in [(1, u32::MAX), (0, 3), (4, 3)] {
+        let filters = format!("{{\"shard\":{{\"index\":{index},\"count\":{count}}}}}");
+        let db = Connection::open(dir.path().join(DATABASE)).expect("opens");
+        db.execute("DELETE FROM sweep", []).expect("changed");
+        db.execute(add, [filters]).expect("changed");
+        let reader = RunReader::open(dir.path()).expect("opens");
+        let error = reader.completeness().expect_err("refused").to_string();
+        assert!(error.contains(&format!("a sweep of shard {index} of {count}")), "{error}");
+    }
+}
