@@ -1,6 +1,8 @@
 //! Macros as Python's Jinja knows them: a default may speak of an earlier parameter, and a macro that speaks of
 //! `varargs` or `kwargs` takes any arguments.
 
+use std::collections::HashSet;
+
 use super::code::{Kind, Token, tokens};
 use super::{IS_MISSING, MISSING, VARIADIC};
 
@@ -18,8 +20,9 @@ struct Parameter<'c> {
     default: Option<&'c str>,
 }
 
-/// `code` of the tag without its trimming marks, `body` up to the macro's end. `None`: nothing to change.
-pub(super) fn head(code: &str, body: &str) -> Option<Head> {
+/// `code` of the tag without its trimming marks; `variadic`: the body [speaks of any arguments](speaks_of_any). `None`: nothing to
+/// change.
+pub(super) fn head(code: &str, variadic: bool) -> Option<Head> {
     let all = tokens(code);
     let [_, name, open, ..] = &all[..] else {
         return None;
@@ -29,12 +32,15 @@ pub(super) fn head(code: &str, body: &str) -> Option<Head> {
         .split(|token| token.text == "," && token.depth == 1)
         .filter_map(|part| parameter(code, part))
         .collect();
-    let variadic = ["varargs", "kwargs"].iter().any(|word| mentions(body, word));
-    let early = |at: usize| {
-        let default = parameters[at].default?;
-        parameters[..at].iter().any(|earlier| mentions(default, earlier.name)).then_some(default)
-    };
-    let late: Vec<Option<&str>> = (0..parameters.len()).map(early).collect();
+    let mut earlier = HashSet::new();
+    let late: Vec<Option<&str>> = parameters
+        .iter()
+        .map(|Parameter { name, default }| {
+            let late = default.filter(|default| mentions(default, |word| earlier.contains(word)));
+            earlier.insert(*name);
+            late
+        })
+        .collect();
     if !variadic && late.iter().all(Option::is_none) {
         return None;
     }
@@ -71,11 +77,16 @@ fn parameter<'c>(code: &'c str, part: &[Token<'c>]) -> Option<Parameter<'c>> {
     Some(Parameter { name: part.first()?.text, default })
 }
 
-/// Whether a name stands in the code as a name: not in a text, nor behind a dot.
-fn mentions(code: &str, name: &str) -> bool {
+/// Whether a macro that has this code in its body takes any arguments.
+pub(super) fn speaks_of_any(code: &str) -> bool {
+    mentions(code, |word| ["varargs", "kwargs"].contains(&word))
+}
+
+/// Whether such a name stands in the code as a name: not in a text, nor behind a dot.
+fn mentions(code: &str, is_meant: impl Fn(&str) -> bool) -> bool {
     let all = tokens(code);
     let named = |(at, token): (usize, &Token<'_>)| {
-        token.kind == Kind::Word && token.text == name && (at == 0 || all[at - 1].text != ".")
+        token.kind == Kind::Word && is_meant(token.text) && (at == 0 || all[at - 1].text != ".")
     };
     all.iter().enumerate().any(named)
 }

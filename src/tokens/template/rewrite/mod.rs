@@ -25,6 +25,7 @@ pub(super) fn prepare(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let mut rest = text.as_str();
+    let bodies = Bodies::of(&text);
     // What the ends of the open macros need, innermost last.
     let mut open: Vec<Option<String>> = Vec::new();
     while let Some((at, kind)) = next_tag(rest) {
@@ -53,7 +54,7 @@ pub(super) fn prepare(text: &str) -> String {
                     rest = after;
                 }
                 "macro" => {
-                    let (code, naming) = macro_head(code, &after[..block_end(after, "endmacro")]);
+                    let (code, naming) = macro_head(code, bodies.speak_of_any(text.len() - after.len()));
                     out.push_str(&code);
                     open.push(naming);
                 }
@@ -146,11 +147,54 @@ fn marks(code: &str) -> (&str, &str, &str) {
     (first, code, last)
 }
 
+/// What stands in macros, seen once for all of them.
+struct Bodies {
+    /// Where a macro ends.
+    ends: Vec<usize>,
+    /// Tags that speak of any arguments.
+    any: Vec<usize>,
+}
+
+impl Bodies {
+    fn of(text: &str) -> Bodies {
+        let mut bodies = Bodies { ends: Vec::new(), any: Vec::new() };
+        let mut rest = text;
+        while let Some((at, kind)) = next_tag(rest) {
+            let place = text.len() - rest.len() + at;
+            let tag = &rest[at + 2..];
+            let close = match kind {
+                Kind::Comment => {
+                    rest = tag.find("#}").map_or("", |end| &tag[end..]);
+                    continue;
+                }
+                Kind::Variable => "}}",
+                Kind::Block => "%}",
+            };
+            let Some(end) = code_end(tag, close) else { break };
+            let (code, after) = tag.split_at(end);
+            if first_word(code) == "endmacro" {
+                bodies.ends.push(place);
+            }
+            if macros::speaks_of_any(code) {
+                bodies.any.push(place);
+            }
+            rest = after;
+        }
+        bodies
+    }
+
+    /// Whether the macro whose body begins there takes any arguments.
+    fn speak_of_any(&self, begin: usize) -> bool {
+        let next = |places: &[usize]| places.get(places.partition_point(|place| *place < begin)).copied();
+        next(&self.any).is_some_and(|any| next(&self.ends).is_none_or(|end| any < end))
+    }
+}
+
 /// A macro's head, and the assignment that its end needs.
-fn macro_head(code: &str, body: &str) -> (String, Option<String>) {
+fn macro_head(code: &str, variadic: bool) -> (String, Option<String>) {
     let called = percent::calls(code);
     let (first, inner, last) = marks(&called);
-    match macros::head(inner, body) {
+    match macros::head(inner, variadic) {
         Some(head) => (format!("{first}{}{} {last}", head.code, head.defaults), head.naming),
         None => (called, None),
     }
