@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -70,6 +71,18 @@ impl Format {
             Format::Torch => torch::read_header(file, bytes),
         }
     }
+}
+
+/// The tensors that a weight file's bytes claim, in the file's order, and where in it each lies; `name` stands for the file in errors
+/// and says its format: `.bin` for torch's, anything else for safetensors.
+///
+/// # Errors
+/// As [`Checkpoint::open`](super::Checkpoint::open) of such a file.
+pub fn tensor_table(name: &Path, bytes: &[u8]) -> Result<Vec<(String, Range<usize>)>> {
+    let is_torch = name.extension().is_some_and(|extension| extension == "bin");
+    let format = if is_torch { Format::Torch } else { Format::Safetensors };
+    let entries = format.read_header(name, bytes)?;
+    Ok(entries.into_iter().map(|entry| (entry.name, entry.begin..entry.end)).collect())
 }
 
 /// A mapped weight file.

@@ -30,6 +30,7 @@ mod torch;
 
 pub use contents::StoredTensor;
 pub use error::CheckpointError;
+pub use files::tensor_table;
 pub use hash::{FileHash, HashOrigin, fingerprint};
 pub use hub::{HubError, Resolved, resolve};
 pub use open::{Checkpoint, UsedTensor};
