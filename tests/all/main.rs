@@ -20,6 +20,7 @@ mod explain;
 mod export;
 mod figures;
 mod full_disk;
+mod fuzz;
 mod harness;
 mod hostile_checkpoint;
 mod hostile_templates;

@@ -92,9 +92,9 @@ fn central(out: &mut Vec<u8>, file: &File, offset: u32) {
     out.extend_from_slice(&extra);
 }
 
-/// The zip archive's checksum, bit by bit.
+/// The zip archive's checksum.
 pub fn crc32(data: &[u8]) -> u32 {
-    !data.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
-    })
+    let mut crc = flate2::Crc::new();
+    crc.update(data);
+    crc.sum()
 }
