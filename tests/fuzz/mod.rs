@@ -1,9 +1,12 @@
 //! What a stranger's bytes are thrown at: one target for every reader, with inputs to start from. `fuzz/` drives them guided by
 //! coverage; `tests/all/fuzz.rs` replays the starting inputs and whatever was found. `docs/fuzzing.md` has the recipe.
 
+#[allow(dead_code, reason = "the tests of torch files spoil more of it")]
+pub mod archive;
 mod folder;
 mod growth;
 mod lines;
+pub mod pickle;
 mod settings;
 mod store;
 mod study;

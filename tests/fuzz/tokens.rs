@@ -112,7 +112,7 @@ fn model(algorithm: u8, fallback: bool, normalizer: &[u8]) -> Vec<u8> {
     if algorithm == 2 {
         bytes.extend(piece("Answer", -20.0, 4));
     }
-    bytes.extend(field(2, &[3 << 3, algorithm, 35 % 32 << 3 | 0x80, 2, u8::from(fallback)]));
+    bytes.extend(field(2, &[3 << 3, algorithm, 0x98, 2, u8::from(fallback)]));
     bytes.extend(field(3, normalizer));
     bytes
 }

@@ -5,17 +5,10 @@ use std::path::Path;
 use serde_json::json;
 use tiltmeter::checkpoint::{Checkpoint, Outline, tensor_table};
 
+use super::archive::{self, File};
 use super::folder::{joined, known, parts, with_files};
+use super::pickle::{Pickle, Tensor};
 use super::told;
-
-#[path = "../all/hostile_torch/archive.rs"]
-#[allow(dead_code, reason = "the other tests of torch files spoil more of it")]
-mod archive;
-#[path = "../all/hostile_torch/pickle.rs"]
-mod pickles;
-
-use archive::File;
-use pickles::{Pickle, Tensor};
 
 fn table(name: &str, bytes: &[u8]) -> Result<(), String> {
     for (tensor, range) in tensor_table(Path::new(name), bytes).map_err(told)? {

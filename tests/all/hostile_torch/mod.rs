@@ -2,9 +2,7 @@
 //! opcode, global or tensor; whatever it holds, nothing is executed, nothing panics, and no memory is taken that the
 //! file does not justify.
 
-mod archive;
 mod containers;
-mod pickle;
 mod pickles;
 mod shards;
 mod sound;
@@ -13,8 +11,8 @@ mod tensors;
 use std::path::Path;
 
 use crate::common::{RawTensor, TinyConfig, write_config};
-use archive::File;
-use pickle::{Pickle, Tensor};
+use crate::fuzz::targets::archive::{self, File};
+use crate::fuzz::targets::pickle::{self, Pickle, Tensor};
 use tempfile::TempDir;
 use tiltmeter::checkpoint::Checkpoint;
 
