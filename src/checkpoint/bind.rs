@@ -141,10 +141,11 @@ fn fit(files: &WeightFiles, file: usize, entry: &Entry, wanted: &TensorUse) -> R
             Some(Widened::Raised(raised.collect()))
         }
         (true, _) => {
+            // Rounded first, so that it is what the same weights in F32 are.
             let more = if wanted.less_one { 1.0 } else { 0.0 };
             let (values, _) = bytes.as_chunks::<8>();
             let rounded =
-                values.iter().flat_map(|value| ((f64::from_le_bytes(*value) + more) as f32).to_le_bytes());
+                values.iter().flat_map(|value| (f64::from_le_bytes(*value) as f32 + more).to_le_bytes());
             Some(Widened::Rounded(rounded.collect()))
         }
     };
