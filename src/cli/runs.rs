@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::output::{print, print_json, say};
 use super::{counted, grouped};
-use crate::store::{FoundRun, RunState, find_runs};
+use crate::store::{FoundRun, find_runs};
 
 /// List the run folders in a folder and below it, with how far each has come.
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ fn text(runs: &[FoundRun]) -> String {
         let mark = if run.filtered { " *" } else { "" };
         table.add_row([
             run.dir.display().to_string(),
-            state(run.state).to_owned(),
+            run.state.name().to_owned(),
             grouped(run.asked),
             grouped(run.scored),
             format!("{}{mark}", counted(run.checkpoints.len(), "checkpoint")),
@@ -64,13 +64,4 @@ fn text(runs: &[FoundRun]) -> String {
         text.push_str(&format!("{}: {error}\n", run.dir.display()));
     }
     text
-}
-
-fn state(state: RunState) -> &'static str {
-    match state {
-        RunState::Finished => "finished",
-        RunState::Unfinished => "unfinished",
-        RunState::Running => "running",
-        RunState::Unreadable => "cannot be read",
-    }
 }

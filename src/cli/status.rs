@@ -11,7 +11,9 @@ use serde::Serialize;
 use super::output::{print, print_json};
 use super::progress::duration;
 use super::{counted, grouped};
-use crate::store::{Completeness, DATABASE, RunReader, RunsProgress, Shards, State, StoredSweep, shards_in};
+use crate::store::{
+    Completeness, DATABASE, RunReader, RunState, RunsProgress, Shards, StoredSweep, shards_in,
+};
 
 /// Say what a run was asked, what of it is scored and what is left; also while a sweep writes to it. Of several runs, the
 /// shards of a sweep say, how far each is and all of them are.
@@ -97,7 +99,8 @@ fn several(progress: &RunsProgress) -> String {
         let name = run.run.display().to_string();
         table.add_row([name, asked, scored, left, done, run.state.name().to_owned(), time]);
     }
-    let states = [State::Running, State::Finished, State::Stopped, State::Unknown, State::NotBegun];
+    let states =
+        [RunState::Running, RunState::Finished, RunState::Stopped, RunState::Unknown, RunState::NotBegun];
     let states = states.into_iter().filter_map(|state| {
         let count = progress.runs.iter().filter(|run| run.state == state).count();
         (count > 0).then(|| format!("{} {}", grouped(count), state.name()))

@@ -89,6 +89,13 @@ pub enum StoreError {
     #[error("{} cannot be written (read-only file, folder or disk)", path.display())]
     ReadOnly { path: PathBuf },
 
+    #[error(
+        "{} could not be read or written, the disk or the connection to it failed ({source}): see to it and start again, or copy \
+         the run's folder to another disk; what was committed is in it",
+        path.display()
+    )]
+    Disk { path: PathBuf, source: rusqlite::Error },
+
     #[error("{} is damaged ({what}): restore it from a copy, or start a new run in another --run folder", path.display())]
     Damaged { path: PathBuf, what: String },
 
@@ -150,6 +157,7 @@ impl StoreError {
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if file::disk_is_full(&path) => {
                 Self::RunFull { path }
             }
+            Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source },
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
             Some(ErrorCode::NotADatabase) => Self::NotARun { path },

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use crate::signals::Unfinished;
+use super::begun::{Begun, folder_of};
 
 /// Writes the file at `path` through `write`; until that has succeeded and reached the disk, whatever was there
 /// stays. Something at `path` that is no regular file (a pipe, say) is written to directly.
@@ -24,16 +24,14 @@ pub fn replace(
     }
     check_folder(path)?;
     // The reason alone: the temporary file's own name would only puzzle.
-    let mut temporary = new_beside(&target).map_err(|e| fail(e.kind().into()))?;
-    let unfinished = Unfinished::at(temporary.path());
+    let begun = Begun::beside(&target).map_err(|e| fail(e.kind().into()))?;
     {
-        let mut out = BufWriter::new(temporary.as_file_mut().try_clone().map_err(fail)?);
+        let mut out = BufWriter::new(begun.file().try_clone().map_err(fail)?);
         write(&mut out)?;
         out.into_inner().map_err(|e| fail(e.into_error()))?;
     }
-    temporary.as_file().sync_all().map_err(fail)?;
-    temporary.persist(&target).map_err(|e| fail(e.error))?;
-    drop(unfinished);
+    begun.file().sync_all().map_err(fail)?;
+    begun.finish(&target).map_err(fail)?;
     Ok(())
 }
 
@@ -98,15 +96,15 @@ pub fn check_place(path: &Path) -> Result<(), StoreError> {
         Ok(meta) if meta.is_dir() => Err(fail(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"))),
         Ok(meta) if !meta.is_file() => Ok(()),
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fail(e)),
-        _ => new_beside(&target).map(drop).map_err(|e| fail(e.kind().into())),
+        _ => Begun::beside(&target).map(drop).map_err(|e| fail(e.kind().into())),
     }
 }
 
 /// Whether the disk that `path` lies on has no room for what SQLite keeps beside a database at the least.
 pub fn disk_is_full(path: &Path) -> bool {
     const LEAST: usize = 64 << 10;
-    let probe = new_beside(path)
-        .and_then(|mut file| file.write_all(&[1; LEAST]).and_then(|()| file.as_file().sync_all()));
+    let probe = Begun::beside(path)
+        .and_then(|begun| begun.file().write_all(&[1; LEAST]).and_then(|()| begun.file().sync_all()));
     probe.is_err_and(|e| matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
@@ -136,25 +134,6 @@ fn size_limit() -> Option<u64> {
     None
 }
 
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
-fn new_beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tiltmeter-").suffix(".part");
-    #[cfg(unix)]
-    let builder = {
-        use std::os::unix::fs::PermissionsExt;
-        // As any new file: what the user's mask leaves of it.
-        builder.permissions(fs::Permissions::from_mode(0o666))
-    };
-    builder.tempfile_in(folder_of(target))
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -169,13 +148,11 @@ mod tests {
     fn writes_for_ever() {
         let Some(path) = std::env::var_os(PLACE) else { return };
         crate::signals::install();
-        let never = replace(Path::new(&path), |out| {
-            out.write_all(b"half").and_then(|()| out.flush()).expect("room");
-            loop {
-                std::thread::sleep(Duration::from_secs(1));
-            }
-        });
-        never.expect("it never ends");
+        let begun = Begun::named(Path::new(&path)).expect("a file");
+        begun.file().write_all(b"half").expect("room");
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+        }
     }
 
     #[test]

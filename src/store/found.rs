@@ -5,22 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::lock::RunLock;
-use super::{DATABASE, RunReader, StoreError};
+use super::{DATABASE, RunReader, RunState, StoreError};
 
 /// Levels below the folder that are looked through.
 const DEPTH: usize = 4;
-
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    Finished,
-    /// Some of what was asked is not scored, and nobody is at it.
-    Unfinished,
-    /// A process has it open for writing.
-    Running,
-    Unreadable,
-}
 
 /// A run folder. What cannot be read of it is absent.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
@@ -86,17 +74,14 @@ fn describe(dir: &Path) -> FoundRun {
 }
 
 fn read(dir: &Path) -> Result<FoundRun, StoreError> {
+    let held = RunLock::is_held(dir);
     let reader = RunReader::open(dir)?;
     let identity = reader.identity()?;
     let of = |key: &str| identity.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
     let completeness = reader.completeness()?;
     let mut checkpoints: Vec<String> = completeness.cells.iter().map(|cell| cell.model.clone()).collect();
     checkpoints.dedup();
-    let state = match completeness.is_finished() {
-        _ if RunLock::is_held(dir) == Some(true) => RunState::Running,
-        true => RunState::Finished,
-        false => RunState::Unfinished,
-    };
+    let state = RunState::of(held, !reader.sweeps()?.is_empty(), &completeness);
     Ok(FoundRun {
         dir: dir.to_path_buf(),
         state,

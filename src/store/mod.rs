@@ -3,6 +3,7 @@
 pub mod export;
 pub mod roster;
 
+mod begun;
 mod error;
 pub(crate) mod file;
 mod found;
@@ -16,6 +17,7 @@ mod read;
 mod run;
 mod schema;
 mod shard;
+mod state;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -24,10 +26,10 @@ mod tests;
 
 pub use error::StoreError;
 pub use export::{Format, export_items, export_scores};
-pub use found::{FoundRun, RunState, find_runs};
+pub use found::{FoundRun, find_runs};
 pub use names::PromptKey;
 pub use origin::{Ended, Filters, Machine, StoredSweep, SweepRecord};
-pub use progress::{Progress as RunsProgress, RunProgress, State};
+pub use progress::{Progress as RunsProgress, RunProgress};
 pub use provenance::{CheckpointRecord, RunIdentity, SessionRecord};
 pub use read::{
     CellCount, Completeness, ItemCounts, Met, PromptScore, RunReader, Shards, StoredCheckpoint, load_items,
@@ -40,3 +42,4 @@ pub use run::{
 };
 pub use schema::{FORMAT, OLDEST_FORMAT};
 pub use shard::{MOST_SHARDS, ShardRecord, runs_in, shard_folder, shards_in};
+pub use state::RunState;

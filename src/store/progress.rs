@@ -8,28 +8,13 @@ use crate::plain::total;
 
 use super::lock::RunLock;
 use super::shard::runs_in;
-use super::{Completeness, RunReader, Shards, StoreError, StoredSweep};
-
-/// What becomes of a run just now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Nothing was asked yet.
-    NotBegun,
-    /// A process writes to it.
-    Running,
-    Finished,
-    /// Prompts are left, and nobody scores them.
-    Stopped,
-    /// Prompts are left, and the file system does not tell whether somebody scores them.
-    Unknown,
-}
+use super::{Completeness, RunReader, RunState, Shards, StoreError, StoredSweep};
 
 /// How far one run is.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct RunProgress {
     pub run: PathBuf,
-    pub state: State,
+    pub state: RunState,
     pub asked: u64,
     pub scored: u64,
     pub left: u64,
@@ -54,18 +39,6 @@ pub struct Progress {
     pub shards: Vec<Shards>,
 }
 
-impl State {
-    pub fn name(self) -> &'static str {
-        match self {
-            State::NotBegun => "not begun",
-            State::Running => "running",
-            State::Finished => "finished",
-            State::Stopped => "stopped",
-            State::Unknown => "stopped, or running elsewhere",
-        }
-    }
-}
-
 impl Progress {
     /// Of the runs in `runs`, or of the shards in these folders.
     ///
@@ -82,7 +55,7 @@ impl Progress {
         }
         let sum = |of: fn(&RunProgress) -> u64| total(found.iter().map(of));
         let (asked, scored, left) = (sum(|run| run.asked), sum(|run| run.scored), sum(|run| run.left));
-        let running = || found.iter().filter(|run| run.state == State::Running);
+        let running = || found.iter().filter(|run| run.state == RunState::Running);
         let known = running().map(|run| run.seconds_left).collect::<Option<Vec<f64>>>();
         Ok(Progress {
             seconds_left: known.and_then(|seconds| seconds.into_iter().reduce(f64::max)),
@@ -105,14 +78,8 @@ impl RunProgress {
             Err(error) => return Err(error),
         };
         let left = found.asked.saturating_sub(found.scored);
-        let state = match held {
-            Some(true) => State::Running,
-            _ if sweeps.is_empty() && found.asked == 0 => State::NotBegun,
-            _ if left == 0 => State::Finished,
-            Some(false) => State::Stopped,
-            None => State::Unknown,
-        };
-        let seconds_left = pace.filter(|_| state == State::Running).map(|pace| left as f64 / pace);
+        let state = RunState::of(held, !sweeps.is_empty(), &found);
+        let seconds_left = pace.filter(|_| state == RunState::Running).map(|pace| left as f64 / pace);
         Ok(RunProgress {
             run: dir,
             state,
