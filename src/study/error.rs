@@ -101,8 +101,8 @@ impl Origin {
 /// Why a study cannot be read, or its prompts not be written.
 #[derive(Debug, Error)]
 pub enum StudyError {
-    #[error("`{name}` is neither a study of this program ({known}) nor a folder")]
-    NotFound { name: String, known: String },
+    #[error("`{name}` is neither a study of this program ({known}) nor a folder{hint}")]
+    NotFound { name: String, hint: String, known: String },
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{path}: {what}", path = path.display())]

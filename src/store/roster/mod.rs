@@ -29,6 +29,12 @@ pub const SHIPPED_TEXTS: [(&str, &str); 2] =
 pub enum RosterError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    #[error(
+        "`{name}` is neither a roster of this program ({}) nor a file{}",
+        SHIPPED_TEXTS.map(|(name, _)| format!("`{name}`")).join(", "),
+        plain::nearest(name, SHIPPED_TEXTS.map(|(name, _)| name))
+    )]
+    NotFound { name: String },
     #[error("{name}, line {line}: {problem}")]
     Line { name: String, line: usize, problem: String },
     #[error("{name}: {problem}")]
@@ -106,10 +112,14 @@ impl Roster {
     /// # Errors
     /// An unreadable file; by line and key, whatever is not understood.
     pub fn open(name_or_path: &str) -> Result<Self, RosterError> {
-        let shipped = SHIPPED_TEXTS.iter().find(|(name, _)| *name == name_or_path);
-        match shipped.filter(|_| !Path::new(name_or_path).exists()) {
+        let path = Path::new(name_or_path);
+        // Something of which nothing is known is told by reading it.
+        if path.try_exists().unwrap_or(true) {
+            return Self::load(path);
+        }
+        match SHIPPED_TEXTS.iter().find(|(name, _)| *name == name_or_path) {
             Some((name, text)) => Self::parse(text, name, Path::new("")),
-            None => Self::load(Path::new(name_or_path)),
+            None => Err(RosterError::NotFound { name: name_or_path.to_owned() }),
         }
     }
 

@@ -7,14 +7,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Family, Roster, RosterError, Stage};
+use crate::plain::nearest;
 use crate::study::StageForm;
 
 /// Stage names whose form is known without `form`; `base` is asked in plain text, the others as chats.
 const STAGES: [&str; 7] = ["base", "chat", "sft", "dpo", "rl", "instruct", "rlvr"];
 
-const FAMILY_KEYS: &str =
-    "name, maker, maker_country, licence, gated, note, and a table per stage (base, chat ...)";
-const STAGE_KEYS: &str = "model, checkpoint, revision, prefill, form, note";
+const FAMILY_KEYS: [&str; 6] = ["name", "maker", "maker_country", "licence", "gated", "note"];
+const STAGE_KEYS: [&str; 6] = ["model", "checkpoint", "revision", "prefill", "form", "note"];
 
 /// Fills in what the roster's text says.
 pub(super) fn read(roster: &mut Roster, folder: &Path) -> Result<(), RosterError> {
@@ -36,7 +36,8 @@ pub(super) fn read(roster: &mut Roster, folder: &Path) -> Result<(), RosterError
             }
             ("analysis", DeValue::Table(analysis)) => conditions(analysis, condition, route),
             (other, _) => {
-                let problem = format!("unknown key `{other}`; a roster has [[family]] and [analysis]");
+                let hint = nearest(other, ["family", "analysis"]);
+                let problem = format!("unknown key `{other}`{hint}; a roster has [[family]] and [analysis]");
                 return Err(source.error(key.span().start, problem));
             }
         }
@@ -102,7 +103,11 @@ impl Source<'_> {
                 ("note", value) => drop(self.text(key, at, value)?),
                 (stage, DeValue::Table(table)) => stages.push(self.stage(stage, at, table)?),
                 (other, _) => {
-                    let problem = format!("unknown key `{other}`; a family has {FAMILY_KEYS}");
+                    let hint = nearest(other, FAMILY_KEYS.into_iter().chain(STAGES));
+                    let problem = format!(
+                        "unknown key `{other}`{hint}; a family has {}, and a table per stage (base, chat ...)",
+                        FAMILY_KEYS.join(", ")
+                    );
                     return Err(self.error(at, problem));
                 }
             }
@@ -135,8 +140,11 @@ impl Source<'_> {
                     });
                 }
                 other => {
-                    let problem =
-                        format!("unknown key `{other}` in stage `{name}`; a stage has {STAGE_KEYS}");
+                    let hint = nearest(other, STAGE_KEYS);
+                    let problem = format!(
+                        "unknown key `{other}` in stage `{name}`{hint}; a stage has {}",
+                        STAGE_KEYS.join(", ")
+                    );
                     return Err(self.error(at, problem));
                 }
             }
@@ -146,8 +154,9 @@ impl Source<'_> {
             None if name == "base" => StageForm::Base,
             None if STAGES.contains(&name) => StageForm::Chat,
             None => {
+                let hint = nearest(name, STAGES);
                 let problem = format!(
-                    "stage `{name}` is none of {}: say form = \"base\" or form = \"chat\"",
+                    "stage `{name}` is none of {}{hint}: for another one say form = \"base\" or form = \"chat\"",
                     STAGES.join(", ")
                 );
                 return Err(self.error(start, problem));

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::error::{Finding, Origin};
 use super::super::template::{Template, excerpt};
+use crate::plain::nearest;
 
 /// One parsed file and what was found wrong so far.
 pub struct Document<'t> {
@@ -95,7 +96,12 @@ impl<'d> Table<'d> {
                 let line = line_at(&self.document.lines, key.span().start);
                 self.note(
                     line,
-                    format!("unknown key `{}` (known here: {})", excerpt(key.get_ref()), known.join(", ")),
+                    format!(
+                        "unknown key `{}`{} (known here: {})",
+                        excerpt(key.get_ref()),
+                        nearest(key.get_ref(), known.iter().copied()),
+                        known.join(", ")
+                    ),
                 );
             }
         }

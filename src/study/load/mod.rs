@@ -13,6 +13,7 @@ use super::error::{Finding, Origin, StudyError, list};
 use super::files::StudyFiles;
 use super::kind::Kind;
 use super::model::Study;
+use crate::plain::nearest;
 use document::Document;
 
 /// The names of the embedded study.
@@ -41,7 +42,11 @@ impl Study {
         }
         let folder = Path::new(name_or_folder);
         if !folder.is_dir() {
-            return Err(StudyError::NotFound { name: name_or_folder.to_owned(), known: list([EMBEDDED[0]]) });
+            return Err(StudyError::NotFound {
+                name: name_or_folder.to_owned(),
+                hint: nearest(name_or_folder, EMBEDDED),
+                known: list([EMBEDDED[0]]),
+            });
         }
         folder_files(folder)
     }
