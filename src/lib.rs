@@ -35,6 +35,9 @@ pub mod scoring;
 /// What is kept: `RunStore`, rosters, provenance, exports.
 pub mod store;
 
+/// What other programs read: results and tasks of lm-evaluation-harness, logs of Inspect.
+pub mod interchange;
+
 /// What was understood of a checkpoint: `Inspection`.
 pub mod inspect;
 

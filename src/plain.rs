@@ -10,7 +10,7 @@ mod number;
 
 pub(crate) use alike::{alike, reading};
 pub(crate) use caught::catch;
-pub(crate) use date::now;
+pub(crate) use date::{now, seconds};
 pub(crate) use disk::{worded, write_new};
 pub(crate) use nearest::{nearest, nearest_few};
 pub(crate) use number::{bytes, counted, grouped, noun, scaled, total};

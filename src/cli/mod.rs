@@ -32,6 +32,7 @@ mod shard;
 mod shell;
 mod status;
 mod study;
+mod study_export;
 mod sweep;
 mod version;
 mod volume;

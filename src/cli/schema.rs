@@ -14,7 +14,7 @@ use super::{doctor, prompts, roster, status};
 use crate::plain::nearest;
 use crate::store::export::{item_row_schema, score_row_schema};
 use crate::store::{FoundRun, RunsProgress};
-use crate::{bench, inspect, licences, report, scoring, stats};
+use crate::{bench, inspect, interchange, licences, report, scoring, stats};
 
 /// Print the JSON Schema of what a command prints as JSON; without a name, the list of them.
 #[derive(Debug, clap::Args)]
@@ -49,10 +49,15 @@ const KINDS: &[Kind] = &[
     kind("prompt-score", "export --scores FILE.jsonl, a line", score_row_schema),
     kind("report", "report --format json", report::document_schema),
     kind("roster", "roster show --json", of::<Vec<roster::Listed<'static>>>),
-    kind("runs", "runs --json", of::<Vec<FoundRun>>),
+    Kind { version: 2, ..kind("runs", "runs --json", of::<Vec<FoundRun>>) },
     kind("score", "score, a line", of::<scoring::output::ScoreLine<'static>>),
     kind("status", "status --json", of::<status::Status>),
     kind("status-several", "status --json, of several runs", of::<RunsProgress>),
+    kind(
+        "task-document",
+        "study export --lm-eval DIR, a line of a task's documents",
+        of::<interchange::Document>,
+    ),
 ];
 
 const fn kind(name: &'static str, printed_by: &'static str, shape: fn() -> Schema) -> Kind {

@@ -2,7 +2,7 @@
 
 use super::output::{is_standard, print, say};
 use super::prompts::{FilterArgs, Stage, prompts};
-use super::{counted, grouped};
+use super::{counted, grouped, study_export};
 use crate::study::{
     EMBEDDED, Finding, Kind, PromptText, Scenario, ScenarioRole, StageForm, Study, StudyFiles, Validation,
 };
@@ -25,13 +25,7 @@ enum Command {
     List,
     /// Show what a study asks, or one of its prompts
     Show(ShowArgs),
-    /// Write a study's files into a new folder
-    Export {
-        /// Name of an embedded study, or a study's folder
-        study: String,
-        /// Folder to write: new, or empty
-        folder: PathBuf,
-    },
+    Export(study_export::Args),
     /// Check a study's files; exit code 1 if prompts would be missing or wrong
     Validate {
         /// Name of an embedded study, or a study's folder
@@ -72,13 +66,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Command::List => list(),
         Command::Show(args) if args.prompt => show_prompt(args),
         Command::Show(args) => show(&Study::open(&args.study)?),
-        Command::Export { study, folder } => {
-            refuse_standard_output(&folder)?;
-            let files = Study::open_files(&study)?;
-            files.write(&folder)?;
-            say(format_args!("{} in {}", counted(files.len(), "file"), folder.display()));
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Export(args) => study_export::run(args),
         Command::Validate { study } => validate(Study::open_files(&study)?),
         Command::New { folder, template: Template::Pair } => {
             refuse_standard_output(&folder)?;
@@ -93,7 +81,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// `-` is standard output everywhere.
-fn refuse_standard_output(folder: &Path) -> Result<()> {
+pub(super) fn refuse_standard_output(folder: &Path) -> Result<()> {
     if is_standard(folder) {
         bail!("a study is a folder of files, which standard output cannot take: name a folder");
     }

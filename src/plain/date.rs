@@ -23,9 +23,35 @@ fn utc(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
 }
 
+/// The reverse: seconds since 1970 of a time in UTC as [`now`] writes it; `None` of anything else.
+pub(crate) fn seconds(utc: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| utc.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || utc.len() != 20 {
+        return None;
+    }
+    // Counted in years that begin in March, as above.
+    let march = if month > 2 { month - 3 } else { month + 9 };
+    let year = year - u64::from(month <= 2);
+    let of_year = (153 * march + 2) / 5 + day.checked_sub(1)?;
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + of_year;
+    let time = 3_600 * number(11, 13)? + 60 * number(14, 16)? + number(17, 19)?;
+    Some(86_400 * days.checked_sub(719_468)? + time)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::utc;
+    use super::{seconds, utc};
+
+    #[test]
+    fn a_time_reads_back() {
+        for at in [0, 86_399, 951_782_399, 951_868_800, 1_798_761_599, 4_102_444_800] {
+            assert_eq!(seconds(&utc(at)), Some(at));
+        }
+        for text in ["", "2026-01-31", "2026-13-31T00:00:00Z", "yesterday at noon, UT"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn dates_by_the_calendar() {

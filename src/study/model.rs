@@ -268,7 +268,7 @@ impl Study {
         self.languages.first().map_or("", String::as_str)
     }
 
-    pub(super) fn check_language(&self, language: &str) -> Result<(), StudyError> {
+    pub fn check_language(&self, language: &str) -> Result<(), StudyError> {
         if self.languages.iter().any(|l| l == language) {
             return Ok(());
         }

@@ -27,6 +27,7 @@ mod hostile_templates;
 mod hostile_tokenizers;
 mod hostile_torch;
 mod inspect;
+mod interchange;
 mod invariance;
 mod one_answer;
 mod oracle;

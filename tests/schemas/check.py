@@ -52,6 +52,9 @@ def documents(folder):
     # One figure of every group.
     groups = {figure.split("/")[0]: figure for figure in figures}
     explained = [run("explain", figure, "--items", MADE, "--json") for figure in groups.values()]
+    tasks = folder / "tasks"
+    run("study", "export", "--lm-eval", tasks, "--conditions", "main,system_neutral", "--languages", "en", "--limit", "8")
+    documents = [line for file in tasks.glob("*.jsonl") for line in file.read_text().splitlines()]
     plan = folder / "plan.toml"
     run("plan", "--roster", "default", "--output", plan)
     whole = lambda text: [json.loads(text)]
@@ -79,6 +82,7 @@ def documents(folder):
         "score": lines(run(*score)) + lines(run(*score, "--top", "3")) + lines(run(*score, "--continuations")),
         "status": whole(run("status", "--json", "--run", run_dir)),
         "status-several": whole(run("status", "--json", run_dir, run_dir)),
+        "task-document": [json.loads(line) for line in documents],
     }
 
 

@@ -15,6 +15,7 @@ mod invariance;
 mod limits;
 mod parity;
 mod shaders;
+mod shards;
 mod steps;
 
 fn main() -> std::process::ExitCode {

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# A second engine on the same questions: a study becomes tasks of lm-evaluation-harness, the harness asks the demo's checkpoints
+# through transformers, and item by item its log-odds must be ours to 1e-3. What `export` writes for the harness and for Inspect
+# is read by their own readers.
+#
+#   tests/interchange/run.sh PROGRAM
+#
+# Installs both into target/ (once: torch is large); skips with a sentence where that cannot be.
+set -euo pipefail
+program=$(realpath "$1")
+cd "$(dirname "$0")/../.."
+here=tests/interchange
+skip() { echo "skipped: $1"; exit 0; }
+
+# target/venv-NAME with the packages of NAME.txt and, without what these ask for, those named; made again when either changes.
+environment() { # NAME [PACKAGE...]
+    local venv=target/venv-$1 wanted
+    wanted=$(cat "$here/$1.txt"; printf '%s\n' "${@:2}")
+    [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ] && return
+    rm -rf "$venv" && python3 -m venv "$venv" && timeout 600 "$venv/bin/pip" install -q --no-compile -r "$here/$1.txt" || return 1
+    [ $# = 1 ] || "$venv/bin/pip" install -q --no-compile --no-deps "${@:2}" || return 1
+    printf '%s\n' "$wanted" >"$venv/installed"
+}
+command -v python3 >/dev/null || skip "no Python"
+environment harness lm_eval==0.4.13 || skip "torch, transformers and the harness cannot be installed here"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/tiltmeter-interchange.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+checkpoints=$PWD/src/demo/checkpoints
+cat >"$work/roster.toml" <<ROSTER
+[[family]]
+name = "planted"
+base = { model = "base", checkpoint = "$checkpoints/base" }
+chat = { model = "chat", checkpoint = "$checkpoints/chat", prefill = "Answer: (" }
+ROSTER
+question=(--languages en,fr --conditions main,system_neutral,prefill --limit 64 --seed 7)
+"$program" --quiet sweep --roster "$work/roster.toml" "${question[@]}" --backend cpu --run "$work/run"
+"$program" --quiet export --run "$work/run" --lm-eval "$work/ours" --inspect "$work/log.json"
+"$program" --quiet export --run "$work/run" --models chat --inspect "$work/log.eval"
+
+export HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+for stage in base chat; do
+    "$program" --quiet study export --lm-eval "$work/$stage" --stage $stage "${question[@]}" --prefill 'Answer: (' \
+        --model "$checkpoints/$stage"
+    # As the README of the folder has it.
+    command=$(sed -n '/^    lm_eval /,/[^\\]$/p' "$work/$stage/README.md" | sed "s|CHECKPOINT|$checkpoints/$stage|; s|^ *lm_eval|target/venv-harness/bin/lm_eval|")
+    bash -c "${command/ --output_path results/} --output_path $work/theirs --device cpu --batch_size 16" >"$work/log-$stage" 2>&1 ||
+        { tail -n 20 "$work/log-$stage"; echo "failed: the harness does not run the tasks"; exit 1; }
+done
+target/venv-harness/bin/python $here/compare.py "$work/ours" "$work/theirs"
+
+if environment inspect; then
+    target/venv-inspect/bin/python $here/logs.py "$work/log.json" "$work/log.eval" "$work/ours"
+else
+    echo "skipped: Inspect cannot be installed here"
+fi
