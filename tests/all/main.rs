@@ -29,6 +29,7 @@ mod hostile_torch;
 mod inspect;
 mod interchange;
 mod invariance;
+mod killed;
 mod one_answer;
 mod oracle;
 mod outputs;

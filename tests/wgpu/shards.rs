@@ -12,7 +12,12 @@ use tiltmeter::store::RunReader;
 fn sweep(dir: &Path, run: &str) -> Command {
     let mut command = tiltmeter();
     command.args(["-q", "sweep", "--backend", "wgpu", "--languages", "en", "--limit", "48", "--roster"]);
-    command.arg(dir.join("roster.toml")).arg("--study").arg(dir.join("study")).arg("--run").arg(dir.join(run));
+    command
+        .arg(dir.join("roster.toml"))
+        .arg("--study")
+        .arg(dir.join("study"))
+        .arg("--run")
+        .arg(dir.join(run));
     command
 }
 
@@ -29,7 +34,10 @@ fn kill_in_the_middle(command: &mut Command, run: &Path) {
         let checkpoints = RunReader::open(run).and_then(|reader| reader.checkpoints());
         checkpoints.is_ok_and(|all| all.iter().any(|checkpoint| checkpoint.prompts > 0))
     };
-    while !scored() && child.try_wait().expect("a child").is_none() && start.elapsed() < Duration::from_secs(60) {
+    while !scored()
+        && child.try_wait().expect("a child").is_none()
+        && start.elapsed() < Duration::from_secs(60)
+    {
         std::thread::sleep(Duration::from_millis(5));
     }
     let _ended_already = child.kill();
