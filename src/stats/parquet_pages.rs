@@ -45,7 +45,7 @@ pub(super) fn check_pages(file: &mut File, metadata: &ParquetMetaData) -> io::Re
     let length = file.seek(SeekFrom::End(0))?;
     for group in metadata.row_groups() {
         for column in group.columns() {
-            let name = column.column_path();
+            let name = column.column_path().string();
             let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
             let range = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
             let inside = range.and_then(|(start, size)| Some((start, start.checked_add(size)?)));
