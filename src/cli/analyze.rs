@@ -2,16 +2,13 @@
 
 use super::input::{Input, settings_for};
 use super::origin;
-use super::output::{is_standard, say, standard_output};
+use super::output::{deliver, deliver_text, is_standard, say};
 use super::run_table::RunTable;
 use crate::report::{Document, ReportInput};
 use crate::stats::summary::{self, SummaryOptions, Tables};
 use crate::stats::{Analysis, Named, Recipes, Settings, analyze_with, read_table};
-use crate::store::export::parquet_error;
-use crate::store::file::replace;
-use crate::store::{RunReader, StoreError};
+use crate::store::RunReader;
 use anyhow::{Result, anyhow, bail};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -188,7 +185,8 @@ fn opening(analysis: &Analysis, settings: &Settings) -> Vec<String> {
 }
 
 fn write(args: &Args, analysis: &Analysis, first: String) -> Result<ExitCode> {
-    let table = match args.format {
+    let output = args.output.as_deref();
+    match args.format {
         Format::Table => {
             let options = SummaryOptions {
                 tables: match args.tables {
@@ -201,26 +199,19 @@ fn write(args: &Args, analysis: &Analysis, first: String) -> Result<ExitCode> {
                 language: args.language.clone(),
                 condition: args.condition.clone(),
             };
-            first + &summary::render(analysis, &options).map_err(|problem| anyhow!(problem))?
+            let tables = summary::render(analysis, &options).map_err(|problem| anyhow!(problem))?;
+            deliver_text(output, first + &tables)?;
         }
-        Format::Markdown => first,
-        Format::Json | Format::Csv | Format::Parquet => String::new(),
-    };
-    let text = |out: &mut dyn Write| match args.format {
-        Format::Json => analysis.write_json(out),
-        Format::Csv => analysis.write_csv(out),
-        Format::Markdown => out.write_all(table.as_bytes()).and_then(|()| analysis.write_markdown(out)),
-        Format::Table | Format::Parquet => out.write_all(table.as_bytes()),
-    };
-    match args.output.as_deref().filter(|output| !is_standard(output)) {
-        Some(path) if args.format == Format::Parquet => {
-            replace(path, |out| analysis.write_parquet(out).map_err(|e| parquet_error(path, e)))?;
-        }
-        Some(path) => replace(path, |out| text(out).map_err(|e| StoreError::io(path, e)))?,
-        None => {
-            let mut out = standard_output();
-            text(&mut out)?;
-            out.flush()?;
+        Format::Json => deliver(output, |out| Ok(analysis.write_json(out)?))?,
+        Format::Csv => deliver(output, |out| Ok(analysis.write_csv(out)?))?,
+        Format::Markdown => deliver(output, |out| {
+            out.write_all(first.as_bytes())?;
+            Ok(analysis.write_markdown(out)?)
+        })?,
+        Format::Parquet => {
+            let mut table = Vec::new();
+            analysis.write_parquet(&mut table)?;
+            deliver_text(output, table)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use super::input::Input;
-use super::output::{deliver, is_standard, say};
+use super::output::{deliver_text, is_standard, say};
 use super::run_table::RunTable;
 use crate::report::{JoinedRuns, differences};
 use crate::stats::{
@@ -27,7 +27,7 @@ pub struct Args {
     /// The other one
     #[arg(value_name = "RUN2")]
     second: PathBuf,
-    /// Families and analysis settings for both; without it, each run's roster
+    /// Families and analysis settings for both; without it each run's roster, which stands for a table beside it too
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// A checkpoint that is called NAME1 in the first and NAME2 in the second; may stand several times
@@ -68,6 +68,14 @@ impl Read {
         Ok(Read { reader: None, table, settings: settings.unwrap_or_default() })
     }
 
+    /// A table says nothing of families: it is analysed as the run beside it.
+    fn adopt(&mut self, settings: &Settings, own: &Path) -> Vec<String> {
+        self.settings = settings.clone();
+        let mut notes = self.settings.restrict_to(&self.table);
+        notes.push(format!("{} has no settings of its own: the run's stand for both", own.display()));
+        notes
+    }
+
     fn analyze(&self) -> Result<Analysis> {
         Ok(analyze_with(&self.table, &self.settings, Recipes::Confirmatory)?)
     }
@@ -94,7 +102,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         true => format!("{}\n", serde_json::to_string_pretty(&agreement)?),
         false => agreement_text(&agreement),
     };
-    deliver(&text, file)?;
+    deliver_text(file, text)?;
     if let Some(tolerance) = args.tolerance.filter(|tolerance| agreement.exceeds(*tolerance)) {
         say(format_args!("some log-odds lie further apart than {tolerance}"));
         return Ok(ExitCode::FAILURE);
@@ -107,8 +115,8 @@ fn compare(args: &Args) -> Result<Agreement> {
     // (as the second calls it, as the first does).
     let names: Vec<(String, String)> =
         args.checkpoint.chunks_exact(2).map(|two| (two[1].clone(), two[0].clone())).collect();
-    let first = Read::new(&args.first, settings.clone())?;
-    let mut second = Read::new(&args.second, settings)?;
+    let mut first = Read::new(&args.first, settings.clone())?;
+    let mut second = Read::new(&args.second, settings.clone())?;
     for (own, known, path) in names.iter().flat_map(|(of_second, of_first)| {
         [(of_first, &first, &args.first), (of_second, &second, &args.second)]
     }) {
@@ -121,6 +129,13 @@ fn compare(args: &Args) -> Result<Agreement> {
         (second.table, second.settings) = renamed(&second.table, &second.settings, &names)?;
     }
     let mut notes = Vec::new();
+    if settings.is_none() {
+        match (first.reader.is_some(), second.reader.is_some()) {
+            (true, false) => notes.extend(second.adopt(&first.settings, &args.second)),
+            (false, true) => notes.extend(first.adopt(&second.settings, &args.first)),
+            _ => {}
+        }
+    }
     let mut differs = Vec::new();
     let runs = match (&first.reader, &second.reader) {
         (Some(one), Some(other)) => {

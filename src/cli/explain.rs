@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 
 use super::input::Input;
-use super::output::{deliver, is_standard, say};
+use super::output::{deliver_text, is_standard, say};
 use super::run_table::RunTable;
 use crate::plain::nearest_few;
 use crate::report::attach_prompts;
@@ -68,7 +68,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         true => format!("{}\n", serde_json::to_string_pretty(&explanation)?),
         false => explanation_text(&explanation),
     };
-    deliver(&text, file)?;
+    deliver_text(file, text)?;
     Ok(ExitCode::SUCCESS)
 }
 

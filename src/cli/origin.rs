@@ -33,9 +33,8 @@ pub fn of(
     let run = RunReader::open(dir)?;
     let identity = run.identity()?;
     let study = identity.iter().find(|(key, _)| key == "study_sha256").map(|(_, value)| value.clone());
-    let checkpoints = run.checkpoints()?;
-    let begun = || checkpoints.iter().flat_map(|c| &c.sessions).map(|(begun, _)| begun.clone());
-    let dates = Dates { run_begun: begun().min(), run_last_swept: begun().max(), ..dates };
+    let [run_begun, run_last_swept] = run.begun()?;
+    let dates = Dates { run_begun, run_last_swept, ..dates };
     let hashes_of = |record: &crate::store::CheckpointRecord| CheckpointHashes {
         checkpoint: record.model.clone(),
         config: record.config_sha256.clone(),
@@ -43,7 +42,7 @@ pub fn of(
         tokenizer: record.tokenizer_sha256.clone(),
         template: record.template_sha256.clone(),
     };
-    let checkpoints = checkpoints.iter().map(|c| hashes_of(&c.record)).collect();
+    let checkpoints = run.checkpoint_records()?.iter().map(hashes_of).collect();
     Ok(Origin {
         program,
         dates,

@@ -32,9 +32,12 @@ fn named(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
 }
 
+/// How an `--output` names standard output.
+const STANDARD: &str = "-";
+
 /// Whether a command's `--output` means standard output.
 pub fn is_standard(output: &Path) -> bool {
-    output == Path::new("-")
+    output == Path::new(STANDARD)
 }
 
 /// An `--output` in words.
@@ -78,12 +81,20 @@ pub fn write_whole(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(
     }
 }
 
-/// Writes `text` to `file`, as a whole or not at all, and says so; without a file to standard output.
-pub fn deliver(text: &str, file: Option<&Path>) -> Result<()> {
-    let Some(path) = file else { return print(text) };
-    file::replace(path, |out| out.write_all(text.as_bytes()).map_err(|e| StoreError::io(path, e)))?;
-    say(format_args!("wrote {}", path.display()));
+/// A command's result to its `--output`, standard output where none was given: [`write_whole`], and says so where that is a
+/// file.
+pub fn deliver(output: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let output = output.unwrap_or(Path::new(STANDARD));
+    write_whole(output, write)?;
+    if !is_standard(output) {
+        say(format_args!("wrote {}", output.display()));
+    }
     Ok(())
+}
+
+/// [`deliver`] of a text that is at hand.
+pub fn deliver_text(output: Option<&Path>, text: impl AsRef<[u8]>) -> Result<()> {
+    deliver(output, |out| Ok(out.write_all(text.as_ref())?))
 }
 
 /// A value as indented JSON on standard output.

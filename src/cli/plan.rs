@@ -1,17 +1,16 @@
 //! `tiltmeter plan`: what is decided before a run, in a dated file.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use super::input::Input;
-use super::output::{is_standard, print, say};
+use super::output::{deliver_text, is_standard};
 use crate::plain;
 use crate::stats::{Analysis, Facts, PlanCheck, PlannedHashes, Preregistration, Settings};
-use crate::store::file::{check_folder, replace};
-use crate::store::{Roster, RunReader, StoreError};
+use crate::store::file::check_folder;
+use crate::store::{Roster, RunReader};
 use crate::study::Study;
 
 /// Write down what is decided before a run: target, margin, families, scope, and the hashes of study, roster and settings.
@@ -52,13 +51,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let hashes =
         PlannedHashes { study: study.hash().to_owned(), roster: hash(&roster), settings: hash(&settings) };
     let plan = Preregistration::new(&settings, &roster, hashes, plain::now())?;
-    let text = plan.text();
-    if is_standard(&args.out) {
-        print(text)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    replace(&args.out, |out| out.write_all(text.as_bytes()).map_err(|e| StoreError::io(&args.out, e)))?;
-    say(format_args!("wrote {}", args.out.display()));
+    deliver_text(Some(&args.out), plan.text())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -86,8 +79,7 @@ pub fn check(path: &Path, input: &Input, analysis: &Analysis) -> Result<PlanChec
         let run = RunReader::open(dir)?;
         let study = run.identity()?.into_iter().find(|(key, _)| key == "study_sha256");
         facts.study = study.map(|(_, value)| value);
-        facts.begun =
-            run.checkpoints()?.iter().flat_map(|c| &c.sessions).map(|(begun, _)| begun.clone()).min();
+        [facts.begun, _] = run.begun()?;
         if let Some((path, text)) = run.roster()? {
             facts.roster = Settings::parse(&text, &path.display().to_string())?.sha256;
         }

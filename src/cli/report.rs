@@ -1,6 +1,5 @@
 //! `tiltmeter report`: one page for a person, from an item table or a run.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,13 +7,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use super::input::{Input, settings_for};
-use super::output::{is_standard, print, say};
+use super::output::{deliver_text, is_standard, say, write_whole};
 use super::run_table::RunTable;
 use super::shell::quoted;
 use crate::report::{Document, Example, Planted, Provenance, ReportInput, attach_prompts, to_explain};
 use crate::stats::{Analysis, Explainer, Explanation, Recipes, Settings, Table, analyze_table, read_table};
-use crate::store::StoreError;
-use crate::store::file::replace;
 use crate::study::{EMBEDDED, Study};
 
 /// Write what was found: a self-contained HTML page with figures and tables, or the same as Markdown or JSON.
@@ -96,19 +93,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
             Format::Markdown => document.markdown(),
             Format::Json => format!("{:#}\n", document.json()),
         };
-        if is_standard(out) {
-            print(text)?;
-        } else {
-            write(out, text.as_bytes())?;
-            say(format_args!("wrote {}", out.display()));
-        }
+        deliver_text(Some(out), text)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, |file| file.write_all(bytes).map_err(|e| StoreError::io(path, e)))?;
-    Ok(())
+fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    write_whole(path, |file| Ok(file.write_all(bytes.as_ref())?))
 }
 
 /// Three files a figure, none of which may be there already.
@@ -123,8 +114,8 @@ fn write_figures(document: &Document, dir: &Path) -> Result<()> {
         bail!("{} is there already, so no figure is written: name another folder", there.display());
     }
     for figure in &figures {
-        write(&path(&figure.name, "svg"), figure.svg.as_bytes())?;
-        write(&path(&figure.name, "csv"), figure.csv.as_bytes())?;
+        write(&path(&figure.name, "svg"), &figure.svg)?;
+        write(&path(&figure.name, "csv"), &figure.csv)?;
         let picture = figure.png()?;
         write(&path(&figure.name, "png"), &picture.bytes)?;
         if !picture.missing.is_empty() {
@@ -210,7 +201,7 @@ impl Page {
 
     /// Writes the page.
     pub fn write(self, page_title: Option<String>, commands: Vec<String>, out: &Path) -> Result<()> {
-        write(out, self.document(page_title, commands)?.html()?.as_bytes())
+        write(out, self.document(page_title, commands)?.html()?)
     }
 }
 

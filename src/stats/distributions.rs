@@ -23,22 +23,6 @@ pub fn t_upper(t: f64, df: f64) -> Option<f64> {
     Some(if t >= 0.0 { tail } else { 1.0 - tail })
 }
 
-/// The t quantile: P(T <= t) = `p`, for any real degrees of freedom.
-pub fn t_quantile(p: f64, df: f64) -> Option<f64> {
-    if !(df > 0.0 && p > 0.0 && p < 1.0) {
-        return None;
-    }
-    if p < 0.5 {
-        return Some(-t_quantile(1.0 - p, df)?);
-    }
-    let distribution = StudentsT::new(0.0, 1.0, df).ok()?;
-    let mut quantile = distribution.inverse_cdf(p);
-    for _ in 0..3 {
-        quantile += (t_upper(quantile, df)? - (1.0 - p)) / distribution.pdf(quantile);
-    }
-    quantile.is_finite().then_some(quantile)
-}
-
 /// P(F > f) with real degrees of freedom.
 pub fn f_upper(f: f64, df1: f64, df2: f64) -> Option<f64> {
     if !(df1 > 0.0 && df2 > 0.0 && f.is_finite() && f >= 0.0) {
@@ -53,7 +37,7 @@ pub fn t_975(df: usize) -> Option<f64> {
     SMALL.get(df).copied().unwrap_or_else(|| t_quantile_975(df))
 }
 
-/// [`t_quantile`] with the arithmetic that the published figures were first given by, to the bit.
+/// The quantile with the arithmetic that the published figures were first given by, to the bit.
 fn t_quantile_975(df: usize) -> Option<f64> {
     let distribution = StudentsT::new(0.0, 1.0, df as f64).ok()?;
     let mut quantile = distribution.inverse_cdf(0.975);
@@ -152,6 +136,7 @@ pub fn wilcoxon(values: &[f64]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::student::t_quantile;
     use super::*;
 
     fn close(a: Option<f64>, b: f64, tolerance: f64) {

@@ -6,7 +6,7 @@ use super::error::StatsError;
 use super::figure::Figure;
 use super::plan::Plan;
 use super::settings::Settings;
-use super::table::Table;
+use super::table::{Id, Table};
 use super::view::View;
 use super::{
     comparison, compliance, confirmatory, correlation, decomposition, favourability, maker, nuisance, pairs,
@@ -35,12 +35,13 @@ impl Prepared {
 
     /// A look at `table`, which has the names of the one that this was made of.
     pub fn view<'a>(&'a self, table: &'a Table) -> View<'a> {
-        View { table, plan: &self.plan, subsets: &self.subsets }
+        View { table, plan: &self.plan, subsets: &self.subsets, only: None }
     }
 
-    /// The figures of one group (and of those that are made in one go with it), by the recipe of the whole analysis.
-    pub fn group(&self, table: &Table, group: &str) -> Vec<Figure> {
-        let view = &self.view(table);
+    /// The figures of one group (and of those that are made in one go with it), by the recipe of the whole analysis; where `only`
+    /// a country's are asked for, other countries' may be left out.
+    pub fn group(&self, table: &Table, group: &str, only: Option<Id>) -> Vec<Figure> {
+        let view = &View { only, ..self.view(table) };
         let mut figures = Vec::new();
         let out = &mut figures;
         match group {

@@ -42,10 +42,10 @@ pub mod settings;
 mod shape;
 mod shift;
 pub mod simulate;
+mod student;
 pub mod summary;
 pub mod table;
 mod tidy;
-mod tidy_parquet;
 mod view;
 
 #[cfg(test)]

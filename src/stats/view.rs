@@ -11,6 +11,8 @@ pub struct View<'a> {
     pub plan: &'a Plan,
     /// All scenarios, and the coherent ones where there are any.
     pub subsets: &'a [Subset],
+    /// The one country whose confirmatory figures are asked for; `None` for all.
+    pub only: Option<Id>,
 }
 
 impl<'a> View<'a> {
@@ -26,6 +28,11 @@ impl<'a> View<'a> {
 
     pub fn country(&self, country: Id) -> &'a str {
         self.table.countries.name(country)
+    }
+
+    /// Whether a country's confirmatory figures are asked for.
+    pub fn wants(&self, country: Id) -> bool {
+        self.only.is_none_or(|only| only == country)
     }
 
     pub fn question(&self, question: Question) -> &'a str {

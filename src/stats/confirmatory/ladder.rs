@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::super::cells::mean;
 use super::super::cluster::is_spread;
-use super::super::distributions::{t_quantile, t_two_sided, t_upper};
+use super::super::distributions::{t_two_sided, t_upper};
 use super::super::figure::Named;
 use super::super::settings::AnalysisSettings;
+use super::super::student::t_quantile;
 use super::components::{Components, components};
 use super::grid::Grid;
 use super::planning::{Planning, planning};
@@ -262,9 +263,7 @@ impl Strata {
         let below = types * types / (k - 1.0)
             + pairs * pairs / self.q
             + pair_types * pair_types / (self.q * (k - 1.0));
-        // A difference of mean squares can come out with a fraction of one degree of freedom, on which an interval reaches
-        // hundreds of standard errors far.
-        Block::new(estimate, total, (total * total / below).max(1.0))
+        Block::new(estimate, total, total * total / below)
     }
 }
 

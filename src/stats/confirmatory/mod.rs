@@ -61,6 +61,11 @@ impl<'v, 'a> Lens<'v, 'a> {
         Contrast::new(self.view.table, parts, Scale::Choice(self.question), self.all)
     }
 
+    /// The countries of a contrast that are asked for, each with its place.
+    fn countries<'c>(&self, contrast: &'c Contrast) -> impl Iterator<Item = (usize, &'c Id)> {
+        contrast.countries.iter().enumerate().filter(|(_, country)| self.view.wants(**country))
+    }
+
     fn squares(&self, run: &Run) -> Squares {
         squares(self.view.table, run, self.question, self.all)
     }
@@ -127,20 +132,23 @@ pub(super) fn group(view: &View<'_>, group: &str, out: &mut Vec<Figure>) {
     made(view, &|of| of.contains(&group), out);
 }
 
+/// Whether any of some groups is asked for.
+type Wanted<'w> = &'w (dyn Fn(&[&str]) -> bool + Sync);
+
 /// What of the groups is `wanted`, which is asked of those that are made in one go.
-fn made(view: &View<'_>, wanted: &dyn Fn(&[&str]) -> bool, out: &mut Vec<Figure>) {
+fn made(view: &View<'_>, wanted: Wanted<'_>, out: &mut Vec<Figure>) {
     let Some(lens) = Lens::new(view) else { return };
     let mut figures: Vec<Figure> = Vec::new();
     if wanted(&GROUPS[..5]) {
         let balanced = balanced(view.table);
         let subjects: Vec<_> = view.runs().collect();
         figures.par_extend(subjects.par_iter().flat_map_iter(|(subject, run)| {
-            of_run(&lens, |group| view.of_run(group, subject, run), run, balanced.as_ref())
+            of_run(&lens, wanted, |group| view.of_run(group, subject, run), run, balanced.as_ref())
         }));
     }
     let steps = steps(view);
     if wanted(&GROUPS[5..9]) {
-        figures.par_extend(steps.par_iter().flat_map_iter(|step| of_step(&lens, step)));
+        figures.par_extend(steps.par_iter().flat_map_iter(|step| of_step(&lens, wanted, step)));
         families::correct(&mut figures, "confirmatory_shift");
     }
     if wanted(&GROUPS[9..12]) {
@@ -161,15 +169,16 @@ fn made(view: &View<'_>, wanted: &dyn Fn(&[&str]) -> bool, out: &mut Vec<Figure>
 /// A run's leans on three scales, and the checks of them.
 fn of_run(
     lens: &Lens<'_, '_>,
+    wanted: Wanted<'_>,
     head: impl Fn(&'static str) -> Key,
     run: &Run,
     balanced: Option<&Subset>,
 ) -> Vec<Figure> {
     let mut out = Vec::new();
     let Some(contrast) = lens.contrast(&[(1.0, run)], lens.all) else { return out };
-    let choices = lens.on_choices(&[(1.0, run)]);
-    let squares = lens.squares(run);
-    for (at, &country) in contrast.countries.iter().enumerate() {
+    let choices = if wanted(&["choice"]) { lens.on_choices(&[(1.0, run)]) } else { None };
+    let squares = wanted(&["role_scaled"]).then(|| lens.squares(run));
+    for (at, &country) in lens.countries(&contrast) {
         let Some(grid) = Grid::new(&contrast, at) else { continue };
         let mut push =
             |group, estimate| out.push(lens.selection(head(group), country, lens.all).figure(estimate));
@@ -182,14 +191,15 @@ fn of_run(
         if let Some(choice) = on_choices.and_then(|grid| Choice::new(&grid, run, lens.question)) {
             push("choice", Estimate::Choice(choice));
         }
-        if let Some(scaled) = role_scaled(&[(1.0, &grid, &squares)]) {
+        let scaled = squares.as_ref().and_then(|squares| role_scaled(&[(1.0, &grid, squares)]));
+        if let Some(scaled) = scaled {
             push("role_scaled", Estimate::RoleScaled(scaled));
         }
     }
     if let Some(subset) = balanced
         && let Some(contrast) = lens.contrast(&[(1.0, run)], subset)
     {
-        for (at, &country) in contrast.countries.iter().enumerate() {
+        for (at, &country) in lens.countries(&contrast) {
             let Some(grid) = Grid::new(&contrast, at) else { continue };
             let estimate = Estimate::Confirmatory(Box::new(lens.estimate(&grid)));
             out.push(lens.selection(head("confirmatory"), country, subset).figure(estimate));
@@ -199,31 +209,31 @@ fn of_run(
 }
 
 /// A shift on three scales, and whether it is firm.
-fn of_step(lens: &Lens<'_, '_>, step: &Step<'_>) -> Vec<Figure> {
+fn of_step(lens: &Lens<'_, '_>, wanted: Wanted<'_>, step: &Step<'_>) -> Vec<Figure> {
     let mut out = Vec::new();
     let (from, to) = (step.from, step.to);
     let difference = [(1.0, to), (-1.0, from)];
     let Some(contrast) = lens.contrast(&difference, lens.all) else { return out };
-    let choices = lens.on_choices(&difference);
-    // Each side on the cells that both have.
-    let sides = (
-        lens.contrast(&[(1.0, to), (0.0, from)], lens.all),
-        lens.contrast(&[(1.0, from), (0.0, to)], lens.all),
-    );
-    let (squares_to, squares_from) = (lens.squares(to), lens.squares(from));
-    for (at, &country) in contrast.countries.iter().enumerate() {
+    let choices = if wanted(&["choice_shift", "firm"]) { lens.on_choices(&difference) } else { None };
+    // Each side on the cells that both have, with its roles.
+    let side = |own: &Run, other: &Run| {
+        let contrast = lens.contrast(&[(1.0, own), (0.0, other)], lens.all)?;
+        Some((contrast, lens.squares(own)))
+    };
+    let scaled = wanted(&["role_scaled_shift", "firm"]);
+    let sides = if scaled { side(to, from).zip(side(from, to)) } else { None };
+    for (at, &country) in lens.countries(&contrast) {
         let Some(grid) = Grid::new(&contrast, at) else { continue };
         let estimate = lens.estimate(&grid);
         let on_choices = choices.as_ref().and_then(|choices| Grid::new(choices, choices.place(country)?));
         let choice = on_choices.map(|grid| ChoiceShift::new(&grid));
-        let side = |contrast: &'_ Option<Contrast>| -> Option<usize> { contrast.as_ref()?.place(country) };
-        let grids = sides.0.as_ref().zip(side(&sides.0)).zip(sides.1.as_ref().zip(side(&sides.1)));
-        let scaled = grids.and_then(|((to, at_to), (from, at_from))| {
-            let (to, from) = (Grid::new(to, at_to)?, Grid::new(from, at_from)?);
-            role_scaled(&[(1.0, &to, &squares_to), (-1.0, &from, &squares_from)])
+        let scaled = sides.as_ref().and_then(|((to, squares_to), (from, squares_from))| {
+            let (to, from) = (Grid::new(to, to.place(country)?)?, Grid::new(from, from.place(country)?)?);
+            role_scaled(&[(1.0, &to, squares_to), (-1.0, &from, squares_from)])
         });
         let readable = Tier::of(from.compliance.min(to.compliance)) != Tier::Low;
-        let firm = Firm::new(&estimate, choice.as_ref(), scaled.as_ref(), readable);
+        let firm =
+            wanted(&["firm"]).then(|| Firm::new(&estimate, choice.as_ref(), scaled.as_ref(), readable));
         let mut push = |group, estimate| {
             out.push(lens.selection(step.key(lens.view, group), country, lens.all).figure(estimate));
         };
@@ -234,7 +244,9 @@ fn of_step(lens: &Lens<'_, '_>, step: &Step<'_>) -> Vec<Figure> {
         if let Some(scaled) = scaled {
             push("role_scaled_shift", Estimate::RoleScaled(scaled));
         }
-        push("firm", Estimate::Firm(firm));
+        if let Some(firm) = firm {
+            push("firm", Estimate::Firm(firm));
+        }
     }
     out
 }
@@ -249,5 +261,5 @@ fn of_languages(lens: &Lens<'_, '_>, spoken: &Spoken<'_>) -> Vec<Figure> {
         let estimate = Estimate::Confirmatory(Box::new(lens.estimate(&grid)));
         Some(lens.selection(key, *country, lens.all).figure(estimate))
     };
-    contrast.countries.iter().enumerate().filter_map(of_country).collect()
+    lens.countries(&contrast).filter_map(of_country).collect()
 }

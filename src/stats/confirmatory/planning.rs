@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::super::cells::mean;
-use super::super::distributions::{normal_quantile, t_quantile};
+use super::super::distributions::normal_quantile;
 use super::super::settings::AnalysisSettings;
+use super::super::student::t_quantile;
 use super::components::within;
 use super::grid::Grid;
 use super::ladder::variance;

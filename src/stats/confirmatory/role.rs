@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::super::cells::{Question, Subset, mean};
 use super::super::cluster::is_spread;
-use super::super::distributions::{t_quantile, t_two_sided};
+use super::super::distributions::t_two_sided;
+use super::super::student::t_quantile;
 use super::super::table::{Id, Run, Table};
 use super::grid::Grid;
 use super::ladder::variance;

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::super::cells::mean;
 use super::super::confirmatory::{Grid, Lens};
-use super::super::distributions::{t_quantile, t_two_sided};
+use super::super::distributions::t_two_sided;
 use super::super::figure::{Estimate, Figure};
 use super::super::settings::NULL_CONDITIONS;
+use super::super::student::t_quantile;
 use super::super::table::{Id, Run};
 
 /// A lean with the spread of the null added to its variance.

@@ -2,7 +2,9 @@
 //! the preferences are.
 
 mod format;
+mod makers;
 mod marks;
+mod named;
 mod scales;
 mod sections;
 

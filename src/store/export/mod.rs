@@ -174,7 +174,7 @@ fn into_sink<T, W: Write + Send>(
 }
 
 /// A full disk hides inside the other crates' errors.
-pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> StoreError {
+fn parquet_error(path: &Path, error: ParquetError) -> StoreError {
     match error {
         ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
             Ok(io) => StoreError::io(path, *io),

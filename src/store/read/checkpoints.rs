@@ -36,22 +36,27 @@ impl RunReader {
         self.records()?
             .into_iter()
             .map(|(id, record)| {
-                let ask = "SELECT count(*), coalesce(sum(n_tokens), 0) FROM score WHERE checkpoint = ?1";
-                let (prompts, tokens): (i64, i64) = self
-                    .db
-                    .query_row(ask, [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .map_err(|e| self.fail(e))?;
+                let scored = self.tally()?.of(id);
                 let mut answers: Vec<(i64, ChoiceSet)> = self.answers(id)?.into_iter().collect();
                 answers.sort_unstable_by_key(|(id, _)| *id);
                 Ok(StoredCheckpoint {
                     record,
-                    prompts: unsigned(prompts),
-                    prompt_tokens: unsigned(tokens),
+                    prompts: scored.prompts,
+                    prompt_tokens: scored.tokens,
                     answers: answers.into_iter().map(|(_, tokens)| tokens).collect(),
                     sessions: self.sessions(id)?,
                 })
             })
             .collect()
+    }
+
+    /// When the first and the last session on any checkpoint began.
+    pub fn begun(&self) -> Result<[Option<String>; 2], StoreError> {
+        self.db
+            .query_row("SELECT min(started), max(started) FROM session", [], |row| {
+                Ok([row.get(0)?, row.get(1)?])
+            })
+            .map_err(|e| self.fail(e))
     }
 
     /// What is kept of every checkpoint, by name.

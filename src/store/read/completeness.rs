@@ -1,15 +1,17 @@
 //! How far a run has come: what was asked of each checkpoint, and what of it is scored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
 use crate::plain::{grouped, total};
 use crate::store::StoreError;
 use crate::store::origin::{Filters, StoredSweep, SweepRecord};
+use crate::store::run::CheckpointId;
 use crate::store::schema::unsigned;
 use crate::store::shard::ShardRecord;
 
+use super::tally::Cell;
 use super::{RunReader, Shards};
 
 /// Prompts of one checkpoint in one language and condition.
@@ -94,25 +96,27 @@ impl RunReader {
     /// How far the run has come.
     pub fn completeness(&self) -> Result<Completeness, StoreError> {
         let mut cells: BTreeMap<Names, [u64; 3]> = BTreeMap::new();
-        let counts = [
-            "SELECT m.text, l.text, c.text, whole FROM cell
-               JOIN word m ON m.id = model JOIN word l ON l.id = language JOIN word c ON c.id = condition",
-            "SELECT m.text, l.text, c.text, sum((slots & 1) + (slots >> 1 & 1) + (slots >> 2 & 1) + (slots >> 3))
-               FROM asked JOIN item ON item.id = item
-               JOIN word m ON m.id = model JOIN word l ON l.id = language JOIN word c ON c.id = condition
-             GROUP BY model, language, condition",
-            "SELECT model, l.text, c.text, sum(prompts)
-               FROM (SELECT checkpoint, item, count(*) AS prompts FROM score GROUP BY checkpoint, item)
-               JOIN checkpoint ON checkpoint.id = checkpoint JOIN item ON item.id = item
-               JOIN word l ON l.id = language JOIN word c ON c.id = condition
-             GROUP BY checkpoint, language, condition",
-        ];
-        for (kind, ask) in counts.into_iter().enumerate() {
-            let rows = self
-                .all(ask, [], |row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), unsigned(row.get(3)?))))?;
-            for (names, count) in rows {
-                cells.entry(names).or_default()[kind] = count;
+        let words: HashMap<i64, String> = self.words()?.into_iter().collect();
+        let word = |id: i64| words.get(&id).cloned();
+        let mut count = |model: Option<String>, cell: Option<Cell>, kind: usize, count: u64| {
+            if let Some((model, (language, condition))) = model.zip(cell) {
+                cells.entry((model, language, condition)).or_default()[kind] = count;
             }
+        };
+        let whole: Vec<[i64; 4]> =
+            self.all("SELECT model, language, condition, whole FROM cell", [], |row| {
+                Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+            })?;
+        for [model, language, condition, prompts] in whole {
+            count(word(model), word(language).zip(word(condition)), 0, unsigned(prompts));
+        }
+        for ((model, cell), prompts) in self.asked()? {
+            count(word(model), Some(cell), 1, prompts);
+        }
+        let models: HashMap<CheckpointId, String> =
+            self.records()?.into_iter().map(|(id, record)| (id, record.model)).collect();
+        for (checkpoint, cell, prompts) in self.tally()?.cells() {
+            count(models.get(&checkpoint).cloned(), Some(cell.clone()), 2, prompts);
         }
         let sweeps = self.sweeps()?;
         let recorded = !sweeps.is_empty() || cells.is_empty();

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use crate::stats::items::ItemNames;
 use crate::store::StoreError;
-use crate::store::names::{ItemWords, arrangement};
+use crate::store::names::arrangement;
 use crate::study::{OptionOrder, Roles};
 
 use super::RunReader;
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, Places};
 
 /// Where a prompt was met.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,7 +93,7 @@ fn named<'d>(
     run: &RunReader,
     of: &'d Dictionary,
     model: &'d str,
-    words: &ItemWords,
+    words: &Places,
 ) -> Result<ItemNames<'d>, StoreError> {
     of.names(model, words).ok_or_else(|| run.damaged("an item without its words"))
 }

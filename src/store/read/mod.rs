@@ -6,6 +6,7 @@ mod dictionary;
 mod joined;
 mod scores;
 mod shards;
+mod tally;
 
 pub use checkpoints::StoredCheckpoint;
 pub use completeness::{CellCount, Completeness};
@@ -13,6 +14,7 @@ pub use joined::{Met, visit_joined};
 pub use scores::PromptScore;
 pub use shards::Shards;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -26,6 +28,7 @@ use super::provenance::{QUESTIONS, check_kept};
 use super::run::{DATABASE, ROSTER};
 use super::shard::shards_in;
 use super::{StoreError, schema};
+use tally::{Scored, Tally};
 
 /// A run folder open for reading, also while a sweep writes to it: one moment's state throughout.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub struct RunReader {
     dir: PathBuf,
     path: PathBuf,
     db: Connection,
+    /// Once it was counted.
+    tally: OnceCell<Tally>,
 }
 
 /// How many items have all four prompts, and how many only some.
@@ -62,7 +67,7 @@ impl RunReader {
         // Held to the end: every later question is answered from the same moment.
         db.execute_batch("BEGIN").map_err(|e| StoreError::sqlite(&path, e))?;
         check_kept(&db, &path)?;
-        Ok(Self { dir: dir.to_path_buf(), path, db })
+        Ok(Self { dir: dir.to_path_buf(), path, db, tally: OnceCell::new() })
     }
 
     /// For those who copy its rows.
@@ -109,29 +114,52 @@ impl RunReader {
         mut visit: impl FnMut(ItemNames<'_>, ItemScore) -> Result<(), E>,
     ) -> Result<ItemCounts, E> {
         let mut counts = ItemCounts::default();
+        let mut tally = Tally::default();
         let dictionary = self.dictionary()?;
         for (id, record) in self.records()? {
             let readings = self.readings(id)?;
-            for (item, words) in &dictionary.items {
-                let Some(cells) = readings.get(item) else {
-                    continue;
-                };
-                let Some(cells) = scores::complete(cells) else {
-                    counts.incomplete += 1;
-                    continue;
-                };
-                counts.complete += 1;
-                let names = dictionary.names(&record.model, words);
+            // Items of one language and condition come one after another.
+            let mut cell: Option<((&str, &str), Scored)> = None;
+            for (item, places) in &dictionary.items {
+                let Ok(at) = readings.binary_search_by_key(item, |(item, _)| *item) else { continue };
+                let of_item = &readings[at].1;
+                let names = dictionary.names(&record.model, places);
                 let names = names.ok_or_else(|| self.damaged("an item without its words"))?;
-                visit(names, ItemScore::of(&cells))?;
+                match &mut cell {
+                    Some((of, scored)) if *of == (names.language, names.condition) => {
+                        scored.add(of_item.scored);
+                    }
+                    _ => {
+                        let next = Some(((names.language, names.condition), of_item.scored));
+                        tally.add_all(id, std::mem::replace(&mut cell, next));
+                    }
+                }
+                match of_item.complete() {
+                    Some(cells) => {
+                        counts.complete += 1;
+                        visit(names, ItemScore::of(&cells))?;
+                    }
+                    None => counts.incomplete += 1,
+                }
             }
+            tally.add_all(id, cell);
         }
+        let _ = self.tally.set(tally);
         Ok(counts)
     }
 
     /// Visits every scored prompt, in the order of [`Self::visit_items`], within an item by roles and option order.
     pub fn visit_prompts<E: From<StoreError>>(
         &self,
+        visit: impl FnMut(ItemNames<'_>, PromptScore) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        self.visit_prompts_of(|_| true, visit)
+    }
+
+    /// The same of the items that are `wanted`; scores of others are not read.
+    pub fn visit_prompts_of<E: From<StoreError>>(
+        &self,
+        wanted: impl Fn(&ItemNames<'_>) -> bool,
         mut visit: impl FnMut(ItemNames<'_>, PromptScore) -> Result<(), E>,
     ) -> Result<usize, E> {
         let mut count = 0;
@@ -139,13 +167,12 @@ impl RunReader {
         for (id, record) in self.records()? {
             let answers = self.answers(id)?;
             for (item, words) in &dictionary.items {
-                let scores = self.prompt_scores(id, *item, &answers)?;
-                if scores.is_empty() {
-                    continue;
-                }
                 let names = dictionary.names(&record.model, words);
                 let names = names.ok_or_else(|| self.damaged("an item without its words"))?;
-                for score in scores {
+                if !wanted(&names) {
+                    continue;
+                }
+                for score in self.prompt_scores(id, *item, &answers)? {
                     count += 1;
                     visit(names, score)?;
                 }
@@ -197,6 +224,24 @@ impl RunReader {
             .prepare(ask)
             .and_then(|mut query| query.query_map(params, row)?.collect())
             .map_err(|e| self.fail(e))
+    }
+
+    /// The same row by row, where they are too many to be held.
+    fn each(
+        &self,
+        ask: &str,
+        params: impl rusqlite::Params,
+        mut row: impl FnMut(&rusqlite::Row<'_>) -> Result<(), rusqlite::Error>,
+    ) -> Result<(), StoreError> {
+        let visit = || {
+            let mut query = self.db.prepare(ask)?;
+            let mut rows = query.query(params)?;
+            while let Some(found) = rows.next()? {
+                row(found)?;
+            }
+            Ok(())
+        };
+        visit().map_err(|e| self.fail(e))
     }
 
     fn fail(&self, error: rusqlite::Error) -> StoreError {

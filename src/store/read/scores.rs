@@ -1,16 +1,16 @@
 //! The scores of one checkpoint, as they are stored.
 
-use std::collections::HashMap;
-
 use crate::scoring::ChoiceSet;
 use crate::scoring::item::{Reading, Readings};
 use crate::store::StoreError;
 use crate::store::names::arrangement;
 use crate::store::run::CheckpointId;
+use crate::store::schema::unsigned;
 use crate::study::{OptionOrder, Roles};
 
 use super::RunReader;
 use super::checkpoints::AnswerSets;
+use super::tally::Scored;
 
 /// One prompt's stored score.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,27 +27,47 @@ pub struct PromptScore {
     pub logits: Vec<Vec<f32>>,
 }
 
+/// What is read of an item's four prompts, where they are scored.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ItemReadings {
+    cells: [Option<Reading>; 4],
+    pub scored: Scored,
+}
+
+impl ItemReadings {
+    /// The item's readings, if none of its prompts is missing.
+    pub fn complete(&self) -> Option<Readings> {
+        let [a, b, c, d] = self.cells;
+        Some([[a?, b?], [c?, d?]])
+    }
+}
+
 impl RunReader {
-    /// Log-odds and compliance of each scored prompt, by item and slot.
-    pub(super) fn readings(
-        &self,
-        id: CheckpointId,
-    ) -> Result<HashMap<i64, [Option<Reading>; 4]>, StoreError> {
-        let rows: Vec<(i64, i64, Reading)> = self.all(
-            "SELECT item, slot, log_odds, compliance FROM score WHERE checkpoint = ?1",
-            [id.0],
-            |row| {
-                let reading = Reading { log_odds: row.get(2)?, compliance: row.get(3)? };
-                Ok((row.get(0)?, row.get(1)?, reading))
-            },
-        )?;
-        let mut items: HashMap<i64, [Option<Reading>; 4]> = HashMap::new();
-        for (item, slot, reading) in rows {
-            let cells = items.entry(item).or_default();
-            let cell = usize::try_from(slot).ok().and_then(|s| cells.get_mut(s));
-            *cell.ok_or_else(|| self.damaged("a prompt's slot beyond 3"))? = Some(reading);
+    /// Log-odds and compliance of each scored prompt, by item, ascending.
+    pub(super) fn readings(&self, id: CheckpointId) -> Result<Vec<(i64, ItemReadings)>, StoreError> {
+        // In the order in which they are kept: an item's prompts come one after another.
+        let ask = "SELECT item, slot, log_odds, compliance, n_tokens FROM score WHERE checkpoint = ?1
+                     ORDER BY item, slot";
+        let mut items: Vec<(i64, ItemReadings)> = Vec::new();
+        let mut beyond = false;
+        self.each(ask, [id.0], |row| {
+            let (item, slot): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let reading = Reading { log_odds: row.get(2)?, compliance: row.get(3)? };
+            if items.last().is_none_or(|(last, _)| *last != item) {
+                items.push((item, ItemReadings::default()));
+            }
+            let Some((_, of_item)) = items.last_mut() else { return Ok(()) };
+            of_item.scored.add(Scored { prompts: 1, tokens: unsigned(row.get(4)?) });
+            match usize::try_from(slot).ok().and_then(|slot| of_item.cells.get_mut(slot)) {
+                Some(cell) => *cell = Some(reading),
+                None => beyond = true,
+            }
+            Ok(())
+        })?;
+        match beyond {
+            true => Err(self.damaged("a prompt's slot beyond 3")),
+            false => Ok(items),
         }
-        Ok(items)
     }
 
     pub(super) fn prompt_scores(
@@ -86,12 +106,6 @@ impl RunReader {
         }
         Ok(scores)
     }
-}
-
-/// An item's readings, if none of its prompts is missing.
-pub(super) fn complete(cells: &[Option<Reading>; 4]) -> Option<Readings> {
-    let [a, b, c, d] = *cells;
-    Some([[a?, b?], [c?, d?]])
 }
 
 /// Little-endian f32 in the shape of the answer tokens; `None` if the lengths differ.

@@ -1,186 +1,33 @@
-//! Figures as a tidy table: one row an estimate, every part of its name a column.
+//! What each kind of estimate has for the tidy table.
 
-use std::io::Write;
-
-use super::cluster::Clustered;
-use super::confirmatory::{Block, Confirmatory};
-use super::figure::{Analysis, Estimate, Figure};
-
-/// The columns, in their order. docs/data.md says what each holds.
-pub const TIDY_COLUMNS: [&str; 33] = [
-    "id",
-    "group",
-    "language",
-    "baseline_language",
-    "checkpoint",
-    "family",
-    "stage",
-    "baseline_stage",
-    "condition",
-    "baseline_condition",
-    "country",
-    "question",
-    "subset",
-    "name",
-    "term",
-    "scope",
-    "unit",
-    "verdict",
-    "p_adjusted_by",
-    "p_adjusted_over",
-    "estimate",
-    "se",
-    "df",
-    "half_width",
-    "low",
-    "high",
-    "t",
-    "p",
-    "p_adjusted",
-    "p_adjusted_tests",
-    "types",
-    "scenarios",
-    "compliance",
-];
-
-/// How many of [`TIDY_COLUMNS`] are text; the rest are numbers.
-pub const TIDY_TEXTS: usize = 20;
-
-/// One row: texts and numbers, each absent where it does not apply.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TidyRow<'a> {
-    pub texts: [Option<&'a str>; TIDY_TEXTS],
-    pub numbers: [Option<f64>; TIDY_COLUMNS.len() - TIDY_TEXTS],
-}
+use super::super::cluster::Clustered;
+use super::super::confirmatory::{Block, Confirmatory};
+use super::super::figure::{Estimate, Figure, Named};
+use super::super::pairs::PairEstimate;
 
 /// What an estimate says, in the columns that depend on its kind.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cells<'a> {
+pub struct Cells<'a> {
     /// Which of a figure's estimates.
-    term: Option<&'a str>,
+    pub term: Option<&'a str>,
     /// What is taken to vary.
-    scope: Option<&'a str>,
-    unit: Option<&'a str>,
-    verdict: Option<&'a str>,
-    estimate: Option<f64>,
-    se: Option<f64>,
-    df: Option<f64>,
-    half_width: Option<f64>,
-    t: Option<f64>,
-    p: Option<f64>,
-    types: Option<usize>,
-    scenarios: Option<usize>,
+    pub scope: Option<&'a str>,
+    pub unit: Option<&'a str>,
+    pub verdict: Option<&'a str>,
+    pub estimate: Option<f64>,
+    pub se: Option<f64>,
+    pub df: Option<f64>,
+    pub half_width: Option<f64>,
+    pub t: Option<f64>,
+    pub p: Option<f64>,
+    pub types: Option<usize>,
+    pub scenarios: Option<usize>,
     /// Whether the figure's adjusted p is this estimate's.
-    adjusted: bool,
+    pub adjusted: bool,
 }
 
 const LOG_ODDS: Option<&str> = Some("log-odds");
 const PROBABILITY: Option<&str> = Some("probability");
-
-impl Analysis {
-    /// Hands every row to `take`, figure by figure.
-    pub fn tidy<E>(&self, mut take: impl FnMut(&TidyRow<'_>) -> Result<(), E>) -> Result<(), E> {
-        for figure in self.figures() {
-            for cells in cells(figure) {
-                take(&row(figure, &cells))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The table as CSV; numbers read back to the same f64, what does not exist is empty.
-    pub fn write_csv(&self, out: impl Write) -> std::io::Result<()> {
-        let mut csv = csv::Writer::from_writer(out);
-        csv.write_record(TIDY_COLUMNS)?;
-        self.tidy(|row| {
-            let numbers = row.numbers.iter().map(|n| n.map_or_else(String::new, |n| n.to_string()));
-            let texts = row.texts.iter().map(|text| text.unwrap_or_default().to_owned());
-            csv.write_record(texts.chain(numbers))
-        })?;
-        csv.flush()
-    }
-
-    /// The table in Markdown, the columns that hold something in some row.
-    pub fn write_markdown(&self, mut out: impl Write) -> std::io::Result<()> {
-        let mut used = [false; TIDY_COLUMNS.len()];
-        let cells = |row: &TidyRow<'_>| -> Vec<String> {
-            let texts = row.texts.iter().map(|text| text.unwrap_or_default().replace('|', "\\|"));
-            let numbers = row.numbers.iter().map(|n| n.map_or_else(String::new, short));
-            texts.chain(numbers).map(|cell| cell.replace(['\n', '\r'], " ")).collect()
-        };
-        self.tidy(|row| {
-            used.iter_mut().zip(cells(row)).for_each(|(used, cell)| *used |= !cell.is_empty());
-            Ok::<(), std::io::Error>(())
-        })?;
-        let line = |cells: &[String]| {
-            let shown = cells.iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell.as_str());
-            format!("| {} |\n", shown.collect::<Vec<_>>().join(" | "))
-        };
-        out.write_all(line(&TIDY_COLUMNS.map(str::to_owned)).as_bytes())?;
-        let rules: Vec<String> = (0..TIDY_COLUMNS.len())
-            .map(|at| if at < TIDY_TEXTS { "---" } else { "--:" }.to_owned())
-            .collect();
-        out.write_all(line(&rules).as_bytes())?;
-        self.tidy(|row| out.write_all(line(&cells(row)).as_bytes()))?;
-        out.flush()
-    }
-}
-
-/// Four digits that count.
-fn short(n: f64) -> String {
-    match n.abs() {
-        0.0 => "0".to_owned(),
-        size if !(1e-3..1e4).contains(&size) && n.fract() != 0.0 => format!("{n:.3e}"),
-        _ if n.fract() == 0.0 => n.to_string(),
-        size => format!("{n:.*}", (3 - size.log10().floor() as i32).max(0) as usize),
-    }
-}
-
-fn row<'a>(figure: &'a Figure, cells: &Cells<'a>) -> TidyRow<'a> {
-    let p = &figure.parts;
-    let adjusted = figure.adjusted.as_ref().filter(|_| cells.adjusted);
-    let beside = |sign: f64| Some(cells.estimate? + sign * cells.half_width?);
-    let count = |n: Option<usize>| n.map(|n| n as f64);
-    TidyRow {
-        texts: [
-            Some(&figure.id),
-            Some(p.group),
-            p.language.as_deref(),
-            p.baseline_language.as_deref(),
-            p.checkpoint.as_deref(),
-            p.family.as_deref(),
-            p.stage.as_deref(),
-            p.baseline_stage.as_deref(),
-            p.condition.as_deref(),
-            p.baseline_condition.as_deref(),
-            p.country.as_deref(),
-            p.question.as_deref(),
-            p.subset.as_deref(),
-            p.name.as_deref(),
-            cells.term,
-            cells.scope,
-            cells.unit,
-            cells.verdict,
-            adjusted.map(|a| a.method),
-            adjusted.map(|a| a.over),
-        ],
-        numbers: [
-            cells.estimate,
-            cells.se,
-            cells.df,
-            cells.half_width,
-            beside(-1.0),
-            beside(1.0),
-            cells.t,
-            cells.p,
-            adjusted.and_then(|a| a.p),
-            adjusted.map(|a| a.tests as f64),
-            count(cells.types),
-            count(cells.scenarios),
-            figure.compliance,
-        ],
-    }
-}
 
 fn of_block<'a>(estimate: f64, scope: &'a str, unit: Option<&'a str>, block: &Block) -> Cells<'a> {
     Cells {
@@ -241,7 +88,7 @@ fn scopes<'a>(c: &Confirmatory) -> Vec<Cells<'a>> {
 }
 
 /// One an estimate. Lists of scenarios (`bank`, `coherence`) and ranks are no estimates: the JSON has them.
-fn cells(figure: &Figure) -> Vec<Cells<'_>> {
+pub fn cells(figure: &Figure) -> Vec<Cells<'_>> {
     let types = "new_types";
     match &figure.estimate {
         Estimate::Clustered(c) => vec![clustered(c)],
@@ -391,7 +238,7 @@ fn cells(figure: &Figure) -> Vec<Cells<'_>> {
             s.iter().map(|(least, point)| term(least, LOG_ODDS, Some(point.mean_cluster))).collect()
         }
         Estimate::Pairs(pairs) => {
-            let of_question = |q: &'_ super::figure::Named<super::pairs::PairEstimate>| q.0.len();
+            let of_question = |q: &'_ Named<PairEstimate>| q.0.len();
             let mut rows = Vec::with_capacity(pairs.iter().map(|(_, q)| of_question(q)).sum());
             for (question, by_pair) in pairs.iter() {
                 rows.extend(by_pair.iter().map(|(pair, e)| Cells {

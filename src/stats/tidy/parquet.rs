@@ -3,15 +3,15 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
+use ::parquet::basic::Compression;
+use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::properties::WriterProperties;
+use ::parquet::file::writer::SerializedFileWriter;
+use ::parquet::schema::parser::parse_message_type;
 
-use super::figure::Analysis;
-use super::tidy::{TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
+use super::super::figure::Analysis;
+use super::{TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
 
 /// Rows that are gathered before they are written as one row group.
 const GROUP: usize = 1 << 16;
