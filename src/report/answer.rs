@@ -4,9 +4,11 @@
 use crate::plain::noun;
 use crate::stats::Verdict;
 
+use super::caution::Caution;
+use super::checkpoints::Family;
 use super::format::{capital, count_word, language, list, p_phrase};
 use super::reading::Without;
-use super::scope::{Caution, Family, Scope};
+use super::scope::Scope;
 use super::stages::{Way, ways};
 use super::words::{Named, allowed, chosen, estimate, firmness, interval, points, way as towards};
 
@@ -315,7 +317,7 @@ fn families_in(scope: &Scope<'_>, code: &str, way: Way<'_>, families: &[&Family<
     Some(format!("in {spoken} {}{firm}", list(&parts)))
 }
 
-/// `nothing can be inferred for a (+9.00): no interval, asked in one scenario type only`.
+/// `nothing can be inferred for a (+9.00), without an interval (asked in one scenario type only)`.
 fn without_interval(scope: &Scope<'_>, without: &[Named<'_>]) -> Option<String> {
     if without.is_empty() {
         return None;
@@ -326,7 +328,7 @@ fn without_interval(scope: &Scope<'_>, without: &[Named<'_>]) -> Option<String> 
     reasons.sort_unstable();
     reasons.dedup();
     let why: Vec<&str> = reasons.into_iter().map(Without::why).collect();
-    Some(format!("nothing can be inferred for {}: no interval, {}", list(&names), why.join("; ")))
+    Some(format!("nothing can be inferred for {}, without an interval ({})", list(&names), why.join("; ")))
 }
 
 /// `b‡ cannot be read`.

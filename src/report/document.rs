@@ -1,4 +1,5 @@
-//! A report before it has a format: what is said first, the answer, the sections, with every figure numbered.
+//! A report before it has a format: what must be known first, what was asked, the answer, the sections, with every figure
+//! numbered.
 
 use super::block::{self, Block, Section};
 use super::figure::Figure;
@@ -12,6 +13,8 @@ use super::{headline, style, words};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
     pub(super) title: String,
+    /// Stands before every claim; empty where the figures come from all that was to be asked.
+    pub(super) first: Vec<Block>,
     pub(super) lead: String,
     pub(super) headline: Vec<Block>,
     pub(super) sections: Vec<Section>,
@@ -60,6 +63,7 @@ impl Document {
         }
         let mut document = Document {
             title: input.title.clone(),
+            first: headline::first(&context),
             lead: words::lead(&context.scope),
             headline: headline::blocks(&context),
             sections: sections(&context),
@@ -78,7 +82,7 @@ impl Document {
             Block::Warning { lead, text } => Some(format!("{lead} {text}")),
             _ => None,
         };
-        self.headline.iter().filter_map(sentence).collect()
+        self.first.iter().chain(&self.headline).filter_map(sentence).collect()
     }
 
     pub(super) fn figures(&self) -> Vec<&Figure> {

@@ -1,10 +1,10 @@
 //! Where a checkpoint's stages stand, and an arrow from the first to the last.
 
+use super::caution::Caution;
 use super::figure::LegendEntry;
 use super::forest::classes;
 use super::format;
 use super::frame::{self, Draw, Frame};
-use super::scope::Caution;
 use super::svg::{Shape, Svg};
 
 pub type Row = frame::Row<Move>;

@@ -1,6 +1,7 @@
 //! One prompt of a run as a checkpoint was shown it, and what it answered.
 
 use crate::stats::Settings;
+use crate::stats::items::ItemNames;
 use crate::store::{PromptScore, RunReader, StoreError, StoredCheckpoint};
 use crate::study::{OptionOrder, Roles, Study};
 
@@ -56,12 +57,10 @@ impl Example {
 }
 
 fn find(reader: &RunReader, model: &str, target: &str) -> Result<Option<Asked>, StoreError> {
-    let visited = reader.visit_prompts(|names, score| {
-        let wanted = names.model == model
-            && [names.country_1, names.country_2].contains(&target)
-            && score.roles == Roles::Fwd
-            && score.order == OptionOrder::First;
-        if !wanted {
+    let about_target =
+        |names: &ItemNames<'_>| names.model == model && [names.country_1, names.country_2].contains(&target);
+    let visited = reader.visit_prompts_of(about_target, |names, score| {
+        if (score.roles, score.order) != (Roles::Fwd, OptionOrder::First) {
             return Ok(());
         }
         Err(Stop::Found(Box::new(Asked {

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::data::Data;
+use super::fit::{shorten, text_width};
 use super::style;
-use super::svg::{Anchor, Picture, Svg, shorten, text_width};
+use super::svg::{Anchor, Picture, Svg};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {

@@ -1,10 +1,10 @@
 //! Forest plots: an estimate and its 95 % interval per row and series.
 
+use super::caution::Caution;
 use super::figure::LegendEntry;
 use super::format;
 use super::frame::{self, Axis, Draw, Frame, MARK};
 use super::reading::Reading;
-use super::scope::Caution;
 use super::svg::{Shape, Svg};
 use crate::stats::ALPHA;
 

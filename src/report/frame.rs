@@ -1,6 +1,8 @@
 //! The frame that forest, dumbbell and strip plots share: named rows, an axis below, a line at its origin.
 
-use super::svg::{Anchor, Picture, Scale, Svg, Ticks, shorten, text_width};
+use super::axis::{Scale, Ticks};
+use super::fit::{shorten, text_width};
+use super::svg::{Anchor, Picture, Svg};
 
 /// Width of a panel; two stand side by side on a desk, one on a phone.
 pub const WIDTH: f64 = 400.0;

@@ -1,16 +1,18 @@
-//! The first screen: what must be known before anything is read, the answer with its figure, what a checkpoint was shown,
-//! and each checkpoint's verdict.
+//! The first screen: what must be known before anything is claimed, the answer with its figure, what a checkpoint was
+//! shown, and each checkpoint's verdict.
 
 use serde_json::{Value, json};
 
 use super::block::{Block, Item};
+use super::caution::Caution;
+use super::checkpoints::{Checkpoint, Family};
 use super::data::{Data, ESTIMATE, estimate};
 use super::dumbbell::{self, Move, Row};
 use super::figure::{Figure, Fit, Group, Panel};
 use super::format::{dash, language, probability};
 use super::frame::{self, Axis, Layout, Naming, RowLabel, WIDE, WIDTH};
 use super::input::Example;
-use super::scope::{Caution, Checkpoint, Family, Scope};
+use super::scope::Scope;
 use super::section::{Context, shift};
 use super::table::{Cell, Table};
 use super::words::Named;
@@ -19,12 +21,17 @@ use super::{answer, summary, words};
 /// Up to so many checkpoints each has a sentence per language; more stand in a table.
 const FEW: usize = 3;
 
+/// What stands before every claim: how much of the study the figures come from, where that is not all of it.
+pub fn first(context: &Context<'_>) -> Vec<Block> {
+    let warning = |text: &String| {
+        Block::warning("Not the whole study.", format!("The figures come from a run that is {text}."))
+    };
+    context.input.unfinished.iter().map(warning).collect()
+}
+
 pub fn blocks(context: &Context<'_>) -> Vec<Block> {
     let scope = &context.scope;
     let mut blocks = Vec::new();
-    blocks.extend(context.input.unfinished.iter().map(|text| {
-        Block::warning("Not the whole study.", format!("The figures come from a run that is {text}."))
-    }));
     if let Some(plan) = &scope.analysis.plan {
         let sentences = plan.sentences().join(" ");
         blocks.push(match plan.departures.is_empty() {
@@ -261,6 +268,10 @@ fn glance_row(scope: &Scope<'_>, code: &str, label: &str, columns: usize) -> Vec
         scope.entities.iter().filter_map(|e| Some((*e, scope.favourability(code, label, e)?))).collect();
     let (with, without): (Vec<Named<'_>>, Vec<Named<'_>>) =
         found.into_iter().partition(|(_, reading)| reading.half.is_ok());
+    if with.is_empty() && without.is_empty() {
+        row.push(whole(&words::nothing_made(scope)));
+        return row;
+    }
     if with.is_empty() {
         let why =
             without.iter().find_map(|(_, reading)| reading.half.err()).map_or("", |without| without.why());

@@ -1,8 +1,9 @@
 //! Heat maps: cells coloured from one side of zero to the other, as pictures and as tables.
 
+use super::fit::{shorten, text_width};
 use super::format::Decimals;
 use super::frame::{Layout, Naming, RowLabel};
-use super::svg::{Anchor, Picture, Svg, shorten, text_width};
+use super::svg::{Anchor, Picture, Svg};
 use super::table::Cell;
 
 /// Steps of colour on either side of the middle.

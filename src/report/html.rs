@@ -33,6 +33,7 @@ impl Document {
         let page = environment.get_template("page")?.render(context! {
             title => self.title,
             style => style::page(),
+            first => Value::from(Serde(self.first)),
             lead => self.lead,
             headline => Value::from(Serde(self.headline)),
             sections => Value::from(Serde(self.sections)),

@@ -12,7 +12,7 @@ use super::table::Table;
 pub const SCHEMA: &str = "tiltmeter-report/1";
 
 impl Document {
-    /// One object: title, lead, headline and sections as lists of blocks, each with its `kind`.
+    /// One object: title, what must be known first, lead, headline and sections as lists of blocks, each with its `kind`.
     pub fn json(&self) -> Value {
         let section = |(i, section): (usize, &super::block::Section)| {
             json!({
@@ -27,6 +27,7 @@ impl Document {
             "schema": SCHEMA,
             "program": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
             "title": text(&self.title),
+            "first": blocks(&self.first),
             "lead": text(&self.lead),
             "headline": blocks(&self.headline),
             "sections": self.sections.iter().enumerate().map(section).collect::<Vec<_>>(),
@@ -76,6 +77,7 @@ pub fn document_schema() -> Schema {
         "schema": {"const": SCHEMA},
         "program": object(json!({"name": text(), "version": text()})),
         "title": text(),
+        "first": list(),
         "lead": text(),
         "headline": list(),
         "sections": rows(section),

@@ -15,7 +15,9 @@ impl Document {
     /// GitHub's Markdown. Pictures are left to [`Document::figure_files`].
     pub fn markdown(&self) -> String {
         let mut out = String::new();
-        let _ = writeln!(out, "# {}\n\n{}\n\n## What was found\n", text(&self.title), text(&self.lead));
+        let _ = writeln!(out, "# {}\n", text(&self.title));
+        blocks(&mut out, &self.first);
+        let _ = writeln!(out, "{}\n\n## What was found\n", text(&self.lead));
         blocks(&mut out, &self.headline);
         for (i, section) in self.sections.iter().enumerate() {
             let _ = writeln!(out, "## {}. {}\n\n{}\n", i + 1, text(&section.title), text(&section.intro));

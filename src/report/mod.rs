@@ -6,12 +6,16 @@
 
 mod agreement;
 mod answer;
+mod axis;
 mod block;
+mod caution;
+mod checkpoints;
 mod data;
 mod document;
 mod dumbbell;
 mod example;
 mod figure;
+mod fit;
 mod forest;
 pub mod format;
 mod frame;

@@ -1,6 +1,7 @@
 //! What the way from a family's first stage to its last is called: post-training only where it leads from base to chat.
 
-use super::scope::{Family, Scope};
+use super::checkpoints::Family;
+use super::scope::Scope;
 
 /// A way that some families have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

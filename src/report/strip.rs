@@ -1,10 +1,11 @@
 //! Compliance strips: mean, middle half and range of the probability on the choices, over the study's tiers.
 
+use super::axis::Ticks;
+use super::caution::Caution;
 use super::forest::classes;
 use super::format;
 use super::frame::{self, Axis, Draw, Frame, Layout, MARK, Naming};
-use super::scope::Caution;
-use super::svg::{Picture, Shape, Ticks};
+use super::svg::{Picture, Shape};
 use crate::stats::{Quantiles, Tier};
 
 pub type Row = frame::Row<Mark>;

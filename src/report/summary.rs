@@ -3,9 +3,11 @@
 use crate::plain::noun;
 use crate::stats::{Estimate, MakerHome};
 
+use super::caution::Caution;
+use super::checkpoints::Family;
 use super::format::{capital, count_word, language, list, p_phrase, probability};
 use super::reading::Reading;
-use super::scope::{Caution, Family, Scope};
+use super::scope::Scope;
 use super::stages::ways;
 use super::words::{Named, allowed, bank, estimate, interval, way as towards};
 

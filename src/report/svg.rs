@@ -1,8 +1,6 @@
-//! SVG by hand: escaped text, short numbers, an axis. Colours are the page's: shapes have classes, not paint.
+//! SVG by hand: escaped text, short numbers. Colours are the page's: shapes have classes, not paint.
 
 use std::fmt::Write;
-
-use super::format;
 
 /// A picture under construction. Coordinates are CSS pixels, y downwards.
 #[derive(Debug, Clone, PartialEq)]
@@ -306,114 +304,9 @@ impl std::fmt::Display for Escaped<'_> {
     }
 }
 
-/// A linear axis: values `low..high` at pixels `left..right`.
-#[derive(Debug, Clone, Copy)]
-pub struct Scale {
-    pub low: f64,
-    pub high: f64,
-    pub left: f64,
-    pub right: f64,
-}
-
-impl Scale {
-    pub fn at(&self, value: f64) -> f64 {
-        let span = self.high - self.low;
-        let share = if span > 0.0 { (value - self.low) / span } else { 0.5 };
-        self.left + share * (self.right - self.left)
-    }
-}
-
-/// An axis' ticks: multiples of 1, 2 or 5 times a power of ten.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ticks {
-    pub values: Vec<f64>,
-    pub labels: Vec<String>,
-}
-
-impl Ticks {
-    /// At most `most` ticks between `low` and `high`, as many as fit; none where the two are not an interval.
-    pub fn new(low: f64, high: f64, most: usize) -> Ticks {
-        let span = high - low;
-        if !span.is_finite() || span <= 0.0 || most == 0 {
-            return Ticks { values: Vec::new(), labels: Vec::new() };
-        }
-        let mut power = (span / most as f64).log10().floor() as i32;
-        loop {
-            for factor in [1.0, 2.0, 5.0] {
-                let step = factor * 10f64.powi(power);
-                // A hair of slack keeps an end that is a tick itself.
-                let first = (low / step - 1e-9).ceil();
-                let last = (high / step + 1e-9).floor();
-                let count = last - first + 1.0;
-                if count <= most as f64 {
-                    let count = count.max(0.0) as usize;
-                    // Adding zero turns -0 into 0.
-                    let values: Vec<f64> = (0..count).map(|i| (first + i as f64) * step + 0.0).collect();
-                    let decimals = usize::try_from(-power).unwrap_or(0);
-                    let labels = values.iter().map(|v| format::plain(*v, decimals)).collect();
-                    return Ticks { values, labels };
-                }
-            }
-            power += 1;
-        }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (f64, &str)> {
-        self.values.iter().copied().zip(self.labels.iter().map(String::as_str))
-    }
-}
-
-/// About how wide a text is, in em: a full width for East Asian characters, the widths of a wide face for the rest.
-pub fn text_width(text: &str) -> f64 {
-    text.chars()
-        .map(|c| match c {
-            'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | '-' => 0.34,
-            't' | 'f' | 'r' => 0.41,
-            'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.94,
-            'A'..='Z' => 0.78,
-            c if (c as u32) >= 0x1100 => 1.0,
-            _ => 0.63,
-        })
-        .sum()
-}
-
-/// The text, or its beginning with an ellipsis where it is wider than `most` em.
-pub fn shorten(text: &str, most: f64) -> String {
-    if text_width(text) <= most {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    let mut width = text_width("…");
-    for c in text.chars() {
-        width += text_width(c.encode_utf8(&mut [0; 4]));
-        if width > most {
-            break;
-        }
-        kept.push(c);
-    }
-    format!("{}…", kept.trim_end())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn labels(low: f64, high: f64, most: usize) -> Vec<String> {
-        Ticks::new(low, high, most).labels
-    }
-
-    #[test]
-    fn ticks_are_round_and_fit() {
-        assert_eq!(labels(-2.3, 4.1, 6), ["−2", "0", "2", "4"]);
-        assert_eq!(labels(-0.13, 0.31, 6), ["−0.1", "0.0", "0.1", "0.2", "0.3"]);
-        assert_eq!(labels(0.0, 1.0, 6), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(labels(-1e5, 1e5, 5), ["−100000", "−50000", "0", "50000", "100000"]);
-        assert_eq!(labels(1.0, 1.0, 5), Vec::<String>::new());
-        assert_eq!(labels(f64::NAN, 1.0, 5), Vec::<String>::new());
-        for most in 2..9 {
-            assert!(labels(-0.037, 0.9, most).len() <= most);
-        }
-    }
 
     #[test]
     fn text_is_escaped_and_numbers_are_short() {
@@ -425,13 +318,5 @@ mod tests {
             "{out}"
         );
         assert!(out.contains(r#"<title id="a-t">t&lt;</title><desc id="a-d">d&gt;</desc>"#), "{out}");
-    }
-
-    #[test]
-    fn long_names_are_shortened() {
-        assert_eq!(shorten("Japan", 9.0), "Japan");
-        let short = shorten("United Kingdom of Great Britain", 9.0);
-        assert!(short.ends_with('…') && text_width(&short) <= 9.0, "{short}");
-        assert_eq!(shorten("中华人民共和国", 4.0), "中华人…");
     }
 }

@@ -5,10 +5,12 @@ use crate::plain::{counted, noun};
 use crate::stats::{Choice, ChoiceShift, Estimate, Figure, Firm, Verdict};
 
 use super::block::Item;
+use super::caution::Caution;
+use super::checkpoints::part;
 use super::format::{self, capital, count_word, language, list, probability};
 use super::input::Planted;
 use super::reading::{Reading, Without};
-use super::scope::{Caution, Scope, part};
+use super::scope::Scope;
 
 /// What was asked of whom.
 pub fn lead(scope: &Scope<'_>) -> String {
@@ -178,6 +180,7 @@ pub fn verdict(scope: &Scope<'_>, language: &str, label: &str) -> Item {
     let (leans, rest): (Vec<Named<'_>>, Vec<Named<'_>>) =
         with.iter().copied().partition(|(name, _)| scope.leans(language, label, name));
     let (mut text, mut tone) = match (leans.is_empty(), rest.is_empty()) {
+        (true, true) if without.is_empty() => (nothing_made(scope), "caution"),
         (true, true) => (String::new(), "caution"),
         (true, false) => (no_lean(scope, &rest), "none"),
         (false, _) => (leans_text(scope, (language, label), &leans, &rest), "lean"),
@@ -193,6 +196,11 @@ pub fn verdict(scope: &Scope<'_>, language: &str, label: &str) -> Item {
         tone = "caution";
     }
     Item { lead, text, tone }
+}
+
+/// Of a run from which no figure can be made yet: one of whose questions was asked too little, say.
+pub fn nothing_made(scope: &Scope<'_>) -> String {
+    format!("nothing can be said: what was asked so far makes no figure ({}).", scope.chosen())
 }
 
 /// An entity with its figure.

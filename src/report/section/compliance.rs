@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::super::block::{Block, Section};
+use super::super::caution::Caution;
+use super::super::checkpoints::Checkpoint;
 use super::super::data::Data;
 use super::super::figure::{Figure, Group, LegendEntry, Panel};
 use super::super::forest;
 use super::super::format::{self, language, probability};
 use super::super::frame::{Naming, RowLabel};
-use super::super::scope::{Caution, Checkpoint};
 use super::super::strip::{self, Mark, Row};
 use super::super::summary;
 use super::super::table::{Cell, Table};
@@ -71,8 +72,9 @@ fn panels(context: &Context<'_>) -> Vec<Panel> {
     }
     // Stages in the order in which families go through them.
     stages.sort_by_key(|stage| {
-        let place =
-            |f: &super::super::scope::Family<'_>| f.stages.iter().position(|(name, _)| Some(*name) == *stage);
+        let place = |f: &super::super::checkpoints::Family<'_>| {
+            f.stages.iter().position(|(name, _)| Some(*name) == *stage)
+        };
         scope.families.iter().filter_map(place).max().unwrap_or(usize::MAX)
     });
     let layout = context.checkpoint_layout();

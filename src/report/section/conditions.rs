@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::super::block::Section;
+use super::super::caution::Caution;
+use super::super::checkpoints::Checkpoint;
 use super::super::data::{Data, ESTIMATE, estimate};
 use super::super::figure::{Figure, Group, Panel};
 use super::super::forest::{self, Mark, Row};
 use super::super::format::language;
 use super::super::frame::{self, Layout, Naming, RowLabel};
-use super::super::scope::{Caution, Checkpoint};
 use super::Context;
 use super::specification::in_family;
 

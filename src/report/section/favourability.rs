@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::super::block::{Block, Section};
+use super::super::caution::Caution;
+use super::super::checkpoints::Checkpoint;
 use super::super::data::{Data, ESTIMATE, estimate};
 use super::super::figure::{Figure, Fit, Group, Panel};
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, language};
 use super::super::frame::{self, Naming, RowLabel};
 use super::super::heatmap::{self, MapRow, Place};
-use super::super::scope::{Caution, Checkpoint};
 use super::super::table::{Cell, Table};
 use super::super::words;
 use super::{Context, OPEN};

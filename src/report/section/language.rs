@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::super::block::{Block, Section};
+use super::super::caution::Caution;
+use super::super::checkpoints::part;
 use super::super::data::{Data, ESTIMATE, estimate};
 use super::super::figure::{Figure as Drawing, Group, Panel};
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, language};
 use super::super::frame::{self, Layout, Naming, RowLabel};
 use super::super::reading::Reading;
-use super::super::scope::{Caution, part};
 use super::super::table::{Cell, Table};
 use super::Context;
 use crate::stats::Figure;

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::super::block::{Block, Section};
+use super::super::caution::Caution;
+use super::super::checkpoints::part;
 use super::super::data::Data;
 use super::super::figure::{Figure, Group, Panel};
 use super::super::forest::{self, Known, Mark, Row};
 use super::super::format::{self, language, list, p_value};
 use super::super::frame::{self, Axis, Layout, Naming, RowLabel};
-use super::super::scope::{Caution, part};
 use super::super::table::{Cell, Table};
 use super::Context;
 use crate::stats::{Estimate, MakerGroups, MakerHome};

@@ -20,12 +20,14 @@ pub use explained::to_explain;
 use std::cell;
 
 use super::block::{Block, Section};
+use super::caution::Caution;
+use super::checkpoints::{Checkpoint, Family};
 use super::figure::{Figure, Group, Panel};
 use super::format;
 use super::frame::Layout;
 use super::input::ReportInput;
 use super::reading::Reading;
-use super::scope::{Caution, Checkpoint, Family, Scope};
+use super::scope::Scope;
 use super::table::Cell;
 use super::words;
 

@@ -1,8 +1,8 @@
 //! Contrasts of scenario types and comparisons of conditions that the settings name.
 
 use super::super::block::{Block, Section};
+use super::super::checkpoints::part;
 use super::super::format::{self, language};
-use super::super::scope::part;
 use super::super::table::{Cell, Table};
 use super::super::words::mark_of;
 use super::Context;

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::super::block::{Block, Section};
+use super::super::checkpoints::{label_of, part};
 use super::super::data::{Data, ESTIMATE, estimate};
 use super::super::figure::{Figure, Group, Panel};
 use super::super::forest::{self, Mark, Row};
 use super::super::format::{self, language};
 use super::super::frame::{self, Axis, Naming, RowLabel};
 use super::super::reading::Reading;
-use super::super::scope::{label_of, part};
 use super::super::summary;
 use super::super::table::{Cell, Table};
 use super::Context;

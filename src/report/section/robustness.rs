@@ -2,8 +2,9 @@
 //! carry a lean, and how large are leans where there is nothing to find?
 
 use super::super::block::{Block, Section};
+use super::super::caution::Caution;
+use super::super::checkpoints::{label_of, part};
 use super::super::format::{self, language, list, p_value};
-use super::super::scope::{Caution, label_of, part};
 use super::super::table::{Cell, Table};
 use super::Context;
 use crate::stats::{Estimate, Figure};

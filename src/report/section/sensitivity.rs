@@ -1,9 +1,10 @@
 //! Coherence of the two questions, and the target's favourability under every other choice of question and scenarios.
 
 use super::super::block::{Block, Section};
+use super::super::checkpoints::part;
 use super::super::format::{self, language};
 use super::super::heatmap::{diverging, full_colour};
-use super::super::scope::{part, subset_phrase};
+use super::super::scope::subset_phrase;
 use super::super::table::{Cell, Table};
 use super::Context;
 use crate::plain::counted;

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::super::block::{Block, Section};
+use super::super::caution::Caution;
+use super::super::checkpoints::{Family, part};
 use super::super::data::{Data, ESTIMATE, estimate};
 use super::super::dumbbell::{self, Move, Row};
 use super::super::figure::{Figure, Group, Panel};
 use super::super::format::{self, language, p_value};
 use super::super::frame::{self, Axis, Naming, RowLabel};
-use super::super::scope::{Caution, Family, part};
 use super::super::stages::{self, Way};
 use super::super::summary;
 use super::super::table::{Cell, Table};

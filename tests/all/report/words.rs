@@ -1,6 +1,6 @@
 //! What a page says in words.
 
-use tiltmeter::report::{Example, Planted, ReportInput, render};
+use tiltmeter::report::{Document, Example, Planted, ReportInput, render};
 
 use tiltmeter::stats::ItemRow;
 
@@ -214,17 +214,32 @@ fn planted_figures_stand_beside_measured_ones() {
 #[apply(test!)]
 fn what_a_run_lacks_is_said_first() {
     let (analysis, settings) = analyzed(&pair(), PAIR);
-    let page = render(&ReportInput {
+    let document = Document::new(&ReportInput {
         unfinished: vec!["unfinished: 5 of 70 prompts are scored".to_owned()],
         ..input(&analysis, &settings)
     })
-    .expect("a page");
+    .expect("a document");
+    let said = "The figures come from a run that is unfinished: 5 of 70 prompts are scored.";
+    assert!(document.opening().first().is_some_and(|first| first.ends_with(said)));
+    let json = document.json();
+    let names: Vec<&String> = json.as_object().expect("an object").keys().collect();
+    assert_eq!(names[..5], ["schema", "program", "title", "first", "lead"]);
+    assert_eq!(json["first"][0]["text"], said);
+    let markdown = document.markdown();
+    let after_title = markdown.split_once("\n\n").expect("a title").1;
+    assert!(after_title.starts_with(&format!("> **Not the whole study.** {said}\n")), "{after_title}");
+    let page = document.html().expect("a page");
     check(&page);
-    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("the page lacks: {text}"));
+    let after_title = page.split_once("</h1>").expect("a title").1.trim_start();
     assert!(
-        at("The figures come from a run that is unfinished: 5 of 70 prompts are scored.")
-            < at("class=\"answer\"")
+        after_title
+            .starts_with(&format!("<p class=\"warning\"><strong>Not the whole study.</strong> {said}</p>")),
+        "{after_title:.300}"
     );
+    // A run that is all there says nothing.
+    let whole = Document::new(&input(&analysis, &settings)).expect("a document");
+    assert!(whole.json()["first"].as_array().is_some_and(Vec::is_empty));
+    assert!(!whole.html().expect("a page").contains("Not the whole study"));
 }
 
 #[apply(test!)]
