@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{BenchError, RandomWeights, Shape, timing::median};
+use super::{BenchError, RandomWeights, Shape, pack::prompts, timing::median};
 use crate::backend::measure::{Measured, ProductTime};
 use crate::backend::{BackendError, HeadUse, PassSizes, Projection, Purpose};
 use crate::checkpoint::spec::{DecoderSpec, Kv, LayerSpec};
 use crate::checkpoint::{Role, Tensor, Weights};
-use crate::prefix::{Pack, PrefixTree};
 
 /// Operations are repeated until they take this long together, so that a device's answering time does not count.
 const LEAST_SECONDS: f64 = 0.05;
@@ -21,9 +20,6 @@ const TRIES: usize = 3;
 const TOKENS_PER_END: usize = 32;
 /// Rows of the table that activations are made from.
 const SOURCE_ROWS: usize = 512;
-/// Length of a prompt for attention, and of the part that siblings share.
-const PROMPT: usize = 200;
-const SHARED: usize = 160;
 
 /// What a kernel's speed is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -368,35 +364,5 @@ impl<B: Measured> Bench<'_, B> {
         let share_of_peak = rate / peak;
         self.kernels.push(KernelTiming { shape, kernel, size, seconds, rate, unit, share_of_peak });
         Ok(())
-    }
-}
-
-/// A pack of `n` tokens: prompts of which each shares most of its tokens with others.
-fn prompts(n: usize) -> (PrefixTree, Pack) {
-    let family = |i: usize| i / 8;
-    let items: Vec<Vec<u32>> = (0..n.div_ceil(PROMPT - SHARED) + 8)
-        .map(|i| {
-            let token = |place: usize| {
-                if place < SHARED { family(i) * PROMPT + place } else { (1 << 20) | (i * PROMPT + place) }
-            };
-            (0..PROMPT).map(|place| token(place) as u32).collect()
-        })
-        .collect();
-    let tree = PrefixTree::new(&items, true);
-    let first = tree.packs(n).swap_remove(0);
-    (tree, first)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pack_for_attention_is_full_and_starts_at_the_root() {
-        for n in [64, 100, 2048] {
-            let (tree, pack) = prompts(n);
-            assert_eq!((pack.len(), pack.path), (n, 0));
-            assert_eq!(tree.depth[pack.places.start], 0);
-        }
     }
 }

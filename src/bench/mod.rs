@@ -5,6 +5,7 @@
 
 mod kernels;
 mod model;
+mod pack;
 mod random;
 mod shapes;
 mod study;
