@@ -279,8 +279,11 @@ pub fn open_cuda(gpu: &Gpu, precision: Precision, quiet: bool) -> Result<(Cuda, 
     /// Of the widest rows, those around attention, in either precision.
     const PLANES: usize = 2;
     let told = |text: &str| say(text);
-    // A set that is forced is taken at its word.
     let kernels = match (std::env::var_os(VARIABLE), gpu.check()) {
+        (Some(_), Ok(())) if !quiet => {
+            say(format_args!("note: {VARIABLE} names the kernels, which are taken unchecked"));
+            None
+        }
         (None, Ok(())) => Some(trusted(gpu, &|text| say(format_args!("note: {text}")), &|text| warn(text))),
         _ => None,
     };

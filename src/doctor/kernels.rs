@@ -2,6 +2,7 @@
 
 use crate::backend::cache;
 use crate::backend::cuda::{Cuda, CudaError, CudaOptions, Gpu, KernelSet, kernels_sha256};
+use crate::scoring::distance;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -19,6 +20,11 @@ const BEGINS: &str = "begins ";
 const RIGHT: &str = "right";
 const WRONG: &str = "wrong ";
 const UNABLE: &str = "unable ";
+
+/// What is computed last: it takes the row kernels and those that load weights too, which have no twins.
+const DECODER: &str = "a small decoder";
+/// What its logits may differ by.
+const APART: f64 = 1e-4;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Verdict {
@@ -178,7 +184,16 @@ pub fn check(gpu: &Gpu, set: KernelSet, line: &mut dyn FnMut(&str)) {
         Err(error) => return line(&format!("{UNABLE}{error}")),
     };
     match cuda.check_kernels(&mut |name| line(&format!("{BEGINS}{name}"))) {
-        Ok(()) => line(RIGHT),
+        Ok(()) => {
+            line(&format!("{BEGINS}{DECODER}"));
+            match distance(&cuda) {
+                Ok(apart) if apart <= APART => line(RIGHT),
+                Ok(apart) => line(&format!(
+                    "{WRONG}{DECODER} is {apart:.1e} off the processor, and {APART:.0e} is allowed"
+                )),
+                Err(_) => {}
+            }
+        }
         Err(error @ (CudaError::Wrong { .. } | CudaError::Module { .. })) => line(&format!("{WRONG}{error}")),
         Err(error @ CudaError::OutOfMemory { .. }) => line(&format!("{UNABLE}{error}")),
         // A kernel may have been what lost the GPU: without a last word it counts as one that failed this time.

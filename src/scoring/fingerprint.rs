@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use half::bf16;
 use sha2::{Digest, Sha256};
 
-use super::{ChoiceSet, Engine, Plan, ScoreError, ScoreItem, ScoreOptions};
+use super::{ChoiceScore, ChoiceSet, Engine, Plan, ScoreError, ScoreItem, ScoreOptions};
 use crate::backend::Backend;
+use crate::backend::cpu::Cpu;
 use crate::checkpoint::spec::{Act, Around, DecoderSpec, Head, HeadNorm, LayerSpec, Mlp, Pairs, Rotary};
 use crate::checkpoint::{Dtype, Role, Tensor, Weights};
 use crate::decoder::{Decoder, DecoderError};
@@ -29,6 +30,32 @@ const PACK: usize = 64;
 /// # Errors
 /// Whatever the device says.
 pub fn fingerprint<B: Backend>(backend: &B) -> Result<String, DecoderError> {
+    let mut digest = Sha256::new();
+    for score in &scores(backend)? {
+        for logit in score.logits.iter().flatten() {
+            digest.update(logit.to_bits().to_le_bytes());
+        }
+        digest.update(score.logsumexp.to_bits().to_le_bytes());
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// How far the fixed decoder's logits are from the processor's: norm of the difference over theirs.
+///
+/// # Errors
+/// Whatever the device says.
+pub fn distance<B: Backend>(backend: &B) -> Result<f64, DecoderError> {
+    let flat = |scores: Vec<ChoiceScore>| -> Vec<f32> {
+        scores.into_iter().flat_map(|score| score.logits.concat()).collect()
+    };
+    let (ours, wanted) = (flat(scores(backend)?), flat(scores(&Cpu)?));
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let apart = norm(&mut ours.iter().zip(&wanted).map(|(a, b)| f64::from(a - b)));
+    Ok(apart / norm(&mut wanted.iter().map(|v| f64::from(*v))))
+}
+
+/// The fixed prompts' scores.
+fn scores<B: Backend>(backend: &B) -> Result<Vec<ChoiceScore>, DecoderError> {
     let spec = spec();
     let weights = Fixed::new(&spec);
     let engine = Engine::new(Decoder::new(backend, &spec, &weights)?);
@@ -43,14 +70,7 @@ pub fn fingerprint<B: Backend>(backend: &B) -> Result<String, DecoderError> {
         })
         .map_err(|ScoreError::Decoder(error)| error)?;
     scores.sort_by_key(|(item, _)| *item);
-    let mut digest = Sha256::new();
-    for (_, score) in &scores {
-        for logit in score.logits.iter().flatten() {
-            digest.update(logit.to_bits().to_le_bytes());
-        }
-        digest.update(score.logsumexp.to_bits().to_le_bytes());
-    }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(scores.into_iter().map(|(_, score)| score).collect())
 }
 
 /// Two layers that between them take every step whose result a device may round its own way.
@@ -167,7 +187,6 @@ pub(super) fn example() -> (DecoderSpec, impl Weights, Vec<ScoreItem>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::cpu::Cpu;
 
     #[test]
     fn the_fixed_decoder_is_sound_and_its_fingerprint_does_not_change_by_itself() {

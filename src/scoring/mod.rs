@@ -19,7 +19,7 @@ mod work;
 
 pub use choice::{ChoiceScore, ChoiceSet};
 pub use engine::{Engine, ScoreError, ScoreOptions, Tally};
-pub use fingerprint::fingerprint;
+pub use fingerprint::{distance, fingerprint};
 pub use plan::{Plan, ScoreItem};
 pub use room::{PackSize, Room, TooLittleMemory, Workspace};
 pub use spread::spread;
