@@ -141,3 +141,21 @@ struct JoinPlanes {     // f32 rows of what planes hold: element c from column c
   int n, width, ld, in_rows, k, planes, src_group, dst_group;
   float scale;
 };
+
+// ---- loading
+struct Measured {       // grows by atomic maximum; the host sets it to zero
+  u64 squares;          // bits of a double: the largest sum of squares of a row
+  u32 largest;          // bits of a float: the largest size of an element; above infinity if one is NaN
+  u32 pad_;
+};
+struct Measure { const void* x; const float* weight; Measured* out; int rows, cols, dtype, pad_; };  // weight [cols] or null
+struct Pack {           // planes of rows of stored matrices
+  const void *a, *b, *c;      // [.][cols] each; b and c may be null
+  const int *source, *columns;  // [rows]: 4 * row + 0, 1, 2 for a, b, c, -1: zeros; null: rows of a. [width]: column, -1: zeros; null: in order
+  u16* out;             // [planes][rows][width]
+  float* inverse;       // [rows], each unscale
+  int a_dtype, b_dtype, c_dtype;
+  int rows, cols, width, planes;  // width: even
+  float scale, unscale; // a power of two and what undoes it
+  int pad_;
+};

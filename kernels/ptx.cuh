@@ -25,6 +25,7 @@ typedef unsigned long size_t;
 // ---- numbers
 DEV u32 f32_bits(float x) { return __float_as_uint(x); }
 DEV float bits_f32(u32 x) { return __uint_as_float(x); }
+DEV u64 f64_bits(double x) { return (u64)__double_as_longlong(x); }
 // Both round to nearest; the low half of the result is `lo`.
 DEV u32 pack_f16x2(float lo, float hi) { u32 r; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo)); return r; }
 DEV u16 to_f16(float x) { u16 r; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(r) : "f"(x)); return r; }
@@ -42,6 +43,8 @@ DEV u32 shuffle_xor(u32 x, int distance) { return __shfl_xor_sync(0xffffffffu, x
 DEV int shuffle_xor(int x, int distance) { return __shfl_xor_sync(0xffffffffu, x, distance); }
 DEV void atomic_min(int* at, int x) { atomicMin(at, x); }
 DEV void atomic_add(u32* at, u32 x) { atomicAdd(at, x); }
+DEV void atomic_max(u32* at, u32 x) { atomicMax(at, x); }
+DEV void atomic_max(u64* at, u64 x) { atomicMax(at, x); }
 
 // ---- shared memory
 DEV u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }

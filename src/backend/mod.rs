@@ -21,6 +21,7 @@ pub mod wgpu;
 
 mod widen;
 
+use crate::checkpoint::Take;
 use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
 use crate::checkpoint::weights::{Role, Tensor};
 use crate::prefix::{Carry, QueryRun};
@@ -103,6 +104,16 @@ pub struct HeadUse<'a, M, R> {
     pub cap: Option<f32>,
 }
 
+/// Whether a device takes weights while their files are read, before they are asked for.
+pub enum Staging<'b> {
+    /// It uses them where they lie.
+    Unneeded,
+    /// There is too little memory beside what the device holds.
+    NoRoom,
+    /// What is taken is kept until it is uploaded, or until this goes, which has to be before the files are closed.
+    Begun(Box<dyn Take + Send + 'b>),
+}
+
 /// One token and its logit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenLogit {
@@ -134,6 +145,13 @@ pub trait Backend {
 
     /// Short name and device, for people and for provenance.
     fn describe(&self) -> String;
+
+    /// Prepares for tensors of `bytes` in all, the largest of them `largest`, that come while their files are read: uploading them
+    /// is then quick. May be called, and the tensors may come, while the device computes with other weights.
+    fn stage(&self, bytes: u64, largest: u64) -> Staging<'_> {
+        let _ = (bytes, largest);
+        Staging::Unneeded
+    }
 
     /// Brings a weight to the device; on the CPU a view into the mapped file.
     fn upload<'w>(&self, tensor: Tensor<'w>, purpose: Purpose) -> Result<Self::Matrix<'w>, BackendError>;

@@ -1,5 +1,6 @@
 //! The study's own prompts, through a checkpoint or through random weights of a real one's size.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::timing::{Plans, Report, Setting};
@@ -11,7 +12,7 @@ use crate::scoring::{ChoiceSet, Engine, PackSize, ScoreError, ScoreItem, ScoreOp
 use crate::store::Roster;
 use crate::store::roster::Single;
 use crate::study::{PromptQuery, StageForm, Study};
-use crate::sweep::{FileModel, FromFiles, Loader, Model, Pack, Speller};
+use crate::sweep::{FileModel, FromFiles, Loader, Manner, Model, Pack, Speller};
 
 /// Which prompts, and how often.
 #[derive(Debug, Clone)]
@@ -105,7 +106,8 @@ impl StudyBench<'_> {
             pack: self.pack,
             plan_only,
         };
-        Ok(loader.load(family, stage)?)
+        let manner = Manner { is_scored: !plan_only, is_ahead: false, stop: &AtomicBool::new(false) };
+        Ok(loader.load(family, stage, &manner)?)
     }
 }
 

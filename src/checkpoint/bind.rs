@@ -46,10 +46,20 @@ impl Bound {
 
     /// The values as they are stored, in a type that is computed with.
     pub fn stored<'a>(&'a self, files: &'a WeightFiles) -> &'a [u8] {
+        self.rounded().unwrap_or_else(|| files.bytes(self.file, self.begin, self.end))
+    }
+
+    /// The values in f32 where they are stored in F64.
+    pub fn rounded(&self) -> Option<&[u8]> {
         match &self.widened {
-            Some(Widened::Rounded(bytes)) => bytes,
-            _ => files.bytes(self.file, self.begin, self.end),
+            Some(Widened::Rounded(bytes)) => Some(bytes),
+            _ => None,
         }
+    }
+
+    /// Whether the decoder reads the bytes of the file.
+    pub fn is_as_stored(&self) -> bool {
+        self.widened.is_none()
     }
 }
 

@@ -40,6 +40,9 @@ pub enum CheckpointError {
         index: usize,
         value: f32,
     },
+    /// Somebody else asked for it.
+    #[error("the reading of its weights was stopped")]
+    Stopped,
     #[error(transparent)]
     Hub(#[from] HubError),
 }

@@ -1,47 +1,33 @@
 //! A NaN or an infinity among the weights would spread to every score: find it before anything is computed.
 
-use rayon::prelude::*;
-
+use super::bind::Bound;
 use super::error::{CheckpointError, Result};
-use super::open::Checkpoint;
+use super::files::WeightFiles;
 use super::weights::Dtype;
 
-/// Bytes that one task looks through; a multiple of every element size.
-const PIECE: usize = 4 << 20;
 /// Bytes between two looks at the result, so that the inner loop has no branch.
 const BLOCK: usize = 4096;
 
-impl Checkpoint {
-    /// Looks at every weight that is read, on all cores and in the order of the files, which also brings the files
-    /// into the system's page cache.
-    ///
-    /// # Errors
-    /// The first weight that is NaN or infinite, by file, tensor and element.
-    pub fn check_finite(&self) -> Result<()> {
-        let mut bounds: Vec<_> = self.binding.roles.values().collect();
-        bounds.sort_by_key(|bound| (bound.file, bound.begin));
-        let pieces: Vec<_> = bounds
-            .into_iter()
-            .flat_map(|bound| (0..bound.stored(&self.files).len()).step_by(PIECE).map(move |at| (bound, at)))
-            .collect();
-        let found = pieces.par_iter().find_map_first(|&(bound, at)| {
-            let bytes = bound.stored(&self.files);
-            let bytes = &bytes[at..bytes.len().min(at + PIECE)];
-            let inside = first_not_finite(bytes, bound.dtype)?;
-            let size = bound.dtype.size();
-            let value = bound.dtype.value(bytes, inside).unwrap_or(f32::NAN);
-            Some((bound, at / size + inside, value))
-        });
-        match found {
-            None => Ok(()),
-            Some((bound, index, value)) => Err(CheckpointError::NotFinite {
-                file: self.files.path(bound.file).to_owned(),
-                tensor: bound.name.clone(),
-                index,
-                value,
-            }),
-        }
-    }
+/// Looks at a piece of a tensor, from byte `at` of it on. One whose values are rounded when it is opened is looked at whole
+/// with its first piece.
+///
+/// # Errors
+/// The first weight that is NaN or infinite, by file, tensor and element.
+pub(super) fn check_piece(files: &WeightFiles, bound: &Bound, at: usize, piece: &[u8]) -> Result<()> {
+    let (at, piece) = match (bound.rounded(), at) {
+        (None, at) => (at, piece),
+        (Some(rounded), 0) => (0, rounded),
+        (Some(_), _) => return Ok(()),
+    };
+    let Some(inside) = first_not_finite(piece, bound.dtype) else {
+        return Ok(());
+    };
+    Err(CheckpointError::NotFinite {
+        file: files.path(bound.file).to_owned(),
+        tensor: bound.name.clone(),
+        index: at / bound.dtype.size() + inside,
+        value: bound.dtype.value(piece, inside).unwrap_or(f32::NAN),
+    })
 }
 
 /// Index of the first element whose exponent is all ones. Works on eight bytes at a time: adding one unit of the

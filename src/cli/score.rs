@@ -6,7 +6,7 @@ use super::progress::skipped_work;
 use crate::backend::Backend;
 use crate::backend::measure::Measured;
 use crate::checkpoint::Checkpoint;
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, read_weights};
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
 use crate::scoring::{self, ChoiceScore, Engine, Plan, ScoreOptions, Tally};
@@ -70,7 +70,6 @@ pub fn run(args: Args) -> Result<ExitCode> {
     for note in &items.notes {
         say(format_args!("note: {note}"));
     }
-    checkpoint.check_finite()?;
     let read_seconds = start.elapsed().as_secs_f64();
     let scoring = Scoring { args: &args, checkpoint: &checkpoint, items: &items };
     let Scored { scores, tally, skipped, load_seconds } = args.engine.device.run(false, scoring)?;
@@ -133,8 +132,11 @@ impl Work for Scoring<'_> {
         let pack_tokens =
             self.args.engine.pack(chosen).tokens(spec, self.checkpoint.device_bytes(), &plan)?;
         let start = Instant::now();
+        // Dropped before the checkpoint is.
+        let read = read_weights(self.checkpoint, std::slice::from_ref(backend), false, None)?;
         let named = || self.checkpoint.dir.display().to_string();
         let engine = Engine::new(Decoder::new(backend, spec, self.checkpoint).with_context(named)?);
+        drop(read);
         let load_seconds = start.elapsed().as_secs_f64();
         let options = ScoreOptions { pack_tokens, sharing, top: self.args.top };
         let skipped = scoring::Work::of(&plan, spec).skipped();

@@ -2,9 +2,43 @@
 
 use super::DecoderError;
 use crate::backend::layer::LayerTensors;
-use crate::backend::{Backend, BackendError, Purpose};
+use crate::backend::{Backend, BackendError, Purpose, Staging};
 use crate::checkpoint::spec::DecoderSpec;
 use crate::checkpoint::weights::{Role, Tensor, Weights};
+use crate::checkpoint::{Checkpoint, CheckpointError, FileHash, Reading, Take};
+use std::sync::atomic::AtomicBool;
+
+/// A checkpoint's weight files, read once: their hashes, if they are wanted, and what devices took of them meanwhile.
+pub struct WeightsRead<'b> {
+    pub hashes: Vec<FileHash>,
+    /// Until these go, uploading to their devices is quick; they must go before the checkpoint.
+    pub staged: Vec<Box<dyn Take + Send + 'b>>,
+    /// A device had no room to take them.
+    pub no_room: bool,
+}
+
+/// Reads the weights of `checkpoint`, and has `backends` take them while they are read.
+///
+/// # Errors
+/// Those of [`Checkpoint::read`].
+pub fn read_weights<'b, B: Backend>(
+    checkpoint: &Checkpoint,
+    backends: &'b [B],
+    hashes: bool,
+    stop: Option<&AtomicBool>,
+) -> Result<WeightsRead<'b>, CheckpointError> {
+    let (bytes, largest) = checkpoint.taken_bytes();
+    let mut read = WeightsRead { hashes: Vec::new(), staged: Vec::new(), no_room: false };
+    for backend in backends {
+        match backend.stage(bytes, largest) {
+            Staging::Unneeded => {}
+            Staging::NoRoom => read.no_room = true,
+            Staging::Begun(taker) => read.staged.push(taker),
+        }
+    }
+    read.hashes = checkpoint.read(&Reading { hashes, takers: &read.staged, stop })?;
+    Ok(read)
+}
 
 /// Where the side input comes from.
 pub(super) struct Side<M> {

@@ -7,6 +7,7 @@ mod load;
 mod observe;
 mod side;
 
+pub use load::{WeightsRead, read_weights};
 pub use observe::Stage;
 
 use crate::backend::layer::At;

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use crate::scoring::{ChoiceScore, ChoiceSet, Plan, ScoreItem, ScoreOptions};
 use crate::store::{
-    AnswersId, CheckpointId, Family, Progress, PromptKey, RunStore, ScoreRow, SessionRecord, Stage,
-    StoreError,
+    AnswersId, CheckpointId, Progress, PromptKey, RunStore, ScoreRow, SessionRecord, Stage, StoreError,
 };
 
+use super::ahead::Ahead;
 use super::ask::{Chunk, ask, parts};
 use super::error::{PromptError, SweepError};
 use super::model::{Loader, Model};
@@ -17,12 +17,12 @@ use super::split::{Share, own};
 use super::{PlanFigures, Request, Totals, Watch};
 
 /// What the checkpoints' turns have in common.
-pub struct Turn<'a, 'r, L> {
+pub struct Turn<'a, 'r, 'scope, 'env, L: Loader> {
     pub request: &'a Request<'r>,
     /// What of it is this machine's, if not all.
     pub share: Option<&'a Share>,
     pub store: &'a mut RunStore,
-    pub loader: &'a L,
+    pub ahead: Ahead<'scope, 'env, L>,
     pub pace: Pace,
     pub totals: &'a mut Totals,
     /// Checkpoints that are what they were when they were scored first.
@@ -59,17 +59,16 @@ impl Left {
     }
 }
 
-impl<L: Loader> Turn<'_, '_, L> {
+impl<'env, L> Turn<'_, '_, '_, 'env, L>
+where
+    L: Loader + Sync,
+    L::Model: Send + 'env,
+{
     /// The turn of the sweep's `index`th checkpoint, from 0.
-    pub fn run(
-        &mut self,
-        index: usize,
-        family: &Family,
-        stage: &Stage,
-        watch: &mut dyn Watch,
-    ) -> Result<(), SweepError> {
+    pub fn run(&mut self, index: usize, stage: &Stage, watch: &mut dyn Watch) -> Result<(), SweepError> {
         let start = Instant::now();
-        let model = self.loader.load(family, stage).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+        let model = self.ahead.take(index).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+        model.notes().iter().for_each(|note| watch.note(note));
         let load_seconds = start.elapsed().as_secs_f64();
         self.totals.load_seconds += load_seconds;
         let id = self.store.checkpoint(model.record())?;
@@ -124,6 +123,8 @@ impl<L: Loader> Turn<'_, '_, L> {
                 expected: 2,
             })?;
             self.store.put(id, session, &rows, progress)?;
+            // This one's weights are where they are needed: the next one's may come.
+            self.ahead.begin(index);
             self.totals.prompts += rows.len() as u64;
             self.totals.naive_tokens += rows.iter().map(|row| u64::from(row.n_tokens)).sum::<u64>();
             self.totals.computed_tokens = before.computed_tokens + progress.computed_tokens;

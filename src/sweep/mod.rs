@@ -2,6 +2,7 @@
 //!
 //! One load per checkpoint for all its languages and conditions; what the run already holds is not asked again.
 
+mod ahead;
 mod ask;
 mod checkpoint;
 mod error;
@@ -18,16 +19,18 @@ mod tests;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::scoring::{Plan, Tally};
 use crate::store::{DATABASE, Ended, Family, RunIdentity, RunReader, RunStore, Stage, StoreError};
 use crate::study::{Prompt, Study};
 
+use ahead::{Ahead, Coming};
 use ask::{ask, parts};
 use checkpoint::{Turn, figures};
 pub use error::{ModelError, PromptError, SweepError};
-pub use model::{FileModel, FromFiles, Loader, Model, Pack};
+pub use model::{FileModel, FromFiles, Loader, Manner, Model, Pack};
 use pace::Pace;
 use record::record;
 pub use request::Request;
@@ -114,12 +117,16 @@ pub fn run_identity(study: &Study) -> RunIdentity {
 ///
 /// # Errors
 /// Unknown names; [`SweepError::Store`]; [`SweepError::Device`].
-pub fn sweep<L: Loader>(
+pub fn sweep<L>(
     request: &Request<'_>,
     store: &mut RunStore,
     loader: &L,
     watch: &mut dyn Watch,
-) -> Result<Outcome, SweepError> {
+) -> Result<Outcome, SweepError>
+where
+    L: Loader + Sync,
+    L::Model: Send,
+{
     let start = Instant::now();
     let stages = request.check()?;
     let mut outcome = Outcome::default();
@@ -165,7 +172,7 @@ struct Asked<'a, 'r> {
     share: Option<&'a Share>,
 }
 
-fn recorded<L: Loader>(
+fn recorded<L>(
     request: &Request<'_>,
     asked: &Asked<'_, '_>,
     store: &mut RunStore,
@@ -173,18 +180,36 @@ fn recorded<L: Loader>(
     outcome: &mut Outcome,
     totals: &mut Totals,
     watch: &mut dyn Watch,
-) -> Result<(), SweepError> {
+) -> Result<(), SweepError>
+where
+    L: Loader + Sync,
+    L::Model: Send,
+{
     let &Asked { stages, share } = asked;
     record(request, store, stages, share, watch)?;
     let sizes = found(stages, loader, outcome, watch);
     let shares = stages.iter().zip(&sizes).map(|((_, stage), bytes)| {
         Ok(pace::Share { prompts: store.left(&stage.model)?, weight_bytes: bytes.unwrap_or(0) })
     });
-    let pace = Pace::new(shares.collect::<Result<_, StoreError>>()?);
-    let mut turn = Turn { request, share, store, loader, pace, totals, passed: HashSet::new() };
-    each_checkpoint(stages, &sizes, outcome, watch, |index, watch| {
-        let (family, stage) = stages[index];
-        turn.run(index, family, stage, watch)
+    let shares: Vec<pace::Share> = shares.collect::<Result<_, StoreError>>()?;
+    let coming: Vec<Option<Coming<'_>>> = stages
+        .iter()
+        .zip(&shares)
+        .zip(&sizes)
+        .map(|((&(family, stage), share), size)| {
+            size.map(|_| Coming { family, stage, is_scored: share.prompts > 0 })
+        })
+        .collect();
+    let (pace, stop) = (Pace::new(shares), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let ahead = Ahead::new(scope, loader, &coming, &stop);
+        let mut turn = Turn { request, share, store, ahead, pace, totals, passed: HashSet::new() };
+        let swept = each_checkpoint(stages, &sizes, outcome, watch, |index, watch| {
+            turn.run(index, stages[index].1, watch)
+        });
+        // Whatever is still being read ahead is not waited for.
+        stop.store(true, Ordering::Relaxed);
+        swept
     })
 }
 
@@ -230,7 +255,9 @@ pub fn dry_run<L: Loader>(
     let planned = each_checkpoint(&stages, &sizes, &mut outcome, watch, |index, watch| {
         let (family, stage) = stages[index];
         let start = Instant::now();
-        let model = loader.load(family, stage).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
+        let manner = Manner { is_scored: false, is_ahead: false, stop: &AtomicBool::new(false) };
+        let model =
+            loader.load(family, stage, &manner).map_err(|e| SweepError::checkpoint(&stage.model, e))?;
         let load_seconds = start.elapsed().as_secs_f64();
         let (mut items, mut asked) = (Vec::new(), 0);
         let parts = parts(request, stage, own(share.as_ref(), stage), &mut |text| watch.note(text))?;

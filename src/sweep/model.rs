@@ -1,10 +1,11 @@
 //! A loaded checkpoint as a sweep sees it, and the real one: files and backend.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use crate::backend::Backend;
-use crate::checkpoint::{Checkpoint, DecoderSpec, Outline, fingerprint, hub};
-use crate::decoder::DecoderError;
+use crate::checkpoint::{Checkpoint, DecoderSpec, Outline, Take, fingerprint, hub};
+use crate::decoder::{DecoderError, read_weights};
 use crate::scoring::{ChoiceScore, PackSize, Plan, ScoreError, ScoreOptions, Tally, Work, spread};
 use crate::store::{CheckpointRecord, Family, Stage};
 
@@ -31,6 +32,11 @@ pub trait Model {
 
     fn record(&self) -> &CheckpointRecord;
 
+    /// What is worth knowing of how it was loaded.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+
     /// The device's name, for the record of a session.
     fn device(&self) -> String;
 
@@ -49,6 +55,17 @@ pub trait Model {
     ) -> Result<Tally, SweepError>;
 }
 
+/// How a checkpoint is loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'s> {
+    /// Something of it is going to be scored, so that the devices may take its weights while they are read.
+    pub is_scored: bool,
+    /// Another one is being computed.
+    pub is_ahead: bool,
+    /// Set where nobody waits for it any more.
+    pub stop: &'s AtomicBool,
+}
+
 /// Where models come from.
 pub trait Loader {
     type Model: Model;
@@ -56,7 +73,8 @@ pub trait Loader {
     /// Finds the stage's files without reading them, and says how many bytes of weights they hold.
     fn find(&self, family: &Family, stage: &Stage) -> Result<u64, ModelError>;
 
-    fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError>;
+    /// Reads the checkpoint, which may be before its turn and in a thread of its own.
+    fn load(&self, family: &Family, stage: &Stage, manner: &Manner<'_>) -> Result<Self::Model, ModelError>;
 
     /// What spelling its prompts and counting their arithmetic takes; the weights need not be there.
     fn speller(&self, stage: &Stage) -> Result<<Self::Model as Model>::Speller, ModelError>;
@@ -78,6 +96,9 @@ pub struct FromFiles<'b, B> {
 
 /// One of them, open.
 pub struct FileModel<'b, B> {
+    // Before the checkpoint, whose memory it names.
+    _staged: Vec<Box<dyn Take + Send + 'b>>,
+    notes: Vec<String>,
     backends: &'b [B],
     pack: PackSize,
     checkpoint: Checkpoint,
@@ -102,19 +123,25 @@ impl<'b, B: Backend + Sync> Loader for FromFiles<'b, B> {
         Ok(weight_bytes(&found.dir))
     }
 
-    fn load(&self, family: &Family, stage: &Stage) -> Result<Self::Model, ModelError> {
+    fn load(&self, family: &Family, stage: &Stage, manner: &Manner<'_>) -> Result<Self::Model, ModelError> {
         let found = located(family, stage)?;
         let checkpoint = Checkpoint::open(&found.dir)?;
         let speller = FileSpeller::open(&found.dir, stage.form, checkpoint.spec.clone())?;
-        let weights_sha256 = if self.plan_only {
-            String::new()
-        } else {
-            checkpoint.check_finite()?;
-            let hash = fingerprint(&checkpoint.weight_hashes());
-            // Hashed and checked as one and the same file.
+        let (mut weights_sha256, mut staged, mut notes) = (String::new(), Vec::new(), Vec::new());
+        if !self.plan_only {
+            let devices = if manner.is_scored { self.backends } else { &[] };
+            let read = read_weights(&checkpoint, devices, true, Some(manner.stop))?;
+            // Hashed, checked and taken as one and the same file.
             checkpoint.check_unchanged()?;
-            hash
-        };
+            (weights_sha256, staged) = (fingerprint(&read.hashes), read.staged);
+            if read.no_room && manner.is_ahead {
+                notes.push(format!(
+                    "{}: read ahead into the memory of the host only, the device has no room for its weights beside those of \
+                     the checkpoint before",
+                    stage.model
+                ));
+            }
+        }
         let record = CheckpointRecord {
             model: stage.model.clone(),
             family: family.name.clone(),
@@ -133,7 +160,15 @@ impl<'b, B: Backend + Sync> Loader for FromFiles<'b, B> {
             backend: self.arithmetic.clone(),
             arithmetic: self.fingerprint.clone(),
         };
-        Ok(FileModel { backends: self.backends, pack: self.pack, checkpoint, speller, record })
+        Ok(FileModel {
+            _staged: staged,
+            notes,
+            backends: self.backends,
+            pack: self.pack,
+            checkpoint,
+            speller,
+            record,
+        })
     }
 
     fn speller(&self, stage: &Stage) -> Result<FileSpeller, ModelError> {
@@ -151,6 +186,10 @@ impl<B: Backend + Sync> Model for FileModel<'_, B> {
 
     fn record(&self) -> &CheckpointRecord {
         &self.record
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     fn device(&self) -> String {

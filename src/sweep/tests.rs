@@ -1,9 +1,10 @@
 //! Sweeps with a model that fails when it is told to.
 
+mod ahead;
 mod resumed;
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::checkpoint::spec::{DecoderSpec, LayerSpec};
@@ -23,7 +24,7 @@ struct Fake {
     /// Token of the first answer.
     letter: u32,
     /// Packs until the device is lost.
-    packs: Rc<Cell<usize>>,
+    packs: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
@@ -32,9 +33,11 @@ struct Fakes {
     end: u32,
     letter: u32,
     arithmetic: Option<String>,
-    packs: Rc<Cell<usize>>,
+    packs: Arc<AtomicUsize>,
+    /// One that cannot be loaded.
+    broken: Option<&'static str>,
     /// Checkpoints, as they are loaded.
-    loaded: Rc<RefCell<Vec<String>>>,
+    loaded: Arc<Mutex<Vec<String>>>,
 }
 
 impl Fakes {
@@ -44,8 +47,9 @@ impl Fakes {
             end: 10,
             letter: 65,
             arithmetic: Some("f".into()),
-            packs: Rc::new(Cell::new(packs)),
-            loaded: Rc::default(),
+            packs: Arc::new(AtomicUsize::new(packs)),
+            broken: None,
+            loaded: Arc::default(),
         }
     }
 }
@@ -64,7 +68,7 @@ impl Loader for Fakes {
         Ok(1)
     }
 
-    fn load(&self, family: &Family, stage: &Stage) -> Result<Fake, ModelError> {
+    fn load(&self, family: &Family, stage: &Stage, _: &Manner<'_>) -> Result<Fake, ModelError> {
         let record = CheckpointRecord {
             family: family.name.clone(),
             stage: stage.name.clone(),
@@ -74,7 +78,10 @@ impl Loader for Fakes {
             arithmetic: self.arithmetic.clone(),
             ..samples::record(&stage.model)
         };
-        self.loaded.borrow_mut().push(stage.model.clone());
+        self.loaded.lock().expect("no panic").push(stage.model.clone());
+        if self.broken == Some(stage.model.as_str()) {
+            return Err("its weights are cut short".into());
+        }
         Ok(self.fake(record))
     }
 
@@ -154,9 +161,9 @@ impl Model for Fake {
         let mut tally = Tally::default();
         let indices: Vec<usize> = (0..plan.items().len()).collect();
         for pack in indices.chunks(5) {
-            match self.packs.get() {
+            match self.packs.load(Ordering::Relaxed) {
                 0 => return Err(SweepError::checkpoint(&self.record.model, "the device was lost")),
-                left => self.packs.set(left - 1),
+                left => self.packs.store(left - 1, Ordering::Relaxed),
             }
             let scores: Vec<(usize, ChoiceScore)> = pack
                 .iter()
@@ -323,7 +330,7 @@ fn shards_ask_every_prompt_once_and_load_what_they_compute() {
         let own = scores(dir.path());
         let models: HashSet<&str> = own.iter().map(|(model, _)| model.as_str()).collect();
         assert_eq!(
-            (outcome.failed, outcome.done, loader.loaded.borrow().len()),
+            (outcome.failed, outcome.done, loader.loaded.lock().expect("no panic").len()),
             (0, models.len(), models.len())
         );
         let found = RunReader::open(dir.path()).and_then(|r| r.completeness()).expect("readable");

@@ -11,6 +11,7 @@ extern crate macro_rules_attribute;
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ahead;
 mod driver;
 mod failures;
 mod first_run;

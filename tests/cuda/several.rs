@@ -32,11 +32,12 @@ fn two_gpus_fill_the_table_of_one_and_one_that_is_lost_takes_nothing_with_it() {
     let passes = |stream: &str| {
         log.lines().filter(|line| line.starts_with("launch embed") && line.ends_with(stream)).count()
     };
-    let (one, other) = (passes("stream 1"), passes("stream 2"));
+    // Each GPU has a stream for passes and one for loading.
+    let (one, other) = (passes("stream 1"), passes("stream 3"));
     assert!(one.abs_diff(other) * 4 <= one.max(other), "{one} and {other} passes");
 
     // Its last pack but some.
-    let after = (launches("stream 2") * 9 / 10).to_string();
+    let after = (launches("stream 4") + launches("stream 3") * 9 / 10).to_string();
     let failing = [("EMU_FAIL_DEVICE", "1"), ("EMU_FAIL_AFTER", after.as_str())];
     let failed = run("broken", "0,1").envs(failing).output().expect("starts");
     assert_eq!(failed.status.code(), Some(1), "{}", said(&failed));
@@ -50,6 +51,13 @@ fn two_gpus_fill_the_table_of_one_and_one_that_is_lost_takes_nothing_with_it() {
 
     let refused = run("none", "0,0").output().expect("starts");
     assert!(!refused.status.success() && said(&refused).contains("GPU 0 twice"), "{}", said(&refused));
+    let refused = run("none", "0,1").env("EMU_MIXED", "1").output().expect("starts");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        said(&refused).contains("scores of one checkpoint come from one kind of device"),
+        "{}",
+        said(&refused)
+    );
     let refused = run("none", "0,2").output().expect("starts");
     assert!(!refused.status.success() && said(&refused).contains("no NVIDIA GPU `2`"), "{}", said(&refused));
 }

@@ -33,10 +33,10 @@ add() { # file, options
     objects+=("$object")
     [ -f "$object" ] || commands+=("g++ $flags $include $2 -c -x c++ $1 -o $object.part$$ && mv $object.part$$ $object")
 }
-for f in "$kernels"/product_*.cu "$kernels"/attention_*.cu "$kernels"/naive.cu "$kernels"/rows.cu; do add "$f" "$kernel_flags"; done # the longest first
+for f in "$kernels"/product_*.cu "$kernels"/attention_*.cu "$kernels"/naive.cu "$kernels"/rows.cu "$kernels"/weights.cu; do add "$f" "$kernel_flags"; done # the longest first
 for f in fibers warp hopper; do add $f.cpp -O2; done
 add tensor_core.cpp -O3
-if [ $what = driver ]; then add driver.cpp -O2; else for f in check check_attention check_rows; do add $f.cpp -O1; done; fi
+if [ $what = driver ]; then add driver.cpp -O2; else for f in check check_attention check_rows check_weights; do add $f.cpp -O1; done; fi
 [ ${#commands[@]} -eq 0 ] || printf '%s\n' "${commands[@]}" | xargs -P "$(nproc)" -d '\n' -I{} sh -c {}
 case $what in
 driver)

@@ -222,6 +222,7 @@ int main(int argc, char** argv) {
   first_only = asked("first");
   const bool all = (int)parts.size() == small + first_only;
   if (all || asked("rows")) row_kernels();
+  if (all || asked("weights")) loading();
   for (const char* set : {"naive", "mma", "wgmma"}) {
     if (!all && !asked(set)) continue;
     if (!emu::kernels().count(std::string("product_") + set + "_rows" + (strcmp(set, "naive") ? "_21" : ""))) continue;

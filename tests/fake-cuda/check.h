@@ -1,4 +1,5 @@
-// What the parts of the check of kernels share: check.cpp (products, heads, main), check_attention.cpp, check_rows.cpp.
+// What the parts of the check of kernels share: check.cpp (products, heads, main), check_attention.cpp, check_rows.cpp,
+// check_weights.cpp.
 #pragma once
 #include "machine.h"
 #include "params.cuh"
@@ -83,6 +84,7 @@ constexpr u16 NOTHING = 0x7e00;
 void heads(const std::string& set, const struct HeadCase& c, bool whole_row = false);
 void attention(const std::string& set, int dim, int group, int v_planes, int window, float cap);
 void row_kernels();
+void loading();
 
 // Heads of d elements padded to dim; q heads, then kv of k and of v. planes: of the rows and of the weights.
 struct HeadCase { int m, k, q, kv, dim, d; bool norm, value_norm, bias; int pa = 2, pb = 1; };

@@ -10,6 +10,7 @@
 // EMU_MEM=n      bytes of device memory (4 GiB)  EMU_FAIL_AFTER=n  device EMU_FAIL_DEVICE (0) is lost at its launch n (from 0)
 // EMU_SEED=n     another order of warps, blocks, copies          EMU_TC=nearest    exact sums in tensor cores
 // EMU_LOG=file   appends a line for every launch, copy, set, allocation, free and wait of the host
+// EMU_MIXED=1    GPUs from the second on are of another model
 // EMU_SMS=n      multiprocessors (4)            EMU_DRIVER=n      what cuDriverGetVersion says (13000)
 // EMU_HANG=text  kernels with this in their names never end     EMU_WRONG=text    their tensor cores compute wrongly
 #include "machine.h"
@@ -230,7 +231,7 @@ API cuGetErrorString(Result r, const char** s) { return cuGetErrorName(r, s); }
 API cuGetExportTable(const void** t, const void*) { *t = nullptr; return NOT_FOUND; }  // NVRTC 13 crashes where the symbol is missing
 API cuDeviceGetCount(int* n) { *n = devices(); return SUCCESS; }
 API cuDeviceGet(int* d, int i) { if (i < 0 || i >= devices()) return INVALID_DEVICE; *d = i; return SUCCESS; }
-API cuDeviceGetName(char* s, int n, int d) { if (d < 0 || d >= devices()) return INVALID_DEVICE; snprintf(s, n, "CPU emulation"); return SUCCESS; }
+API cuDeviceGetName(char* s, int n, int d) { if (d < 0 || d >= devices()) return INVALID_DEVICE; snprintf(s, n, "CPU emulation%s", d && env("EMU_MIXED", 0) ? ", other" : ""); return SUCCESS; }
 API cuDeviceGetUuid_v2(unsigned char* u, int d) { memset(u, 0, 16); u[15] = (unsigned char)(d + 1); return SUCCESS; }
 API cuDeviceGetUuid(unsigned char* u, int d) { return cuDeviceGetUuid_v2(u, d); }
 API cuDeviceTotalMem_v2(size_t* b, int) { *b = total(); return SUCCESS; }

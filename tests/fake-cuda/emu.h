@@ -89,6 +89,7 @@ constexpr u32 MAP_MAGIC = 0x7a7a7a7a;
 
 // ---- the primitives of ptx.cuh
 inline u32 f32_bits(float x) { u32 u; memcpy(&u, &x, 4); return u; }
+inline u64 f64_bits(double x) { u64 u; memcpy(&u, &x, 8); return u; }
 inline float bits_f32(u32 u) { float x; memcpy(&x, &u, 4); return x; }
 u16 to_f16(float x);
 float from_f16(u16 x);
@@ -109,6 +110,8 @@ template <class T> DEV T shuffle_xor(T x, int distance) {
 }
 void atomic_min(int* at, int x);
 void atomic_add(u32* at, u32 x);
+void atomic_max(u32* at, u32 x);
+void atomic_max(u64* at, u64 x);
 
 u32 shared_address(const void* p);
 void ldmatrix(u32 (&r)[4], u32 address);

@@ -147,3 +147,5 @@ void cp_async_wait_for(int newest) {
 
 void atomic_min(int* at, int x) { *at = std::min(*at, x); }
 void atomic_add(u32* at, u32 x) { *at += x; }
+void atomic_max(u32* at, u32 x) { *at = std::max(*at, x); }
+void atomic_max(u64* at, u64 x) { *at = std::max(*at, x); }

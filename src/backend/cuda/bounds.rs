@@ -1,10 +1,10 @@
 //! What no value of a layer can exceed, read off its weights: powers of two for f16 planes follow, and nothing overflows.
 //!
 //! A normed row of width H is at most sqrt(H) long before its weight, so by Cauchy-Schwarz its product with a row `w` of a
-//! matrix is at most sqrt(H) * |w * weight|.
+//! matrix is at most sqrt(H) * |w * weight|. The kernel `measure` finds the longest rows.
 
 use super::error::CudaError;
-use super::packing::{exponent_below, longest_row};
+use super::packing::exponent_below;
 use crate::backend::BackendError;
 use crate::backend::layer::LayerTensors;
 use crate::backend::widen::widen_all;
@@ -42,6 +42,8 @@ pub struct Bounds<'a, 'w> {
     pub decoder: &'a DecoderSpec,
     pub layer: usize,
     pub tensors: LayerTensors<'w>,
+    /// The longest row of a matrix of the layer, each element first times the weight of the norm before it where that is attention's.
+    pub longest: &'a dyn Fn(Role) -> f64,
     /// The embedding's longest row.
     pub embedding: &'a dyn Fn() -> f64,
 }
@@ -83,11 +85,8 @@ impl Bounds<'_, '_> {
     /// An element of a projection of the layer's input.
     fn projected(&self, weight: Role, bias: Role) -> Result<f64, BackendError> {
         let spec = self.spec();
-        let matrix = self.tensors.get(weight)?;
-        let product = match self.tensors.given(spec.norms.attn_in, Role::AttnInNorm)? {
-            Some(norm) => (self.decoder.hidden as f64).sqrt() * longest_row(&matrix, Some(&widen_all(&norm))),
-            None => self.stream()? * longest_row(&matrix, None),
-        };
+        let input = if spec.norms.attn_in { (self.decoder.hidden as f64).sqrt() } else { self.stream()? };
+        let product = input * (self.longest)(weight);
         let bias = self.tensors.given(spec.qkv_bias, bias)?;
         Ok(product + bias.map_or(0.0, |bias| largest(&bias)))
     }
@@ -121,7 +120,7 @@ impl Bounds<'_, '_> {
     pub fn gate(&self) -> Result<GateBounds, BackendError> {
         let bias = self.spec().mlp.bias;
         let longest = |role| {
-            let bound = longest_row(&self.tensors.get(role)?, None) * MARGIN;
+            let bound = (self.longest)(role) * MARGIN;
             if bound.is_finite() { Ok(bound as f32) } else { Err(BackendError::from(CudaError::NotFinite)) }
         };
         let most = |role| {
@@ -148,6 +147,7 @@ fn largest(vector: &Tensor<'_>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packing::longest_row;
     use super::*;
     use crate::checkpoint::spec::{Around, Mlp};
     use crate::checkpoint::{Dtype, Weights};
@@ -167,6 +167,15 @@ mod tests {
         Made(list.iter().map(|(role, layer, rows, v)| ((*role, *layer), (*rows, v.to_vec()))).collect())
     }
 
+    /// As the kernel measures them.
+    fn longest(tensors: LayerTensors<'_>, normed: bool) -> impl Fn(Role) -> f64 {
+        move |role| {
+            let norm =
+                normed.then(|| widen_all(&tensors.get(Role::AttnInNorm).expect("a norm")).into_owned());
+            longest_row(&tensors.get(role).expect("a matrix"), norm.as_deref())
+        }
+    }
+
     #[test]
     fn no_value_exceeds_its_bound_and_the_bound_is_near() {
         // H = 4: a normed row is at most 2 long.
@@ -181,12 +190,9 @@ mod tests {
         ]);
         let layer = LayerSpec { qkv_bias: true, ..LayerSpec::plain(1, 1, 2, 8) };
         let decoder = DecoderSpec::plain(4, 8, 8, 1e-6, vec![layer]);
-        let bounds = Bounds {
-            decoder: &decoder,
-            layer: 0,
-            tensors: LayerTensors::new(&weights, 0),
-            embedding: &|| 0.0,
-        };
+        let tensors = LayerTensors::new(&weights, 0);
+        let longest = longest(tensors, true);
+        let bounds = Bounds { decoder: &decoder, layer: 0, tensors, longest: &longest, embedding: &|| 0.0 };
         // q: 2 * 6 * 1.414 = 17, k: 2 * 0.5 * sqrt(7) * 1.414 = 3.7, v: 2 * 0.25 * sqrt(7) + 7 = 8.3.
         assert_eq!(bounds.exponents().expect("bounds"), Exponents { q: 10, k: 13, v: 11 });
         assert!(exponent_for(f64::NAN).is_err());
@@ -204,8 +210,9 @@ mod tests {
         let layer = LayerSpec { mlp: Mlp { bias: true, ..plain.mlp.clone() }, ..plain };
         let decoder = DecoderSpec::plain(2, 2, 8, 1e-6, vec![layer]);
         let tensors = LayerTensors::new(&weights, 0);
-        let bounds =
-            Bounds { decoder: &decoder, layer: 0, tensors, embedding: &|| 0.0 }.gate().expect("bounds");
+        let longest = longest(tensors, false);
+        let bounds = Bounds { decoder: &decoder, layer: 0, tensors, longest: &longest, embedding: &|| 0.0 };
+        let bounds = bounds.gate().expect("bounds");
         let near = |got: f32, want: f32| got >= want && got < want * 1.001;
         assert!(near(bounds.gate_norm, 5.0) && near(bounds.up_norm, 2.0), "{bounds:?}");
         assert!(near(bounds.gate_bias, 1.5) && near(bounds.up_bias, 7.0), "{bounds:?}");
@@ -226,7 +233,9 @@ mod tests {
         let mut decoder = DecoderSpec::plain(4, 8, 8, 1e-6, vec![layer.clone(), layer]);
         let v = |decoder: &DecoderSpec| {
             let tensors = LayerTensors::new(&weights, 1);
-            Bounds { decoder, layer: 1, tensors, embedding: &|| 3.0 }.exponents().map(|e| e.v)
+            let longest = longest(tensors, false);
+            let bounds = Bounds { decoder, layer: 1, tensors, longest: &longest, embedding: &|| 3.0 };
+            bounds.exponents().map(|e| e.v)
         };
         // 3 + 2 + 4 = 9
         assert_eq!(v(&decoder).expect("a bound"), 11);

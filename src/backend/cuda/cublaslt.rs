@@ -1,6 +1,6 @@
 //! NVIDIA's own products, where their library is installed: a yardstick for benchmarks, and nothing that computes a score.
 
-use super::driver::{Buffer, Driver};
+use super::driver::{Buffer, Driver, Lane};
 use super::error::CudaError;
 use cudarc::cublaslt::sys::{
     self, cublasComputeType_t as Compute, cublasLtMatmulDescAttributes_t as Attribute,
@@ -178,7 +178,7 @@ impl Prepared<'_> {
                 &raw const self.found.algo,
                 at(&library.workspace),
                 library.workspace.bytes(),
-                library.driver.stream().cast(),
+                library.driver.stream(Lane::Passes).cast(),
             )
         };
         done(status, "multiply")

@@ -1,6 +1,7 @@
-//! One open GPU: its context, one stream on which all work runs in order, and buffers that free themselves.
+//! One open GPU: its context, two streams, and buffers that free themselves.
 //!
-//! Everything is asked of one stream, so a buffer is written and read in the order of the calls. Only [`Driver::wait`] waits.
+//! All work of passes is asked of one stream, so a buffer is written and read in the order of the calls. Weights come on the other,
+//! beside the passes of the checkpoint before; [`Driver::follow`] puts one behind the other. Only waiting waits.
 
 use super::error::CudaError;
 use super::library::{self, Gpu};
@@ -13,12 +14,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Events that are only waited for need no clock.
 const UNTIMED: u32 = sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32;
 
+/// A row of work of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Passes,
+    /// Weights, on their way from files to planes.
+    Loading,
+}
+
 /// An open GPU.
 pub struct Driver {
     pub gpu: Gpu,
     device: sys::CUdevice,
     context: sys::CUcontext,
-    stream: sys::CUstream,
+    /// By [`Lane`].
+    streams: [sys::CUstream; 2],
 }
 
 // SAFETY: the driver's handles may be used from any thread; each call binds the context to its own first.
@@ -30,7 +40,7 @@ impl Driver {
     pub fn open(gpu: &Gpu) -> Result<Arc<Driver>, CudaError> {
         gpu.check()?;
         let device = library::device(gpu.ordinal)?;
-        let (mut context, mut stream) = (null_mut(), null_mut());
+        let (mut context, mut streams) = (null_mut(), [null_mut(); 2]);
         let opened = |code| match code {
             CUresult::CUDA_SUCCESS => Ok(()),
             code => {
@@ -42,9 +52,11 @@ impl Driver {
             opened(sys::cuDevicePrimaryCtxRetain(&raw mut context, device))?;
             opened(sys::cuCtxSetCurrent(context))?;
             let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
-            opened(sys::cuStreamCreate(&raw mut stream, flags))?;
+            for stream in &mut streams {
+                opened(sys::cuStreamCreate(stream, flags))?;
+            }
         }
-        Ok(Arc::new(Driver { gpu: gpu.clone(), device, context, stream }))
+        Ok(Arc::new(Driver { gpu: gpu.clone(), device, context, streams }))
     }
 
     /// Makes the context this thread's.
@@ -114,11 +126,15 @@ impl Driver {
         Ok(buffer)
     }
 
-    /// Sets every byte of a buffer.
+    /// Sets every byte of a buffer, for passes.
     pub fn fill(&self, buffer: &Buffer, byte: u8) -> Result<(), CudaError> {
+        self.fill_on(Lane::Passes, buffer, byte)
+    }
+
+    pub fn fill_on(&self, lane: Lane, buffer: &Buffer, byte: u8) -> Result<(), CudaError> {
         self.bind()?;
         // SAFETY: as many bytes as the buffer has.
-        let code = unsafe { sys::cuMemsetD8Async(buffer.at, byte, buffer.bytes, self.stream) };
+        let code = unsafe { sys::cuMemsetD8Async(buffer.at, byte, buffer.bytes, self.stream(lane)) };
         self.done(code, "fill a buffer")
     }
 
@@ -146,6 +162,7 @@ impl Driver {
     /// copy is done.
     pub fn copy_up(
         &self,
+        lane: Lane,
         shared: &Pinned,
         from: usize,
         buffer: &Buffer,
@@ -164,7 +181,7 @@ impl Driver {
                 buffer.at + to as u64,
                 shared.at.add(from).cast::<c_void>(),
                 bytes,
-                self.stream,
+                self.stream(lane),
             )
         };
         self.done(code, "take a copy")
@@ -173,6 +190,7 @@ impl Driver {
     /// Copies the first `bytes` of a buffer to `to` of shared memory.
     pub fn copy_down(
         &self,
+        lane: Lane,
         buffer: &Buffer,
         shared: &Pinned,
         to: usize,
@@ -186,12 +204,12 @@ impl Driver {
         self.bind()?;
         // SAFETY: both ranges were checked.
         let code = unsafe {
-            sys::cuMemcpyDtoHAsync_v2(shared.at.add(to).cast::<c_void>(), buffer.at, bytes, self.stream)
+            sys::cuMemcpyDtoHAsync_v2(shared.at.add(to).cast::<c_void>(), buffer.at, bytes, self.stream(lane))
         };
         self.done(code, "give a copy")
     }
 
-    /// Copies between buffers.
+    /// Copies between buffers, for passes.
     pub fn copy(&self, from: (&Buffer, usize), to: (&Buffer, usize), bytes: usize) -> Result<(), CudaError> {
         check_range(from.1, bytes, from.0.bytes)?;
         check_range(to.1, bytes, to.0.bytes)?;
@@ -201,7 +219,10 @@ impl Driver {
         self.bind()?;
         let (source, target) = (from.0.at + from.1 as u64, to.0.at + to.1 as u64);
         // SAFETY: both ranges were checked.
-        self.done(unsafe { sys::cuMemcpyDtoDAsync_v2(target, source, bytes, self.stream) }, "copy")
+        self.done(
+            unsafe { sys::cuMemcpyDtoDAsync_v2(target, source, bytes, self.stream(Lane::Passes)) },
+            "copy",
+        )
     }
 
     /// Starts a kernel.
@@ -210,6 +231,7 @@ impl Driver {
     /// `parameters` must point at what the kernel's parameters are, in their order.
     pub unsafe fn launch(
         &self,
+        lane: Lane,
         function: sys::CUfunction,
         grid: [u32; 3],
         block: u32,
@@ -229,7 +251,7 @@ impl Driver {
                 1,
                 1,
                 shared_bytes,
-                self.stream,
+                self.stream(lane),
                 parameters.as_mut_ptr(),
                 null_mut(),
             )
@@ -237,27 +259,46 @@ impl Driver {
         self.done(code, "start a kernel")
     }
 
-    /// The stream, for a library that puts its work there too.
-    pub fn stream(&self) -> sys::CUstream {
-        self.stream
+    /// The stream of a row of work, for a library that puts its own there too.
+    pub fn stream(&self, lane: Lane) -> sys::CUstream {
+        self.streams[lane as usize]
     }
 
     /// Waits until everything asked so far is done.
-    pub fn wait(&self) -> Result<(), CudaError> {
+    pub fn wait(&self, lane: Lane) -> Result<(), CudaError> {
         self.bind()?;
         // SAFETY: the stream lives as long as `self`.
-        self.done(unsafe { sys::cuStreamSynchronize(self.stream) }, "finish its work")
+        self.done(unsafe { sys::cuStreamSynchronize(self.stream(lane)) }, "finish its work")
+    }
+
+    /// Has passes wait, on the GPU, for all of the loading that was asked so far.
+    pub fn follow(self: &Arc<Self>) -> Result<(), CudaError> {
+        let mark = self.mark(Lane::Loading)?;
+        // SAFETY: both handles are alive; the event may go once the stream knows of it.
+        let code = unsafe { sys::cuStreamWaitEvent(self.stream(Lane::Passes), mark.event, 0) };
+        self.done(code, "wait for weights")
+    }
+
+    /// Binds the context and waits for everything, before something is freed; errors are told by whoever asks next.
+    fn wait_for_all(&self) {
+        // SAFETY: context and streams live as long as `self`.
+        unsafe {
+            sys::cuCtxSetCurrent(self.context);
+            for stream in self.streams {
+                sys::cuStreamSynchronize(stream);
+            }
+        }
     }
 
     /// A mark behind everything asked so far.
-    pub fn mark(self: &Arc<Self>) -> Result<Mark, CudaError> {
+    pub fn mark(self: &Arc<Self>, lane: Lane) -> Result<Mark, CudaError> {
         self.bind()?;
         let mut event = null_mut();
         // SAFETY: it writes one handle.
         self.done(unsafe { sys::cuEventCreate(&raw mut event, UNTIMED) }, "make an event")?;
         let mark = Mark { event, passed: AtomicBool::new(false), driver: self.clone() };
         // SAFETY: both handles are alive.
-        self.done(unsafe { sys::cuEventRecord(event, self.stream) }, "record an event")?;
+        self.done(unsafe { sys::cuEventRecord(event, self.stream(lane)) }, "record an event")?;
         Ok(mark)
     }
 }
@@ -267,9 +308,10 @@ impl Drop for Driver {
         // What fails here fails because the GPU is lost, which was said already.
         // SAFETY: the handles are this value's own.
         unsafe {
-            sys::cuCtxSetCurrent(self.context);
-            sys::cuStreamSynchronize(self.stream);
-            sys::cuStreamDestroy_v2(self.stream);
+            self.wait_for_all();
+            for stream in self.streams {
+                sys::cuStreamDestroy_v2(stream);
+            }
             sys::cuDevicePrimaryCtxRelease_v2(self.device);
         }
     }
@@ -307,8 +349,7 @@ impl Drop for Buffer {
         // Freeing waits for work that still uses it.
         // SAFETY: the address is this value's own.
         unsafe {
-            sys::cuCtxSetCurrent(self.driver.context);
-            sys::cuStreamSynchronize(self.driver.stream);
+            self.driver.wait_for_all();
             sys::cuMemFree_v2(self.at);
         }
     }
@@ -343,8 +384,7 @@ impl Drop for Pinned {
     fn drop(&mut self) {
         // SAFETY: the address is this value's own; work that still uses it is waited for.
         unsafe {
-            sys::cuCtxSetCurrent(self.driver.context);
-            sys::cuStreamSynchronize(self.driver.stream);
+            self.driver.wait_for_all();
             sys::cuMemFreeHost(self.at.cast());
         }
     }

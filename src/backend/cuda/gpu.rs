@@ -1,12 +1,13 @@
 //! An open NVIDIA GPU and what its runs need.
 
-use super::driver::Driver;
+use super::driver::{Driver, Lane};
 use super::error::CudaError;
 use super::kernels::{KernelSet, Kernels, VARIABLE};
 use super::kv::Kv;
 use super::library::Gpu;
 use super::plan::{self, Plan};
 use super::pool::Pool;
+use super::stored::Loading;
 use super::tables::Tables;
 use super::transfer::Transfer;
 use super::watch::Unseen;
@@ -34,6 +35,7 @@ pub struct Cuda {
     pub(super) workspace: Mutex<Option<Arc<Workspace>>>,
     pub(super) pool: Pool,
     pub(super) transfer: Transfer,
+    pub(super) loading: Loading,
     pub(super) kernels: Kernels,
     pub(super) driver: Arc<Driver>,
     pub(super) precision: Precision,
@@ -66,6 +68,7 @@ impl Cuda {
             workspace: Mutex::default(),
             pool: Pool::new(&driver),
             transfer: Transfer::new(&driver),
+            loading: Loading::new(&driver),
             kernels: Kernels::new(&driver),
             driver,
             precision: options.precision,
@@ -77,6 +80,7 @@ impl Cuda {
         };
         // A driver that cannot compile them says so now.
         cuda.kernels.get("norm_split")?;
+        cuda.kernels.get("pack")?;
         Ok(cuda)
     }
 
@@ -109,12 +113,22 @@ impl Cuda {
         format!("{planes}, f32 sums, {} kernels", self.set.name())
     }
 
-    /// Starts a kernel that takes one structure.
+    /// Starts a kernel of passes that takes one structure.
     pub(super) fn start<P>(&self, name: &str, grid: [u32; 3], parameters: &P) -> Result<(), CudaError> {
+        self.start_on(Lane::Passes, name, grid, parameters)
+    }
+
+    pub(super) fn start_on<P>(
+        &self,
+        lane: Lane,
+        name: &str,
+        grid: [u32; 3],
+        parameters: &P,
+    ) -> Result<(), CudaError> {
         let kernel = self.kernels.get(name)?;
         let mut list = [(&raw const *parameters).cast_mut().cast()];
         // SAFETY: callers pass the structure that kernels.txt names for the kernel, filled with buffers that are there.
-        unsafe { self.kernels.start(kernel, grid, &mut list) }
+        unsafe { self.kernels.start(lane, kernel, grid, &mut list) }
     }
 
     /// Makes everything that the passes of a run need.
@@ -123,7 +137,7 @@ impl Cuda {
         let plan = Plan::new(decoder, most, planes)?;
         self.look_now()?;
         self.forget_pass();
-        self.transfer.loaded()?;
+        self.loaded()?;
         self.transfer.wait()?;
         self.pool.clear();
         let (free, _) = self.driver.memory()?;
@@ -139,7 +153,7 @@ impl Cuda {
             }
             Ok(kv)
         };
-        let kv = make().map_err(|error| match error {
+        let kv = self.or_after_clearing(make).map_err(|error| match error {
             CudaError::OutOfMemory { .. } => self.too_little(decoder, most, &plan, planes, free),
             error => error,
         })?;

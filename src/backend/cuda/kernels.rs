@@ -1,6 +1,6 @@
 //! The kernels: PTX text in the program, compiled by the driver when it is first needed.
 
-use super::driver::Driver;
+use super::driver::{Driver, Lane};
 use super::error::CudaError;
 use super::library;
 use cudarc::driver::sys::{self, CUfunction_attribute, CUjit_option, CUresult};
@@ -84,6 +84,7 @@ macro_rules! ptx {
 
 ptx!(
     "rows.sm80",
+    "weights.sm80",
     "naive.sm80",
     "product_mma_rows_11.sm80",
     "product_mma_rows_21.sm80",
@@ -251,12 +252,15 @@ impl Kernels {
     /// They must be those that the kernel takes, and what they point to must be there.
     pub unsafe fn start(
         &self,
+        lane: Lane,
         kernel: Kernel,
         grid: [u32; 3],
         parameters: &mut [*mut c_void],
     ) -> Result<(), CudaError> {
         // SAFETY: the caller's promise.
-        unsafe { self.driver.launch(kernel.function, grid, kernel.block, kernel.shared_bytes, parameters) }
+        unsafe {
+            self.driver.launch(lane, kernel.function, grid, kernel.block, kernel.shared_bytes, parameters)
+        }
     }
 }
 

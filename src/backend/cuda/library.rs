@@ -10,7 +10,7 @@ use std::ffi::CStr;
 use std::sync::OnceLock;
 
 /// Every function of the driver that is called.
-const SYMBOLS: [&str; 34] = [
+const SYMBOLS: [&str; 35] = [
     "cuInit",
     "cuDriverGetVersion",
     "cuGetErrorName",
@@ -26,6 +26,7 @@ const SYMBOLS: [&str; 34] = [
     "cuStreamCreate",
     "cuStreamDestroy_v2",
     "cuStreamSynchronize",
+    "cuStreamWaitEvent",
     "cuEventCreate",
     "cuEventDestroy_v2",
     "cuEventRecord",

@@ -4,6 +4,7 @@ use super::bounds::{Bounds, Exponents, GateBounds};
 use super::driver::Buffer;
 use super::error::CudaError;
 use super::packing::{HeadOrder, Packing, STEP, longest_row};
+use super::stored::Stored;
 use super::weights::Planes;
 use super::{Cuda, Precision, plan};
 use crate::backend::BackendError;
@@ -11,6 +12,7 @@ use crate::backend::layer::LayerTensors;
 use crate::backend::widen::widen_all;
 use crate::checkpoint::spec::{DecoderSpec, HeadNorm, Kv};
 use crate::checkpoint::{Dtype, Role};
+use std::collections::HashMap;
 use std::sync::PoisonError;
 
 /// A layer's weights.
@@ -45,6 +47,12 @@ pub(super) struct LayerSide {
     pub gate: Planes,
     pub out: Planes,
     pub norm: Buffer,
+}
+
+/// The matrices of a layer by the roles of their first tensors, and the longest rows of all tensors.
+struct Matrices {
+    planes: HashMap<Role, Planes>,
+    longest: HashMap<Role, f64>,
 }
 
 /// Every matrix of a layer.
@@ -113,9 +121,6 @@ impl Cuda {
                 Ok(values.map(|values| self.vector(&values)).transpose()?)
             };
 
-        let packed =
-            |role: Role, packing: &Packing<'_>| naming(role, self.pack("weights", packing, packing.planes()));
-
         let query = tensors.get(Role::Query)?;
         let mut parts = vec![(query, &turning)];
         let mut biases = Vec::new();
@@ -156,38 +161,88 @@ impl Cuda {
         self.compile([planes, mlp_planes], gate_up.planes(), turning.padded)?;
         let out = Packing::from_heads(tensors.get(Role::AttnOut)?, &plain);
         let down = Packing::plain(tensors.get(Role::Down)?);
+        let side = match spec.side {
+            false => None,
+            true => Some([Role::SideGate, Role::SideOut].map(|role| tensors.get(role).map(Packing::plain))),
+        };
+        let side = match side {
+            None => None,
+            Some([gate, out]) => Some((gate?, out?)),
+        };
+        let attn_in_norm = vector(spec.norms.attn_in, Role::AttnInNorm)?;
+
+        // The roles of each matrix, in the order of its tensors.
+        let mut list: Vec<(&Packing<'_>, &[Role])> = vec![
+            (&qkv, &[Role::Query, Role::Key, Role::Value]),
+            (&out, &[Role::AttnOut]),
+            (&gate_up, &[Role::Gate, Role::Up]),
+            (&down, &[Role::Down]),
+        ];
+        if let Some((gate, out)) = &side {
+            list.extend([(gate, &[Role::SideGate][..]), (out, &[Role::SideOut])]);
+        }
+        let mut matrices = self.pack_together(&list, attn_in_norm.as_ref().map_or(0, Buffer::at))?;
+        let longest = |role: Role| matrices.longest.get(&role).copied().unwrap_or(f64::NAN);
         let embedding = || self.longest_embedding(&tensors);
-        let bounds = Bounds { decoder, layer, tensors, embedding: &embedding };
+        let bounds = Bounds { decoder, layer, tensors, longest: &longest, embedding: &embedding };
+        let (exponents, gate_bounds) = (bounds.exponents()?, bounds.gate()?);
+        let mut planes_of = |first: Role| matrices.planes.remove(&first).ok_or(BackendError::Missing(first));
         Ok(Layer {
-            attn_in_norm: vector(spec.norms.attn_in, Role::AttnInNorm)?,
+            attn_in_norm,
             qkv_bias,
-            qkv: packed(Role::Query, &qkv)?,
+            qkv: planes_of(Role::Query)?,
             q_norm: head_norm(true, Role::QueryNorm, spec.heads)?,
             k_norm: head_norm(own, Role::KeyNorm, spec.kv_heads)?,
             out_bias: padded(spec.out_bias, Role::AttnOutBias, &out)?,
-            out: packed(Role::AttnOut, &out)?,
+            out: planes_of(Role::AttnOut)?,
             attn_out_norm: vector(spec.norms.attn_out, Role::AttnOutNorm)?,
             mlp_in_norm: vector(spec.norms.mlp_in, Role::MlpInNorm)?,
-            gate_up: packed(Role::Gate, &gate_up)?,
+            gate_up: planes_of(Role::Gate)?,
             gate_up_bias,
             down_bias: padded(spec.mlp.bias, Role::DownBias, &down)?,
-            down: packed(Role::Down, &down)?,
+            down: planes_of(Role::Down)?,
             mlp_out_norm: vector(spec.norms.mlp_out, Role::MlpOutNorm)?,
             side: match spec.side {
                 false => None,
                 true => Some(LayerSide {
-                    gate: packed(Role::SideGate, &Packing::plain(tensors.get(Role::SideGate)?))?,
-                    out: packed(Role::SideOut, &Packing::plain(tensors.get(Role::SideOut)?))?,
+                    gate: planes_of(Role::SideGate)?,
+                    out: planes_of(Role::SideOut)?,
                     norm: self.vector(&widen_all(&tensors.get(Role::SideOutNorm)?))?,
                 }),
             },
             out_scale: spec.out_scale.then(|| tensors.scalar(Role::OutScale)).transpose()?,
-            exponents: bounds.exponents()?,
-            gate_bounds: bounds.gate()?,
+            exponents,
+            gate_bounds,
             dim: turning.padded,
             planes,
             mlp_planes,
         })
+    }
+
+    /// Packs the matrices of a layer, which are measured together: the host waits once for all of them. `norm`: where the weight of
+    /// attention's norm stands, 0 for none.
+    fn pack_together(&self, list: &[(&Packing<'_>, &[Role])], norm: u64) -> Result<Matrices, BackendError> {
+        let mut stored = Vec::new();
+        for (packing, roles) in list {
+            stored.push(naming(roles[0], self.stored_parts(packing))?);
+        }
+        let mut asked: Vec<(&Stored, u64)> = Vec::new();
+        for ((_, roles), parts) in list.iter().zip(&stored) {
+            let weight = if roles[0] == Role::Query { norm } else { 0 };
+            asked.extend(parts.iter().map(|part| (part, weight)));
+        }
+        let mut sizes = &self.measure(&asked)?[..];
+        let mut matrices = Matrices { planes: HashMap::new(), longest: HashMap::new() };
+        for ((packing, roles), parts) in list.iter().zip(stored) {
+            let (own, rest) = sizes.split_at(parts.len());
+            sizes = rest;
+            matrices.longest.extend(roles.iter().zip(own).map(|(role, size)| (*role, size.longest)));
+            let packed = packing
+                .exponent(own)
+                .and_then(|e| self.pack_stored("weights", packing, &parts, e, packing.planes()));
+            matrices.planes.insert(roles[0], naming(roles[0], packed)?);
+        }
+        Ok(matrices)
     }
 
     /// The length of the embedding's longest row, computed once for one table.

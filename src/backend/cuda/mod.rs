@@ -25,8 +25,10 @@ mod peak;
 mod pool;
 mod product;
 mod reading;
+mod ring;
 mod rows;
 mod single;
+mod stored;
 mod tables;
 mod transfer;
 mod twins;
@@ -48,7 +50,7 @@ pub use weights::Matrix;
 
 use super::layer::{At, LayerTensors, See};
 use super::reading::{Asks, ReadOff};
-use super::{Backend, BackendError, HeadUse, PassSizes, Precision, Projection, Purpose, TokenLogit};
+use super::{Backend, BackendError, HeadUse, PassSizes, Precision, Projection, Purpose, Staging, TokenLogit};
 use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
 use crate::prefix::{Carry, QueryRun};
@@ -86,6 +88,10 @@ impl Backend for Cuda {
         let layer = self.load(decoder, layer, tensors)?;
         *self.planes.lock().unwrap_or_else(PoisonError::into_inner) = layer.planes;
         Ok(layer)
+    }
+
+    fn stage(&self, bytes: u64, largest: u64) -> Staging<'_> {
+        self.begin_staging(bytes, largest).map_or(Staging::NoRoom, Staging::Begun)
     }
 
     fn unit_rows(&self, tensor: Tensor<'_>) -> Result<Rows, BackendError> {

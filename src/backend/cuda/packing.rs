@@ -1,23 +1,22 @@
-//! Weights as the kernels take them: rows and columns where products want them, values as f16 planes.
+//! Weights as the kernels take them: rows and columns where products want them, values as f16 planes. The kernel `pack` makes them of
+//! what is described here.
 //!
 //! A matrix stored in 16 bits is exact in one plane after one power of two; one stored in f32 takes two, hi and lo, 22 bits
 //! together. Heads are padded and reordered, query, key and value stand below each other, gate and up alternate by
 //! [`INTERLEAVED`] rows, and every width is filled up with zeros to a multiple of [`STEP`].
 
 use super::error::CudaError;
+use super::stored::Size;
 use crate::backend::widen::widen_row;
 use crate::checkpoint::spec::{Pairs, Rotary};
 use crate::checkpoint::{Dtype, Tensor};
-use half::f16;
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
-use std::ops::Range;
 
 /// Multiple of every padded width: elements of one step of a product.
 pub const STEP: usize = 64;
 /// Rows of gate, then as many of up, in turn.
 pub const INTERLEAVED: usize = 8;
-/// Rows converted by one task.
+/// Rows looked at by one task.
 const ROWS: usize = 16;
 
 /// A row of a packed matrix: of which tensor, and which of its rows; `None` for zeros.
@@ -163,71 +162,48 @@ impl<'w> Packing<'w> {
         self.rows.iter().map(|row| row.map_or(0.0, |(tensor, row)| parts[tensor][row])).collect()
     }
 
-    /// The power of two that brings the largest value just below 2^15.
-    pub fn exponent(&self) -> Result<i32, CudaError> {
-        exponent_of(&self.tensors)
+    /// The matrices that become this one, three at most.
+    pub fn tensors(&self) -> &[Tensor<'w>] {
+        &self.tensors
     }
 
-    /// Writes these rows, times 2^`exponent`, as planes: `hi` and, where there are two, `lo`.
-    pub fn write(&self, rows: Range<usize>, exponent: i32, hi: &mut [f16], lo: Option<&mut [f16]>) {
-        let scale = 2f32.powi(exponent);
-        let span = ROWS * self.width;
-        let row_of = |first: usize, i: usize| self.rows[rows.start + first * ROWS + i];
-        match lo {
-            None => hi.par_chunks_mut(span).enumerate().for_each_init(Scratch::default, |s, (first, hi)| {
-                for (i, hi) in hi.chunks_exact_mut(self.width).enumerate() {
-                    self.row(row_of(first, i), scale, s);
-                    hi.convert_from_f32_slice(&s.row);
-                }
-            }),
-            Some(lo) => hi.par_chunks_mut(span).zip(lo.par_chunks_mut(span)).enumerate().for_each_init(
-                Scratch::default,
-                |s, (first, (hi, lo))| {
-                    let both = hi.chunks_exact_mut(self.width).zip(lo.chunks_exact_mut(self.width));
-                    for (i, (hi, lo)) in both.enumerate() {
-                        self.row(row_of(first, i), scale, s);
-                        hi.convert_from_f32_slice(&s.row);
-                        for (value, hi) in s.row.iter_mut().zip(&*hi) {
-                            *value -= hi.to_f32();
-                        }
-                        lo.convert_from_f32_slice(&s.row);
-                    }
-                },
-            ),
+    /// Per row, four times its row in a tensor and which tensor that is, -1 for zeros; `None` where the rows are those of the one
+    /// tensor.
+    pub fn row_table(&self) -> Result<Option<Vec<i32>>, CudaError> {
+        if self.tensors.len() == 1 && self.rows.iter().enumerate().all(|(i, row)| *row == Some((0, i))) {
+            return Ok(None);
         }
-    }
-
-    /// One row in f32, scaled.
-    fn row(&self, source: Source, scale: f32, scratch: &mut Scratch) {
-        scratch.row.clear();
-        scratch.row.resize(self.width, 0.0);
-        let Some((tensor, row)) = source else {
-            return;
+        let entry = |source: &Source| match source {
+            None => Ok(-1),
+            Some((tensor, row)) => i32::try_from(4 * row + tensor),
         };
-        let tensor = &self.tensors[tensor];
-        match &self.columns {
-            Columns::Plain => widen_row(tensor, row, &mut scratch.row[..tensor.cols]),
-            Columns::At(columns) => {
-                scratch.stored.resize(tensor.cols, 0.0);
-                widen_row(tensor, row, &mut scratch.stored);
-                for (to, from) in scratch.row.iter_mut().zip(columns) {
-                    *to = from.map_or(0.0, |from| scratch.stored[from]);
-                }
-            }
-        }
-        scratch.row.iter_mut().for_each(|value| *value *= scale);
+        let table: Result<_, _> = self.rows.iter().map(entry).collect();
+        table.map(Some).map_err(|_| CudaError::Refused("a weight has too many rows".into()))
     }
-}
 
-#[derive(Default)]
-struct Scratch {
-    row: Vec<f32>,
-    stored: Vec<f32>,
+    /// Per column the tensors' column, -1 for zeros; `None` where they come in order.
+    pub fn column_table(&self) -> Option<Vec<i32>> {
+        match &self.columns {
+            Columns::Plain => None,
+            Columns::At(columns) => Some(columns.iter().map(|c| c.map_or(-1, |c| c as i32)).collect()),
+        }
+    }
+
+    /// The power of two that brings the largest value just below 2^15, of tensors of these sizes.
+    pub fn exponent(&self, sizes: &[Size]) -> Result<i32, CudaError> {
+        exponent_from(sizes.iter().map(|size| size.largest), &self.tensors)
+    }
 }
 
 /// The power of two that brings the largest value of tensors that become one matrix just below 2^15.
 pub fn exponent_of(tensors: &[Tensor<'_>]) -> Result<i32, CudaError> {
-    let largest = tensors.iter().map(largest).fold(0.0f32, |a, b| if a > b { a } else { b });
+    exponent_from(tensors.iter().map(largest), tensors)
+}
+
+/// [`exponent_of`] of tensors whose largest values are known.
+fn exponent_from(largest: impl Iterator<Item = f32>, tensors: &[Tensor<'_>]) -> Result<i32, CudaError> {
+    // Written so that a NaN comes through.
+    let largest = largest.fold(0.0f32, |a, b| if b <= a { a } else { b });
     if !largest.is_finite() {
         return Err(CudaError::NotFinite);
     }
@@ -300,54 +276,49 @@ mod tests {
         Tensor { dtype: Dtype::F32, rows, cols, bytes: bytemuck::cast_slice(values) }
     }
 
-    fn packed(p: &Packing<'_>) -> (i32, Vec<f32>) {
-        let exponent = p.exponent().expect("finite");
-        let mut planes = vec![f16::ZERO; 2 * p.rows() * p.width()];
-        let (hi, lo) = planes.split_at_mut(p.rows() * p.width());
-        p.write(0..p.rows(), exponent, hi, Some(lo));
-        let scale = 2f64.powi(-exponent);
-        let value = |(hi, lo): (&f16, &f16)| ((hi.to_f64() + lo.to_f64()) * scale) as f32;
-        (exponent, hi.iter().zip(lo.iter()).map(value).collect())
+    /// The rows as the kernel makes them, in f32.
+    fn packed(p: &Packing<'_>) -> Vec<f32> {
+        let rows = p.row_table().expect("few rows");
+        let rows = rows.unwrap_or_else(|| (0..p.rows() as i32).map(|row| 4 * row).collect());
+        let columns = p.column_table();
+        let element = |source: i32, column: usize| {
+            let tensor = &p.tensors()[source as usize % 4];
+            let column = match &columns {
+                Some(columns) => columns[column],
+                None if column < tensor.cols => column as i32,
+                None => -1,
+            };
+            let place = |column: usize| source as usize / 4 * tensor.cols + column;
+            match usize::try_from(column) {
+                Ok(column) => tensor.dtype.value(tensor.bytes, place(column)).expect("it is there"),
+                Err(_) => 0.0,
+            }
+        };
+        let row =
+            |source: i32| (0..p.width()).map(move |c| if source < 0 { 0.0 } else { element(source, c) });
+        rows.into_iter().flat_map(|source| row(source).collect::<Vec<_>>()).collect()
     }
 
     #[test]
-    fn two_planes_hold_a_value_to_22_bits_and_the_largest_is_below_2_to_the_15() {
-        let values = [1.0f32, -0.333_333_34, 1e-5, 3.0e-3, 700.123_4, -0.1];
-        let (exponent, got) = packed(&Packing::plain(tensor(2, 3, &values)));
-        assert_eq!(exponent, 5, "700 * 2^5 = 22404");
-        for (i, want) in values.iter().enumerate() {
-            let got = got[i / 3 * STEP + i % 3];
-            assert!(
-                (got - want).abs() <= want.abs() * 2f32.powi(-22) + 700.0 * 2f32.powi(-40),
-                "{got} {want}"
-            );
-        }
+    fn the_largest_is_just_below_2_to_the_15() {
+        assert_eq!(exponent_of(&[tensor(2, 3, &[1.0, -0.333, 1e-5, 3.0e-3, 700.123_4, -0.1])]), Ok(5));
         assert_eq!(exponent_below(1.0, 15), 14);
         assert_eq!(exponent_below(1.999, 15), 14);
         assert_eq!(exponent_below(0.0, 15), 0);
         assert_eq!(exponent_below(1e-300, 15), 100);
-    }
-
-    #[test]
-    fn sixteen_bits_are_exact_in_one_plane() {
-        let values: Vec<half::bf16> = [3.0f32, -0.007, 1e-4, 65280.0].map(half::bf16::from_f32).to_vec();
-        let t = Tensor { dtype: Dtype::Bf16, rows: 2, cols: 2, bytes: bytemuck::cast_slice(&values) };
-        let p = Packing::plain(t);
-        assert_eq!((p.planes(), p.exponent()), (1, Ok(-1)));
-        let mut hi = vec![f16::ZERO; 2 * STEP];
-        p.write(0..2, -1, &mut hi, None);
-        for (i, want) in values.iter().enumerate() {
-            assert_eq!(hi[i / 2 * STEP + i % 2].to_f32() * 2.0, want.to_f32());
-        }
-        let halves: Vec<f16> = [60000.0f32, 6e-8].map(f16::from_f32).to_vec();
+        let halves: Vec<half::f16> = [60000.0f32, 6e-8].map(half::f16::from_f32).to_vec();
         let t = Tensor { dtype: Dtype::F16, rows: 1, cols: 2, bytes: bytemuck::cast_slice(&halves) };
-        assert_eq!(Packing::plain(t).exponent(), Ok(0), "f16 as it is");
+        assert_eq!(exponent_of(&[t]), Ok(0), "f16 as it is");
+        let p = Packing::plain(t);
+        let sized = |largest: f32| p.exponent(&[Size { largest, longest: 0.0 }]);
+        assert_eq!((p.planes(), sized(60000.0), sized(1.5)), (1, Ok(0), Ok(14)));
+        assert_eq!(sized(f32::NAN), Err(CudaError::NotFinite));
     }
 
     #[test]
     fn what_is_not_finite_is_refused() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            assert_eq!(Packing::plain(tensor(1, 2, &[1.0, bad])).exponent(), Err(CudaError::NotFinite));
+            assert_eq!(exponent_of(&[tensor(1, 2, &[1.0, bad])]), Err(CudaError::NotFinite));
         }
     }
 
@@ -378,18 +349,18 @@ mod tests {
         let order = HeadOrder::plain(2).expect("fits");
         let rows = Packing::heads(&[(tensor(4, 3, &values), &order), (tensor(2, 3, &values[6..]), &order)]);
         assert_eq!((rows.rows(), rows.width()), (3 * 64, 64));
-        let (_, got) = packed(&rows);
+        let got = packed(&rows);
         assert_eq!([got[0], got[64], got[2 * 64], got[64 * 64 + 1], got[128 * 64]], [0., 3., 0., 7., 6.]);
         assert_eq!(rows.vector(&[&[1., 2., 3., 4.], &[5., 6.]])[128..131], [5., 6., 0.]);
         let columns = Packing::from_heads(tensor(3, 4, &values), &order);
         assert_eq!((columns.rows(), columns.width()), (3, 128));
-        let (_, got) = packed(&columns);
+        let got = packed(&columns);
         assert_eq!([got[0], got[1], got[2], got[64], got[65], got[128]], [0., 1., 0., 2., 3., 4.]);
         let ones: Vec<f32> = (0..9).map(|v| v as f32 + 1.0).collect();
         let tens: Vec<f32> = ones.iter().map(|v| 10.0 * v).collect();
         let both = Packing::alternating(tensor(9, 1, &ones), tensor(9, 1, &tens));
         assert_eq!((both.rows(), both.width()), (128, 64));
-        let (_, got) = packed(&both);
+        let got = packed(&both);
         let row = |i: usize| got[i * 64];
         assert_eq!(
             [row(0), row(7), row(8), row(15), row(16), row(24), row(17)],

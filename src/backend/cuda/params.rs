@@ -65,9 +65,20 @@ structures! {
         input: u64, inv: u64, out: u64, n: i32, width: i32, ld: i32, in_rows: i32, k: i32, planes: i32,
         src_group: i32, dst_group: i32, scale: f32,
     }
+    /// What `measure` finds: the bits of the largest sum of squares of a row and of the largest size.
+    Measured { squares: u64, largest: u32, pad: u32 }
+    Measure { x: u64, weight: u64, out: u64, rows: i32, cols: i32, dtype: i32, pad: i32 }
+    Pack {
+        a: u64, b: u64, c: u64, source: u64, columns: u64, out: u64, inverse: u64,
+        a_dtype: i32, b_dtype: i32, c_dtype: i32, rows: i32, cols: i32, width: i32, planes: i32,
+        scale: f32, unscale: f32, pad: i32,
+    }
     /// Some tokens of one run: first query's row, tokens, depth of the first, where their key rows begin.
     AttentionItem { q_row: i32, tokens: i32, depth: i32, path: i32 }
 }
+
+// SAFETY: numbers without gaps, which any bytes are.
+unsafe impl bytemuck::Pod for Measured {}
 
 /// `ToRows::mode`
 pub const STORE: i32 = 0;
@@ -95,7 +106,8 @@ mod tests {
                 let first = declaration.split_whitespace().find(|word| *word != "const").unwrap_or_default();
                 let size = match first.trim_end_matches('*') {
                     _ if declaration.contains('*') => 8,
-                    "int" | "float" => 4,
+                    "int" | "float" | "u32" => 4,
+                    "u64" => 8,
                     other => sizes.iter().find(|(name, _)| *name == other).expect("a structure before it").1,
                 };
                 align = align.max(if size == 4 { 4 } else { 8 });

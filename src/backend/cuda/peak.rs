@@ -2,7 +2,7 @@
 
 use super::Cuda;
 use super::cublaslt::{CublasLt, Half};
-use super::driver::{Buffer, Driver};
+use super::driver::{Buffer, Driver, Lane};
 use super::error::CudaError;
 use super::packing::STEP;
 use super::params::STORE;
@@ -78,12 +78,12 @@ fn best(driver: &Driver, mut work: impl FnMut() -> Result<(), CudaError>) -> Res
     let mut best = f64::INFINITY;
     let mut repeats = 1;
     for _ in 0..=TRIES {
-        driver.wait()?;
+        driver.wait(Lane::Passes)?;
         let start = Instant::now();
         for _ in 0..repeats {
             work()?;
         }
-        driver.wait()?;
+        driver.wait(Lane::Passes)?;
         let seconds = start.elapsed().as_secs_f64() / f64::from(repeats);
         best = best.min(seconds);
         repeats = ((LEAST_SECONDS / seconds.max(1e-6)) as u32).clamp(1, 100);
@@ -164,9 +164,8 @@ impl Cuda {
         let pattern: Vec<u16> = (0..PERIOD.min(count)).map(|_| next()).collect();
         let bytes: &[u8] = bytemuck::cast_slice(&pattern);
         let buffer = self.driver.buffer(what, 2 * count)?;
-        self.transfer.fill(&buffer, bytes.len(), 2, |start, to| {
-            to.copy_from_slice(&bytes[start..start + to.len()]);
-        })?;
+        self.loading.ring.send(bytes, &buffer, 0)?;
+        self.driver.follow()?;
         for start in (bytes.len()..2 * count).step_by(bytes.len()) {
             self.driver.copy((&buffer, 0), (&buffer, start), bytes.len().min(2 * count - start))?;
         }

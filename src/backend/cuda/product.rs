@@ -1,7 +1,7 @@
 //! Products of planes, and what follows them in the same kernel.
 
 use super::Cuda;
-use super::driver::Buffer;
+use super::driver::{Buffer, Lane};
 use super::error::CudaError;
 use super::kernels::{Kernel, KernelSet};
 use super::params::{self, Product};
@@ -133,7 +133,7 @@ impl Cuda {
         let mut parameters: Vec<*mut c_void> = maps.iter_mut().map(|map| (&raw mut *map).cast()).collect();
         parameters.extend([(&raw const product).cast_mut().cast(), last.cast_mut()]);
         // SAFETY: kernels.txt names these structures for this entry, and the buffers are those of `input` and `weight`.
-        unsafe { self.kernels.start(kernel, grid.map(|g| g as u32), &mut parameters) }
+        unsafe { self.kernels.start(Lane::Passes, kernel, grid.map(|g| g as u32), &mut parameters) }
     }
 
     /// The kernel of a product with this epilogue.

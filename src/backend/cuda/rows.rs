@@ -57,7 +57,7 @@ pub(super) fn act_number(act: Act) -> i32 {
     }
 }
 
-fn dtype_number(dtype: Dtype) -> i32 {
+pub(super) fn dtype_number(dtype: Dtype) -> i32 {
     match dtype {
         Dtype::F32 => 0,
         Dtype::F16 => 1,

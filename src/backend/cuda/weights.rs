@@ -1,13 +1,19 @@
 //! Weights on the GPU.
 
-use super::Cuda;
 use super::driver::Buffer;
 use super::error::CudaError;
 use super::packing::Packing;
+use super::pool::Block;
+use super::rows::dtype_number;
+use super::stored::Stored;
+use super::{Cuda, params};
 use crate::backend::Purpose;
 use crate::backend::widen::widen_all;
 use crate::checkpoint::Tensor;
 use half::f16;
+
+/// Pairs of elements that a block of `pack` makes.
+const PAIRS: usize = 4096;
 
 /// A weight: in the file, and where products need it on the GPU.
 pub struct Matrix<'w> {
@@ -78,31 +84,63 @@ impl Cuda {
 
     /// A vector of f32.
     pub(super) fn vector(&self, values: &[f32]) -> Result<Buffer, CudaError> {
-        let bytes: &[u8] = bytemuck::cast_slice(values);
-        let buffer = self.driver.buffer("a vector of weights", bytes.len())?;
-        self.transfer.fill(&buffer, bytes.len(), 4, |start, to| {
-            to.copy_from_slice(&bytes[start..start + to.len()]);
-        })?;
-        Ok(buffer)
+        self.sent("a vector of weights", bytemuck::cast_slice(values))
     }
 
     /// A matrix as planes; one plane is rounded to what it holds.
     pub(super) fn pack(&self, what: &str, packing: &Packing<'_>, planes: usize) -> Result<Planes, CudaError> {
+        let stored = self.stored_parts(packing)?;
+        let sizes = self.measure(&stored.iter().map(|s| (s, 0)).collect::<Vec<_>>())?;
+        let exponent = packing.exponent(&sizes)?;
+        self.pack_stored(what, packing, &stored, exponent, planes)
+    }
+
+    /// The matrices that become one, as they are stored.
+    pub(super) fn stored_parts(&self, packing: &Packing<'_>) -> Result<Vec<Stored>, CudaError> {
+        packing.tensors().iter().map(|tensor| self.stored(tensor)).collect()
+    }
+
+    /// The planes of [`Cuda::stored_parts`], times 2^`exponent`.
+    pub(super) fn pack_stored(
+        &self,
+        what: &str,
+        packing: &Packing<'_>,
+        stored: &[Stored],
+        exponent: i32,
+        planes: usize,
+    ) -> Result<Planes, CudaError> {
         let (rows, width) = (packing.rows(), packing.width());
-        let exponent = packing.exponent()?;
-        let plane = rows * width * size_of::<f16>();
-        let values = self.driver.buffer(what, planes * plane)?;
-        let row = width * size_of::<f16>();
-        // Both planes of a row are made together and copied one behind the other.
-        self.transfer.fill_planes(&values, plane, planes, row, |first, hi, lo| {
-            packing.write(first / row..(first + hi.len()) / row, exponent, cast(hi), lo.map(cast));
-        })?;
-        let inverse = self.vector(&vec![2f32.powi(-exponent); rows])?;
+        let buffer = |bytes: usize| self.or_after_clearing(|| self.driver.buffer(what, bytes));
+        let values = buffer(planes * rows * width * size_of::<f16>())?;
+        let inverse = buffer(rows * size_of::<f32>())?;
+        let table = |what: &str, entries: Option<Vec<i32>>| {
+            entries.map(|entries| self.loading_table(what, &entries)).transpose()
+        };
+        let source = table("rows of a matrix", packing.row_table()?)?;
+        let columns = table("columns of a matrix", packing.column_table())?;
+        let part = |i: usize| stored.get(i).map_or((0, 0), |s| (s.at, dtype_number(s.dtype)));
+        let [(a, a_dtype), (b, b_dtype), (c, c_dtype)] = [0, 1, 2].map(part);
+        let pack = params::Pack {
+            a,
+            b,
+            c,
+            source: source.as_ref().map_or(0, Block::at),
+            columns: columns.as_ref().map_or(0, Block::at),
+            out: values.at(),
+            inverse: inverse.at(),
+            a_dtype,
+            b_dtype,
+            c_dtype,
+            rows: rows as i32,
+            cols: stored.first().map_or(0, |s| s.cols) as i32,
+            width: width as i32,
+            planes: planes as i32,
+            scale: 2f32.powi(exponent),
+            unscale: 2f32.powi(-exponent),
+            pad: 0,
+        };
+        self.start_loading("pack", (rows * width / 2).div_ceil(PAIRS), &pack)?;
+        self.driver.follow()?;
         Ok(Planes { values, inverse, rows, width, planes, exponent })
     }
-}
-
-/// Shared memory begins at a page, so it is aligned.
-fn cast(bytes: &mut [u8]) -> &mut [f16] {
-    bytemuck::cast_slice_mut(bytes)
 }

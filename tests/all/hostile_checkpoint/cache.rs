@@ -122,7 +122,7 @@ fn a_blobs_name_is_taken_as_its_hash_only_if_it_is_one() {
     let snapshot = repository.join("snapshots").join(MAIN);
     write_tiny_checkpoint(&snapshot, &TinyConfig::new(TinyFamily::Mistral), 3);
     let weights = snapshot.join("model.safetensors");
-    let own = Checkpoint::open(&snapshot).expect("a checkpoint").weight_hashes();
+    let own = super::hashes(&Checkpoint::open(&snapshot).expect("a checkpoint"));
     assert_eq!(own[0].origin, HashOrigin::Contents);
 
     fs::create_dir(repository.join("blobs")).expect("a folder");
@@ -135,7 +135,7 @@ fn a_blobs_name_is_taken_as_its_hash_only_if_it_is_one() {
         fs::rename(weights.canonicalize().expect("a file"), &target).expect("it can be moved");
         let _ = fs::remove_file(&weights);
         std::os::unix::fs::symlink(Path::new("../../blobs").join(&blob), &weights).expect("a link");
-        let hashes = Checkpoint::open(&snapshot).expect("a checkpoint").weight_hashes();
+        let hashes = super::hashes(&Checkpoint::open(&snapshot).expect("a checkpoint"));
         assert_eq!(hashes[0].origin, expected, "{blob}");
         assert_eq!(hashes[0].sha256, own[0].sha256);
         assert_eq!(hashes[0].file, "model.safetensors");

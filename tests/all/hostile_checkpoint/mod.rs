@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tiltmeter::checkpoint::Checkpoint;
+use tiltmeter::checkpoint::{Checkpoint, FileHash, Reading};
 
 use crate::common::{RawTensor, TinyConfig, write_config, write_weights};
 
@@ -24,6 +24,11 @@ fn open(dir: &Path) -> Result<Checkpoint, String> {
     let checkpoint = Checkpoint::open(dir).map_err(|error| error.to_string())?;
     checkpoint.check_finite().map_err(|error| error.to_string())?;
     Ok(checkpoint)
+}
+
+/// SHA-256 of the weight files.
+fn hashes(checkpoint: &Checkpoint) -> Vec<FileHash> {
+    checkpoint.read(&Reading { hashes: true, ..Reading::default() }).expect("numbers")
 }
 
 /// The message with which `dir` is refused; one line that holds all of `names`.
