@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use minijinja::value::{Kwargs, Object, Rest, Tuple, Value, ValueKind, from_args};
 use minijinja::{Environment, Error, State};
 
+use super::conversions::{WithoutRepr, name_of_repr, repr, without_repr};
 use super::methods::{failed, refuse_unbounded_format};
 use super::{filters, rewrite};
 
@@ -65,13 +66,20 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
             ValueKind::Number | ValueKind::String | ValueKind::Bool => Ok(value),
             _ => filters::text_of(state, &value).map(Value::from),
         };
+        let WithoutRepr { text, places, names } = without_repr(text);
+        let text = text.as_str();
         let args = if text.contains("%(") {
-            let named = pairs(&right)?.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
+            let mut named = pairs(&right)?;
+            for name in names {
+                let value = named.iter().find(|(known, _)| known == name).map(|(_, value)| repr(value));
+                named.extend(value.map(|value| (name_of_repr(name), value)));
+            }
+            let named = named.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
             vec![Value::from(Kwargs::from_iter(named.collect::<Result<Vec<_>, Error>>()?))]
-        } else if right.is_tuple() {
-            right.try_iter()?.map(plain).collect::<Result<Vec<_>, Error>>()?
         } else {
-            vec![plain(right.clone())?]
+            let given = if right.is_tuple() { right.try_iter()?.collect() } else { vec![right.clone()] };
+            let as_asked = |(at, value)| if places.contains(&at) { repr(&value) } else { value };
+            given.into_iter().enumerate().map(as_asked).map(plain).collect::<Result<Vec<_>, Error>>()?
         };
         refuse_unbounded_format(text, &args)?;
         let wanted = text.replace("%%", "").matches('%').count();
@@ -79,7 +87,7 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
         if wanted < args.len() && !ignored {
             return Err(failed("not all arguments converted during string formatting"));
         }
-        return state.apply_filter("format", &[std::slice::from_ref(&left), &args[..]].concat());
+        return state.apply_filter("format", &[&[Value::from(text)], &args[..]].concat());
     }
     let whole = |value: &Value| match value.kind() {
         ValueKind::Bool => Some(i128::from(value.is_true())),

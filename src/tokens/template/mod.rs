@@ -1,6 +1,7 @@
 //! Conversations to what the model reads, through a checkpoint's own chat template.
 
 mod bounded;
+mod conversions;
 mod date;
 mod environment;
 mod filters;

@@ -97,6 +97,10 @@ fn speaks_python_where_templates_do() {
             "{{ '{} {}'.format(1, 'a') }} {{ '%s-%02d' | format('a', 3) }} {{ ', '.join(['a', 'b']) }}",
             "1 a a-03 a, b",
         ),
+        (
+            "{{ '%r %s' % ('q', 'q') }} {{ '%(a)r %(a)s' % {'a': 'it' } }} {{ '%-5r|' % 'b' }} {{ '%r' % [['x', 1.0, none]] }}",
+            "'q' q 'it' it 'b'  | [['x', 1.0, None]]",
+        ),
     ]);
 }
 
