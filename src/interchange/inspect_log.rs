@@ -239,8 +239,12 @@ impl Samples<'_> {
     }
 }
 
+/// The disk's own error where it is one, so that a full disk is told as that.
 fn disk(error: rawzip::Error) -> std::io::Error {
-    std::io::Error::other(error.to_string())
+    match error.into_kind() {
+        rawzip::ErrorKind::IO(error) => error,
+        other => std::io::Error::other(rawzip::Error::from(other).to_string()),
+    }
 }
 
 fn add<W: Write>(

@@ -20,6 +20,7 @@ from lm_eval.utils import (
 )
 
 TOLERANCE = 1e-3
+datasets.disable_progress_bars()
 
 
 def files(folder, kind):
