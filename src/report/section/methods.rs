@@ -43,7 +43,8 @@ pub fn section(context: &Context<'_>) -> Section {
         )),
         item("Corrections.", format!(
             "A figure differs from zero, in sentences, counts and marks alike, where its adjusted p is below {ALPHA}. {} {} What the equivalence test (TOST) holds within ±{}, the smallest effect of \
-             interest that the settings state, is no lean.",
+             interest that the settings state, is no lean; that test goes by the 90 % interval, beside which the 95 % interval may \
+             reach a little further.",
             scope.adjusted_over(scope.groups.lean),
             match scope.groups.are_published() {
                 true => format!("Shifts: Benjamini–Hochberg over families and {}.", scope.wording.many),

@@ -227,7 +227,7 @@ fn numbers(context: &Context<'_>, what: &str, wanted: &[&str]) -> Table {
                     let value = context.linked(value, &scope.shift_id(code, &step.label, entity));
                     table.push(vec![
                         Cell::head(family.name),
-                        Cell::text(format!("{} → {}", step.from.0, step.to.0)),
+                        Cell::text(format!("{} → {}", step.from.0, step.to.0)).with_class("whole"),
                         Cell::text(format!("{}{dagger}", language(code))),
                         Cell::text(*entity),
                         at(step.from.1),
