@@ -136,8 +136,10 @@ fn text(status: &Status) -> String {
         text.push_str(&format!("{sentence}\n"));
     }
     if found.recorded && found.is_finished() {
-        let asked = counted(found.asked as usize, "prompt");
-        text.push_str(&format!("finished: {asked} asked, all scored\n"));
+        text.push_str(&match found.asked {
+            0 => "not begun: nothing is recorded as asked yet\n".to_owned(),
+            asked => format!("finished: {} asked, all scored\n", counted(asked as usize, "prompt")),
+        });
     }
     if let Some(last) = status.sweeps.last() {
         let end = match (&last.ended, &last.outcome) {

@@ -90,11 +90,11 @@ pub enum StoreError {
     ReadOnly { path: PathBuf },
 
     #[error(
-        "{} could not be read or written, the disk or the connection to it failed ({source}): see to it and start again, or copy \
+        "{} could not be read or written, the disk or the connection to it failed ({reason}): see to it and start again, or copy \
          the run's folder to another disk; what was committed is in it",
         path.display()
     )]
-    Disk { path: PathBuf, source: rusqlite::Error },
+    Disk { path: PathBuf, reason: String },
 
     #[error("{} is damaged ({what}): restore it from a copy, or start a new run in another --run folder", path.display())]
     Damaged { path: PathBuf, what: String },
@@ -157,7 +157,7 @@ impl StoreError {
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if file::disk_is_full(&path) => {
                 Self::RunFull { path }
             }
-            Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source },
+            Some(ErrorCode::SystemIoFailure) => Self::Disk { path, reason: source.to_string() },
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
             Some(ErrorCode::NotADatabase) => Self::NotARun { path },
