@@ -169,6 +169,21 @@ pub(crate) fn not_json(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Values of a file of JSON or TOML: settings, rosters, configurations and indices have some thousands.
+pub(crate) const MOST_VALUES: usize = 200_000;
+
+/// What stands before a value.
+pub(crate) const JSON_SIGNS: &[u8] = b"[{,";
+pub(crate) const TOML_SIGNS: &[u8] = b"[{,=.";
+
+/// Why a text is not parsed, if it may hold more than `most` values: each is some bytes in the file, and a hundred and more in memory.
+/// Signs in its texts count as well.
+pub(crate) fn crowded(text: &[u8], signs: &[u8], most: usize) -> Option<String> {
+    let values = text.iter().filter(|byte| signs.contains(byte)).count();
+    (values > most)
+        .then(|| format!("holds more than {} values, which is more than it can need", grouped(most)))
+}
+
 /// The text of a roster or of settings: the same file may be both.
 pub(crate) fn read_settings(path: &Path) -> io::Result<String> {
     /// None is anywhere near this size.
@@ -185,6 +200,9 @@ pub(crate) fn read_settings(path: &Path) -> io::Result<String> {
             io::ErrorKind::InvalidData,
             "is too large for a roster or settings (4 MiB)",
         ));
+    }
+    if let Some(why) = crowded(text.as_bytes(), TOML_SIGNS, MOST_VALUES) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     Ok(text)
 }
@@ -253,6 +271,14 @@ mod tests {
         let Object(Pair { a, b }) = serde_json::from_str(r#"{"a": 1, "b": 2}"#).unwrap();
         assert_eq!((a, b), (1, 2));
         assert!(serde_json::from_str::<Object<Pair>>("[1, 2]").is_err());
+    }
+
+    #[test]
+    fn many_small_values_are_not_parsed() {
+        assert_eq!(crowded(b"a = [1, 2]", TOML_SIGNS, 3), None);
+        assert!(
+            crowded(b"a = [1, 2, 3]", TOML_SIGNS, 3).is_some_and(|why| why.contains("more than 3 values"))
+        );
     }
 
     #[test]

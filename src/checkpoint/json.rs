@@ -33,7 +33,10 @@ pub(super) fn read_bounded(file: &Path, limit: u64) -> Result<Vec<u8>> {
 
 /// [`parse`] of a whole file, which may be another one than its name says.
 pub(super) fn parse_file<'a, T: Deserialize<'a>>(file: &Path, bytes: &'a [u8]) -> Result<T> {
-    match plain::not_json(bytes) {
+    if let Some(why) = plain::not_json(bytes) {
+        return Err(CheckpointError::file(file, why));
+    }
+    match plain::crowded(bytes, plain::JSON_SIGNS, plain::MOST_VALUES) {
         Some(why) => Err(CheckpointError::file(file, why)),
         None => parse(file, bytes),
     }

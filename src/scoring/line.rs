@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::plain::{field, not_json, said, shown};
+use crate::plain::{JSON_SIGNS, crowded, field, not_json, said, shown};
 use crate::study::Message;
 
 #[derive(Debug, Default)]
@@ -19,9 +19,15 @@ pub(super) struct Line {
     pub choice_tokens: Option<Vec<Vec<u32>>>,
 }
 
+/// Values of a line, and signs in its texts: the ids of a prompt as long as any model's context, twice.
+const MOST_SIGNS: usize = 2 << 20;
+
 impl Line {
     pub fn parse(bytes: &[u8]) -> Result<Line, String> {
         if let Some(why) = not_json(bytes) {
+            return Err(format!("it {why}"));
+        }
+        if let Some(why) = crowded(bytes, JSON_SIGNS, MOST_SIGNS) {
             return Err(format!("it {why}"));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;

@@ -43,7 +43,7 @@ impl PromptQuery {
 }
 
 /// The text of all scenarios and questions of a condition, before entities are put in.
-const MAX_TEXT: usize = 256 << 20;
+const MAX_TEXT: usize = 64 << 20;
 
 /// Two role assignments and two option orders.
 pub(super) const VARIANTS: usize = 4;
@@ -108,7 +108,7 @@ impl Study {
                 let item = item(&context, layout, scenario, &question.id)?;
                 bytes += item.bytes();
                 if bytes > MAX_TEXT {
-                    let message = "the prompts of the condition hold more than 256 MiB of text";
+                    let message = "the prompts of the condition hold more than 64 MiB of text";
                     return Err(malformed(vec![Finding::error(&condition.origin, message)]));
                 }
                 items.push(item);

@@ -36,6 +36,8 @@ pub const GROWTHS: &[Growth] = &[
         ))
     }),
     ("config", "a long name", |n| object(format!("\"model_type\":\"{}\"", "a".repeat(n)))),
+    ("config", "empty lists", |n| object(format!("\"a\":[{}]", list(n, |_| "[]".into())))),
+    ("config", "objects", |n| object(format!("\"a\":[{}]", list(n, |_| "{\"a\":{}}".into())))),
     ("checkpoint", "tensors that nobody reads", |n| {
         let tensors =
             table(n, |i| format!("\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}"));
@@ -156,6 +158,9 @@ pub const GROWTHS: &[Growth] = &[
         repeat(n, |i| format!("{{\"id\":{i},\"tokens\":[1,2],\"choice_tokens\":[[4],[5]]}}\n").into_bytes())
     }),
     ("lines", "bad items", |n| b"{\"id\":\"a\",\"tokens\":[1,2]}\n".repeat(n)),
+    ("lines", "empty choices", |n| {
+        format!("{{\"id\":1,\"tokens\":[1],\"choices\":[{}]}}", list(n, |_| "[]".into())).into_bytes()
+    }),
     ("lines", "choices", |n| {
         format!("{{\"id\":1,\"tokens\":[1],\"choice_tokens\":[[4],[{}]]}}", list(n, |i| i.to_string()))
             .into_bytes()

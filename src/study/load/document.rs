@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::error::{Finding, Origin};
 use super::super::template::{Template, excerpt};
-use crate::plain::nearest;
+use crate::plain::{MOST_VALUES, TOML_SIGNS, crowded, nearest};
 
 /// One parsed file and what was found wrong so far.
 pub struct Document<'t> {
@@ -30,6 +30,9 @@ impl<'t> Document<'t> {
     pub fn parse(file: &'t str, text: &'t str) -> Result<Self, Box<Finding>> {
         let lines: Vec<usize> =
             std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        if let Some(why) = crowded(text.as_bytes(), TOML_SIGNS, MOST_VALUES) {
+            return Err(Box::new(Finding::error(&Origin::file(file), format!("the file {why}"))));
+        }
         match DeTable::parse(text) {
             Ok(root) => Ok(Self { file, root: root.into_inner(), lines, problems: RefCell::default() }),
             Err(e) => {
