@@ -34,10 +34,12 @@ fn broken_text_is_refused() {
 
 #[apply(test!)]
 fn depth_and_size_are_bounded() {
-    refused("deep lists", "[".repeat(1_000_000).as_bytes(), &["not valid", "recursion"]);
-    refused("deep objects", "{\"a\":".repeat(500_000).as_bytes(), &["not valid", "recursion"]);
+    refused("deep lists", "[".repeat(150_000).as_bytes(), &["not valid", "recursion"]);
+    refused("deep objects", "{\"a\":".repeat(150_000).as_bytes(), &["not valid", "recursion"]);
     let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
     refused("deep inert field", with("\"use_cache\":true", &format!("\"use_cache\":{deep}")).as_bytes(), &[]);
+    let many = format!("{{\"id2label\":[{}0]}}", "[],".repeat(300_000));
+    refused("many small values", many.as_bytes(), &["more than 200,000 values"]);
     let long = format!("{{\"id2label\":[{}0]}}", "0,".repeat(3 << 20));
     refused("6 MiB", long.as_bytes(), &["larger than"]);
 }
