@@ -39,8 +39,7 @@ const OTHERWISE: [&str; 12] = [
 ];
 
 /// Python's, and refused by name here.
-const REFUSED: [&str; 15] = [
-    "%r",
+const REFUSED: [&str; 14] = [
     "casefold",
     "istitle",
     "translate",

@@ -87,7 +87,10 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
         if wanted < args.len() && !ignored {
             return Err(failed("not all arguments converted during string formatting"));
         }
-        return state.apply_filter("format", &[&[Value::from(text)], &args[..]].concat());
+        // What is escaped already escapes what goes in.
+        let format =
+            if left.is_safe() { Value::from_safe_string(text.to_owned()) } else { Value::from(text) };
+        return state.apply_filter("format", &[&[format], &args[..]].concat());
     }
     let whole = |value: &Value| match value.kind() {
         ValueKind::Bool => Some(i128::from(value.is_true())),
