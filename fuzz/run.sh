@@ -50,10 +50,10 @@ xargs -P "$(nproc)" -L 1 bash -c 'one "$@"' _ <"$state/targets"
 {
     printf 'target\texecutions\ta second\tedges\toutcome\n'
     cut -d' ' -f1 "$state/targets" | while read -r name; do cat "$state/$name/row"; done
-} >"$state/table"
-awk -F'\t' '{printf "%-14s %12s %9s %7s  %s\n", $1, $2, $3, $4, $5}' "$state/table"
-awk -F'\t' 'NR > 1 {n += $2} END {print n " executions in all"}' "$state/table"
-if cut -f5 "$state/table" | tail -n +2 | grep -qvx holds; then
+} >"$state/outcomes.tsv"
+awk -F'\t' '{printf "%-14s %12s %9s %7s  %s\n", $1, $2, $3, $4, $5}' "$state/outcomes.tsv"
+awk -F'\t' 'NR > 1 {n += $2} END {print n " executions in all"}' "$state/outcomes.tsv"
+if cut -f5 "$state/outcomes.tsv" | tail -n +2 | grep -qvx holds; then
     echo "an input broke a bound: TILTMETER_FUZZ=target $program FILE shows how; its log is in $state/target/log"
     exit 1
 fi
