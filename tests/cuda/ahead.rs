@@ -1,7 +1,8 @@
 //! Promise: the next checkpoint of a sweep is copied to the GPU while this one computes.
 
-use crate::common::run::{sweep, write_all};
+use crate::common::run::{export, sweep, tiltmeter, write_all};
 use crate::driver::{emulated, said, with};
+use std::path::Path;
 
 #[apply(test!)]
 fn the_next_checkpoint_comes_while_this_one_computes() {
@@ -42,4 +43,35 @@ fn the_next_checkpoint_comes_while_this_one_computes() {
     let (first, ahead, own) = (copied(before, this), copied(this, last_pass), copied(end, next));
     assert!(ahead * 4 > first, "{ahead} bytes came before the last pass, of the first one's {first}");
     assert!(own * 2 < first, "{own} bytes came in its own turn");
+}
+
+#[apply(test!)]
+fn a_gpu_that_holds_one_checkpoint_takes_one_after_the_other() {
+    let driver = emulated();
+    let dir = tempfile::tempdir().expect("a folder");
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/checkpoints");
+    let stage =
+        |name: &str| format!("{name} = {{ model = '{name}', checkpoint = '{}' }}", demo.join(name).display());
+    let head = "[[family]]\nname = 'demo'\nmaker = 'none'\nmaker_country = 'China'";
+    let roster = dir.path().join("roster.toml");
+    std::fs::write(&roster, [head, &stage("base"), &stage("chat")].join("\n")).expect("written");
+    let run = |name: &str, memory: Option<u64>| {
+        let mut command = tiltmeter();
+        command.args(["sweep", "--backend", "cuda", "--languages", "en", "--limit", "8"]);
+        command.args(["--countries", "USA,China", "--scenarios", "border"]);
+        command.arg("--roster").arg(&roster).arg("--run").arg(dir.path().join(name));
+        with(&mut command, driver).env("EMU_CC", "80").env("TILTMETER_CUDA_KERNELS", "mma");
+        command.envs(memory.map(|bytes| ("EMU_MEM", bytes.to_string())));
+        let output = command.output().expect("starts");
+        assert!(output.status.success(), "{memory:?}: {}", said(&output));
+        said(&output)
+    };
+    // What the first checkpoint takes, in megabytes; the first line is that of the fingerprint.
+    let text = run("roomy", None);
+    let line = text.lines().filter(|line| line.starts_with("memory: ")).nth(1).expect("a plan of memory");
+    let parts = line.split(" MB").filter_map(|part| part.rsplit(' ').next()?.parse::<f64>().ok());
+    let taken: f64 = parts.take(4).sum();
+    let text = run("narrow", Some((taken * 1.02 * 1e6) as u64));
+    assert!(text.contains("read ahead into the memory of the host only"), "{text}");
+    assert!(export(dir.path(), "narrow", ".csv") == export(dir.path(), "roomy", ".csv"), "other tables");
 }

@@ -185,15 +185,17 @@ impl Cuda {
         Ok(Stored { _block: Arc::new(block), at, rows: tensor.rows, cols: tensor.cols, dtype: tensor.dtype })
     }
 
-    /// Memory, once more without what loading keeps to use again if there is too little, and without what came early.
+    /// Memory, once more without what loading keeps to use again if there is too little, without what the run before left, and
+    /// without what came early.
     pub(super) fn or_after_clearing<T>(
         &self,
         take: impl Fn() -> Result<T, CudaError>,
     ) -> Result<T, CudaError> {
-        let ways: [fn(&Loading); 2] = [|loading| loading.pool.clear(), Loading::give_up];
+        let ways: [fn(&Cuda); 3] =
+            [|cuda| cuda.loading.pool.clear(), Cuda::forget_run, |cuda| cuda.loading.give_up()];
         for give in ways {
             match take() {
-                Err(CudaError::OutOfMemory { .. }) => give(&self.loading),
+                Err(CudaError::OutOfMemory { .. }) => give(self),
                 taken => return taken,
             }
         }

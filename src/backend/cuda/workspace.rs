@@ -78,6 +78,12 @@ impl Cuda {
         Ok(())
     }
 
+    /// Gives back what the passes of the last run took. A run that is still going has to be begun anew.
+    pub(super) fn forget_run(&self) {
+        *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.pool.clear();
+    }
+
     pub(super) fn workspace(&self, rows: usize) -> Result<Arc<Workspace>, CudaError> {
         let there = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
         match &*there {
