@@ -11,9 +11,15 @@ use super::{TinyConfig, TinyFamily, write_tiny_checkpoint};
 /// Prompts that each checkpoint is asked in each language under `main`: 3 pairs, 4 scenarios, 2 questions, 4 ways.
 pub const PROMPTS: usize = 3 * 4 * 2 * 4;
 
-/// The program under test.
+/// What cargo starts programs for this target with, if anything: a loader with another system's libraries, say.
+const RUNNER: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER";
+
+/// The program under test, started as cargo started this test: a driver that the test finds is one that the program must find.
 pub fn tiltmeter() -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_tiltmeter"));
+    let runner = std::env::var(RUNNER).unwrap_or_default();
+    let mut words = runner.split_whitespace().chain([env!("CARGO_BIN_EXE_tiltmeter")]);
+    let mut program = Command::new(words.next().expect("at least the program"));
+    program.args(words);
     // The tests may run in a job of a cluster.
     for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "SKYPILOT_NODE_RANK"] {
         program.env_remove(variable);
