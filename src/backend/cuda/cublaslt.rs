@@ -1,7 +1,8 @@
 //! NVIDIA's own products, where their library is installed: a yardstick for benchmarks, and nothing that computes a score.
 
-use super::driver::{Buffer, Driver, Lane};
+use super::driver::{Driver, Lane};
 use super::error::CudaError;
+use super::memory::Buffer;
 use cudarc::cublaslt::sys::{
     self, cublasComputeType_t as Compute, cublasLtMatmulDescAttributes_t as Attribute,
     cublasLtMatmulPreferenceAttributes_t as Preference, cublasStatus_t as Status, cudaDataType_t as Type,

@@ -1,15 +1,16 @@
-//! One open GPU: its context, two streams, and buffers that free themselves.
+//! One open GPU: its context, two streams, and what is asked of them.
 //!
 //! All work of passes is asked of one stream, so a buffer is written and read in the order of the calls. Weights come on the other,
 //! beside the passes of the checkpoint before; [`Driver::follow`] puts one behind the other. Only waiting waits.
 
 use super::error::CudaError;
 use super::library::{self, Gpu};
+use super::memory::{Buffer, Pinned};
 use cudarc::driver::sys::{self, CUresult};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Events that are only waited for need no clock.
 const UNTIMED: u32 = sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32;
@@ -29,6 +30,8 @@ pub struct Driver {
     context: sys::CUcontext,
     /// By [`Lane`].
     streams: [sys::CUstream; 2],
+    /// Bytes of all buffers that there are.
+    pub(super) given: AtomicU64,
 }
 
 // SAFETY: the driver's handles may be used from any thread; each call binds the context to its own first.
@@ -56,7 +59,7 @@ impl Driver {
                 opened(sys::cuStreamCreate(stream, flags))?;
             }
         }
-        Ok(Arc::new(Driver { gpu: gpu.clone(), device, context, streams }))
+        Ok(Arc::new(Driver { gpu: gpu.clone(), device, context, streams, given: AtomicU64::new(0) }))
     }
 
     /// Makes the context this thread's.
@@ -85,47 +88,6 @@ impl Driver {
         }
     }
 
-    /// Free and all memory of the GPU in bytes.
-    pub fn memory(&self) -> Result<(u64, u64), CudaError> {
-        self.bind()?;
-        let (mut free, mut total) = (0, 0);
-        // SAFETY: it writes two numbers.
-        self.done(unsafe { sys::cuMemGetInfo_v2(&raw mut free, &raw mut total) }, "tell its memory")?;
-        Ok((free as u64, total as u64))
-    }
-
-    /// A buffer of at least one byte; `what` for messages. What is in it is not known.
-    pub fn buffer(self: &Arc<Self>, what: &str, bytes: usize) -> Result<Buffer, CudaError> {
-        self.bind()?;
-        let bytes = bytes.max(1);
-        let mut at = 0;
-        // SAFETY: it writes one address.
-        match unsafe { sys::cuMemAlloc_v2(&raw mut at, bytes) } {
-            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Err(self.out_of_memory(what, bytes as u64)),
-            code => {
-                self.done(code, "give memory")?;
-                Ok(Buffer { at, bytes, driver: self.clone() })
-            }
-        }
-    }
-
-    pub fn out_of_memory(&self, what: &str, bytes: u64) -> CudaError {
-        let free = self.memory().map_or(0, |(free, _)| free);
-        CudaError::OutOfMemory {
-            what: what.to_owned(),
-            need_mib: bytes.div_ceil(1 << 20),
-            free_mib: free >> 20,
-            advice: String::new(),
-        }
-    }
-
-    /// A buffer of zeros.
-    pub fn zeros(self: &Arc<Self>, what: &str, bytes: usize) -> Result<Buffer, CudaError> {
-        let buffer = self.buffer(what, bytes)?;
-        self.fill(&buffer, 0)?;
-        Ok(buffer)
-    }
-
     /// Sets every byte of a buffer, for passes.
     pub fn fill(&self, buffer: &Buffer, byte: u8) -> Result<(), CudaError> {
         self.fill_on(Lane::Passes, buffer, byte)
@@ -134,28 +96,8 @@ impl Driver {
     pub fn fill_on(&self, lane: Lane, buffer: &Buffer, byte: u8) -> Result<(), CudaError> {
         self.bind()?;
         // SAFETY: as many bytes as the buffer has.
-        let code = unsafe { sys::cuMemsetD8Async(buffer.at, byte, buffer.bytes, self.stream(lane)) };
+        let code = unsafe { sys::cuMemsetD8Async(buffer.at(), byte, buffer.bytes(), self.stream(lane)) };
         self.done(code, "fill a buffer")
-    }
-
-    /// Memory of the host that the GPU copies from and to by itself.
-    pub fn pinned(self: &Arc<Self>, bytes: usize) -> Result<Pinned, CudaError> {
-        self.bind()?;
-        let bytes = bytes.max(1);
-        let mut at = null_mut();
-        // SAFETY: it writes one address.
-        match unsafe { sys::cuMemHostAlloc(&raw mut at, bytes, 0) } {
-            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Err(CudaError::Refused(format!(
-                "the system has no {} MiB of memory to share with the GPU; use a smaller --pack-tokens",
-                bytes.div_ceil(1 << 20)
-            ))),
-            code => {
-                self.done(code, "share memory of the host")?;
-                // SAFETY: so many bytes were just given.
-                unsafe { std::ptr::write_bytes(at.cast::<u8>(), 0, bytes) };
-                Ok(Pinned { at: at.cast(), bytes, driver: self.clone() })
-            }
-        }
     }
 
     /// Copies `bytes` from the start `from` of shared memory to `to` of the buffer. The memory must stay as it is until the
@@ -169,8 +111,8 @@ impl Driver {
         to: usize,
         bytes: usize,
     ) -> Result<(), CudaError> {
-        check_range(from, bytes, shared.bytes)?;
-        check_range(to, bytes, buffer.bytes)?;
+        check_range(from, bytes, shared.bytes().len())?;
+        check_range(to, bytes, buffer.bytes())?;
         if bytes == 0 {
             return Ok(());
         }
@@ -178,8 +120,8 @@ impl Driver {
         // SAFETY: both ranges were checked.
         let code = unsafe {
             sys::cuMemcpyHtoDAsync_v2(
-                buffer.at + to as u64,
-                shared.at.add(from).cast::<c_void>(),
+                buffer.at() + to as u64,
+                shared.at().add(from).cast::<c_void>(),
                 bytes,
                 self.stream(lane),
             )
@@ -196,28 +138,33 @@ impl Driver {
         to: usize,
         bytes: usize,
     ) -> Result<(), CudaError> {
-        check_range(0, bytes, buffer.bytes)?;
-        check_range(to, bytes, shared.bytes)?;
+        check_range(0, bytes, buffer.bytes())?;
+        check_range(to, bytes, shared.bytes().len())?;
         if bytes == 0 {
             return Ok(());
         }
         self.bind()?;
         // SAFETY: both ranges were checked.
         let code = unsafe {
-            sys::cuMemcpyDtoHAsync_v2(shared.at.add(to).cast::<c_void>(), buffer.at, bytes, self.stream(lane))
+            sys::cuMemcpyDtoHAsync_v2(
+                shared.at().add(to).cast::<c_void>(),
+                buffer.at(),
+                bytes,
+                self.stream(lane),
+            )
         };
         self.done(code, "give a copy")
     }
 
     /// Copies between buffers, for passes.
     pub fn copy(&self, from: (&Buffer, usize), to: (&Buffer, usize), bytes: usize) -> Result<(), CudaError> {
-        check_range(from.1, bytes, from.0.bytes)?;
-        check_range(to.1, bytes, to.0.bytes)?;
+        check_range(from.1, bytes, from.0.bytes())?;
+        check_range(to.1, bytes, to.0.bytes())?;
         if bytes == 0 {
             return Ok(());
         }
         self.bind()?;
-        let (source, target) = (from.0.at + from.1 as u64, to.0.at + to.1 as u64);
+        let (source, target) = (from.0.at() + from.1 as u64, to.0.at() + to.1 as u64);
         // SAFETY: both ranges were checked.
         self.done(
             unsafe { sys::cuMemcpyDtoDAsync_v2(target, source, bytes, self.stream(Lane::Passes)) },
@@ -280,7 +227,7 @@ impl Driver {
     }
 
     /// Binds the context and waits for everything, before something is freed; errors are told by whoever asks next.
-    fn wait_for_all(&self) {
+    pub(super) fn wait_for_all(&self) {
         // SAFETY: context and streams live as long as `self`.
         unsafe {
             sys::cuCtxSetCurrent(self.context);
@@ -322,70 +269,6 @@ fn check_range(from: usize, bytes: usize, there: usize) -> Result<(), CudaError>
         Some(end) if end <= there => Ok(()),
         _ => {
             Err(CudaError::Refused(format!("{bytes} bytes from {from} on were asked of a buffer of {there}")))
-        }
-    }
-}
-
-/// Memory of the GPU.
-pub struct Buffer {
-    at: sys::CUdeviceptr,
-    bytes: usize,
-    driver: Arc<Driver>,
-}
-
-impl Buffer {
-    /// The address of its first byte on the GPU.
-    pub fn at(&self) -> u64 {
-        self.at
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // Freeing waits for work that still uses it.
-        // SAFETY: the address is this value's own.
-        unsafe {
-            self.driver.wait_for_all();
-            sys::cuMemFree_v2(self.at);
-        }
-    }
-}
-
-/// Memory of the host that the GPU copies from and to.
-pub struct Pinned {
-    at: *mut u8,
-    bytes: usize,
-    driver: Arc<Driver>,
-}
-
-// SAFETY: plain memory that is only written through `&mut self`.
-unsafe impl Send for Pinned {}
-// SAFETY: as above.
-unsafe impl Sync for Pinned {}
-
-impl Pinned {
-    pub fn bytes(&self) -> &[u8] {
-        // SAFETY: so many bytes, set to zero when they were given.
-        unsafe { std::slice::from_raw_parts(self.at, self.bytes) }
-    }
-
-    /// No copy from it may be under way.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: so many bytes, set to zero when they were given.
-        unsafe { std::slice::from_raw_parts_mut(self.at, self.bytes) }
-    }
-}
-
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        // SAFETY: the address is this value's own; work that still uses it is waited for.
-        unsafe {
-            self.driver.wait_for_all();
-            sys::cuMemFreeHost(self.at.cast());
         }
     }
 }

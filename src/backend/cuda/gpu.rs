@@ -140,7 +140,10 @@ impl Cuda {
         self.loaded()?;
         self.transfer.wait()?;
         self.pool.clear();
-        let (free, _) = self.driver.memory()?;
+        // What the run before left is used again, or goes.
+        let left = self.workspace_bytes();
+        let weights = self.driver.given().saturating_sub(left);
+        let free = self.driver.memory()?.0 + left;
         let make = || {
             self.prepare_workspace(most.tokens, &plan)?;
             let kv = Kv::new(self, decoder, most, &plan, planes)?;
@@ -157,7 +160,7 @@ impl Cuda {
             CudaError::OutOfMemory { .. } => self.too_little(decoder, most, &plan, planes, free),
             error => error,
         })?;
-        self.announce(&plan, free);
+        self.announce(&plan.text(weights, free));
         Ok(kv)
     }
 
@@ -186,14 +189,12 @@ impl Cuda {
         }
     }
 
-    fn announce(&self, plan: &Plan, free: u64) {
+    fn announce(&self, text: &str) {
         let Some(say) = self.say else { return };
-        let total = self.driver.gpu.total_bytes;
-        let text = plan.text(total.saturating_sub(free), free);
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != text {
-            say(&text);
-            *said = text;
+            say(text);
+            text.clone_into(&mut said);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The output embedding: logits of a few tokens, log-sum-exp and the likeliest tokens, without a `[n, V]` matrix.
 
 use super::Cuda;
-use super::driver::Buffer;
 use super::error::CudaError;
+use super::memory::Buffer;
 use super::params::{self, STORE};
 use super::pool::Block;
 use super::product::{Epilogue, Weight};

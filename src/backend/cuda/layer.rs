@@ -2,11 +2,11 @@
 
 use super::Cuda;
 use super::bounds::GateBounds;
-use super::driver::Buffer;
 use super::error::CudaError;
 use super::kernels::KernelSet;
 use super::kv::{Kv, Places};
 use super::load::{Layer, padded};
+use super::memory::Buffer;
 use super::params::{self, ADD, SIDE, STORE};
 use super::plan::{fuses_heads, queries};
 use super::product::{Epilogue, Input, Weight};

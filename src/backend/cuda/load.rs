@@ -1,8 +1,8 @@
 //! A layer's weights as the fused steps want them.
 
 use super::bounds::{Bounds, Exponents, GateBounds};
-use super::driver::Buffer;
 use super::error::CudaError;
+use super::memory::Buffer;
 use super::packing::{HeadOrder, Packing, STEP, longest_row};
 use super::stored::Stored;
 use super::weights::Planes;

@@ -18,6 +18,7 @@ mod kernels;
 mod kv;
 mod layer;
 mod load;
+mod memory;
 mod outputs;
 mod packing;
 mod params;

@@ -2,8 +2,9 @@
 
 use super::Cuda;
 use super::cublaslt::{CublasLt, Half};
-use super::driver::{Buffer, Driver, Lane};
+use super::driver::{Driver, Lane};
 use super::error::CudaError;
+use super::memory::Buffer;
 use super::packing::STEP;
 use super::params::STORE;
 use super::plan::{ROWS, activation_planes};

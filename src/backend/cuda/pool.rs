@@ -2,8 +2,9 @@
 //!
 //! All work runs in the order in which it was asked, so a block may be written again as soon as the host has let it go.
 
-use super::driver::{Buffer, Driver};
+use super::driver::Driver;
 use super::error::CudaError;
+use super::memory::Buffer;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Every buffer begins at such a multiple.
@@ -65,6 +66,10 @@ impl Block {
     /// Where it begins.
     pub fn at(&self) -> u64 {
         self.buffer.as_ref().map_or(0, Buffer::at)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.buffer.as_ref().map_or(0, Buffer::bytes)
     }
 
     pub fn buffer(&self) -> Result<&Buffer, CudaError> {

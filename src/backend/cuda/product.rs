@@ -1,9 +1,10 @@
 //! Products of planes, and what follows them in the same kernel.
 
 use super::Cuda;
-use super::driver::{Buffer, Lane};
+use super::driver::Lane;
 use super::error::CudaError;
 use super::kernels::{Kernel, KernelSet};
+use super::memory::Buffer;
 use super::params::{self, Product};
 use super::plan::SUM_COLUMNS;
 use super::weights::Planes;

@@ -1,9 +1,9 @@
 //! What is read off a pass: copied to the host behind the pass's work, and waited for when the next pass is under way.
 
 use super::Cuda;
-use super::driver::Buffer;
 use super::error::CudaError;
 use super::head::{by_row, logs, pairs};
+use super::memory::Buffer;
 use super::pool::Block;
 use super::rows::Rows;
 use super::transfer::Landing;

@@ -1,8 +1,9 @@
 //! Bytes of weights on their way up: pinned memory in slots, each filled by whoever has bytes and copied from by the GPU in its own
 //! time. Several threads fill at once; a slot is filled again when its copy is done.
 
-use super::driver::{Buffer, Driver, Lane, Mark, Pinned};
+use super::driver::{Driver, Lane, Mark};
 use super::error::CudaError;
+use super::memory::{Buffer, Pinned};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,13 +53,8 @@ impl Ring {
         if let Some(mark) = under_way.take() {
             mark.wait()?;
         }
-        let shared = match shared {
-            Some(there) if there.bytes().len() >= piece.len() => there,
-            small => {
-                *small = None;
-                small.insert(self.driver.pinned(if piece.len() > LEAST { SLOT } else { LEAST })?)
-            }
-        };
+        let usual = if piece.len() > LEAST { SLOT } else { LEAST };
+        let shared = self.driver.grown(shared, piece.len(), usual)?;
         shared.bytes_mut()[..piece.len()].copy_from_slice(piece);
         self.driver.copy_up(Lane::Loading, shared, 0, to, at, piece.len())?;
         *under_way = Some(self.driver.mark(Lane::Loading)?);

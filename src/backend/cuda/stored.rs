@@ -2,8 +2,9 @@
 //! files are read for the first time ([`Staging`]).
 
 use super::Cuda;
-use super::driver::{Buffer, Driver, Lane, Pinned};
+use super::driver::{Driver, Lane};
 use super::error::CudaError;
+use super::memory::{Buffer, Pinned};
 use super::params;
 use super::pool::{Block, Pool};
 use super::ring::Ring;
@@ -207,7 +208,7 @@ impl Cuda {
     pub(super) fn measure(&self, list: &[(&Stored, u64)]) -> Result<Vec<Size>, CudaError> {
         const EACH: usize = size_of::<params::Measured>();
         let bytes = EACH * list.len();
-        let found = self.loading.pool.take("sizes of weights", bytes)?;
+        let found = self.or_after_clearing(|| self.loading.pool.take("sizes of weights", bytes))?;
         self.driver.fill_on(Lane::Loading, found.buffer()?, 0)?;
         for (i, (stored, weight)) in list.iter().enumerate() {
             let measure = params::Measure {
@@ -222,13 +223,7 @@ impl Cuda {
             self.start_loading("measure", stored.rows.div_ceil(MEASURED_ROWS), &measure)?;
         }
         let mut landing = lock(&self.loading.landing);
-        let landing = match &mut *landing {
-            Some(there) if there.bytes().len() >= bytes => there,
-            small => {
-                *small = None;
-                small.insert(self.driver.pinned(bytes.max(EACH * 64))?)
-            }
-        };
+        let landing = self.driver.grown(&mut landing, bytes, EACH * 64)?;
         self.driver.copy_down(Lane::Loading, found.buffer()?, landing, 0, bytes)?;
         self.driver.mark(Lane::Loading)?.wait()?;
         let measured: Vec<params::Measured> = bytemuck::pod_collect_to_vec(&landing.bytes()[..bytes]);

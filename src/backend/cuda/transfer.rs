@@ -4,8 +4,9 @@
 //! in such memory too. A pass has a page of its own, which the pass after the next uses again: by then the host has waited for
 //! what the first one sent back.
 
-use super::driver::{Buffer, Driver, Lane, Mark, Pinned};
+use super::driver::{Driver, Lane, Mark};
 use super::error::CudaError;
+use super::memory::{Buffer, Pinned};
 use super::pool::{Block, Pool};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -77,17 +78,12 @@ impl Transfer {
             end.wait()?;
             up.pages[now].used = 0;
         }
-        let room = up.pages[now].room();
-        if up.pages[now].used + bytes.len() > room {
+        if up.pages[now].used + bytes.len() > up.pages[now].room() {
             self.driver.wait(Lane::Passes)?;
             up.done();
-            if bytes.len() > room {
-                self.grow(&mut up.pages[now], bytes.len())?;
-            }
         }
-        let Page { shared: Some(shared), used, .. } = &mut up.pages[now] else {
-            return Ok(block);
-        };
+        let Page { shared, used, .. } = &mut up.pages[now];
+        let shared = self.driver.grown(shared, bytes.len(), FIRST)?;
         shared.bytes_mut()[*used..*used + bytes.len()].copy_from_slice(bytes);
         self.driver.copy_up(Lane::Passes, shared, *used, block.buffer()?, 0, bytes.len())?;
         *used += bytes.len();
@@ -101,17 +97,11 @@ impl Transfer {
             self.driver.wait(Lane::Passes)?;
             way.done();
             for page in &mut way.pages {
-                self.grow(page, up)?;
+                self.driver.grown(&mut page.shared, up, FIRST)?;
             }
         }
         let landings = [self.landing(down)?, self.landing(down)?];
         lock(&self.down).extend(landings);
-        Ok(())
-    }
-
-    fn grow(&self, page: &mut Page, bytes: usize) -> Result<(), CudaError> {
-        page.shared = None;
-        page.shared = Some(self.driver.pinned(bytes.max(FIRST))?);
         Ok(())
     }
 

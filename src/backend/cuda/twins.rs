@@ -1,11 +1,11 @@
 //! Each product and each attention kernel of a set against its naive twin on this GPU: fixed random data with tails in every
 //! direction, outputs poisoned before.
 
-use super::driver::Buffer;
 use super::error::CudaError;
 use super::kernels::KernelSet;
 use super::layer::{Planes16, Split, attention_name};
 use super::load::padded;
+use super::memory::Buffer;
 use super::outputs::{Random, Region, difference, regions};
 use super::packing::{HEAD_SIZES, Packing};
 use super::params::{self, ADD, SIDE, STORE};

@@ -1,8 +1,8 @@
 //! Values that are not finite, noticed without a launch of their own: the next kernel that reads the rows looks at them too.
 
 use super::Cuda;
-use super::driver::Buffer;
 use super::error::CudaError;
+use super::memory::Buffer;
 use super::params;
 use super::rows::Rows;
 use std::sync::PoisonError;

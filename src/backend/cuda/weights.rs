@@ -1,7 +1,7 @@
 //! Weights on the GPU.
 
-use super::driver::Buffer;
 use super::error::CudaError;
+use super::memory::Buffer;
 use super::packing::Packing;
 use super::pool::Block;
 use super::rows::dtype_number;

@@ -78,6 +78,14 @@ impl Cuda {
         Ok(())
     }
 
+    /// What the one that is there takes.
+    pub(super) fn workspace_bytes(&self) -> u64 {
+        let there = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
+        there
+            .as_ref()
+            .map_or(0, |w| [&w.input, &w.scratch, &w.powers].map(Block::bytes).iter().sum::<usize>() as u64)
+    }
+
     /// Gives back what the passes of the last run took. A run that is still going has to be begun anew.
     pub(super) fn forget_run(&self) {
         *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = None;
