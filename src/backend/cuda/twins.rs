@@ -35,6 +35,28 @@ fn wide(gpu: &Gpu) -> usize {
     256 * (gpu.sms as usize / 2).max(1) + 8
 }
 
+/// A product that is checked.
+struct Case {
+    kernel: String,
+    input: Input,
+    weight: Planes,
+    bias: Buffer,
+    /// Where the input lies.
+    _planes: [Buffer; 2],
+}
+
+impl Case {
+    fn weight(&self) -> Weight<'_> {
+        Weight::of(&self.weight, Some(&self.bias))
+    }
+}
+
+struct Checks<'c> {
+    cuda: &'c Cuda,
+    random: Random,
+    begin: &'c mut dyn FnMut(&str),
+}
+
 impl Cuda {
     /// Runs every product and attention kernel of this GPU's set and its naive twin; `begin` is told each one's name first.
     ///
@@ -44,18 +66,18 @@ impl Cuda {
         if self.set == KernelSet::Naive {
             return Ok(());
         }
-        let mut random = Random(7);
-        for (a, b) in [(1, 1), (2, 1), (2, 2)] {
-            self.check_rows((a, b), &mut random, begin)?;
-            self.check_gate((a, b), &mut random, begin)?;
-            self.check_heads((a, b), &mut random, begin)?;
-            if a == 2 {
-                self.check_sums((a, b), &mut random, begin)?;
+        let mut checks = Checks { cuda: self, random: Random(7), begin };
+        for planes in [(1, 1), (2, 1), (2, 2)] {
+            checks.rows(planes)?;
+            checks.gate(planes)?;
+            checks.heads(planes)?;
+            if planes.0 == 2 {
+                checks.sums(planes)?;
             }
         }
         for dim in HEAD_SIZES {
             for planes in [1, 2] {
-                self.check_attention(dim, planes, &mut random, begin)?;
+                checks.attention(dim, planes)?;
             }
         }
         Ok(())
@@ -92,51 +114,55 @@ impl Cuda {
         Ok(ours)
     }
 
-    /// Planes of random rows, poison behind them.
-    fn rows_in(
-        &self,
-        n: usize,
-        planes: usize,
-        random: &mut Random,
-    ) -> Result<(Input, [Buffer; 2]), CudaError> {
-        let x = self.rows_of("random rows", n, K, &random.take(n * K))?;
-        let rows = n.next_multiple_of(ROWS);
-        let values = self.poisoned(2 * planes * rows * padded(K))?;
-        let inverse = self.poisoned(4 * n)?;
-        let to = Planes16 { at: values.at(), inverse: inverse.at(), rows, gate_powers: [0, 0] };
-        let input = self.split(&x, &Split { norm: None, eps: 0.0, planes, gate: None }, &to)?;
-        Ok((input, [values, inverse]))
-    }
-
     fn poisoned(&self, bytes: usize) -> Result<Buffer, CudaError> {
         let buffer = self.driver.buffer("something to check with", bytes)?;
         self.driver.fill(&buffer, POISON)?;
         Ok(buffer)
     }
+}
 
-    fn weight(&self, rows: usize, planes: usize, random: &mut Random) -> Result<Planes, CudaError> {
-        let values = random.take(rows * K);
+impl Checks<'_> {
+    /// The product kernel with epilogue `what`, of random rows and `n` random rows of a weight in planes of these numbers.
+    fn product(&mut self, what: &str, (a, b): (usize, usize), n: usize) -> Result<Case, CudaError> {
+        let kernel = product_name(self.cuda.set, what, a, b);
+        (self.begin)(&kernel);
+        let (input, planes) = self.rows_in(M, a)?;
+        let (weight, bias) = (self.weight(n, b)?, self.vector(n)?);
+        Ok(Case { kernel, input, weight, bias, _planes: planes })
+    }
+
+    fn vector(&mut self, n: usize) -> Result<Buffer, CudaError> {
+        self.cuda.vector(&self.random.take(n))
+    }
+
+    /// Planes of random rows, poison behind them.
+    fn rows_in(&mut self, n: usize, planes: usize) -> Result<(Input, [Buffer; 2]), CudaError> {
+        let cuda = self.cuda;
+        let x = cuda.rows_of("random rows", n, K, &self.random.take(n * K))?;
+        let rows = n.next_multiple_of(ROWS);
+        let values = cuda.poisoned(2 * planes * rows * padded(K))?;
+        let inverse = cuda.poisoned(4 * n)?;
+        let to = Planes16 { at: values.at(), inverse: inverse.at(), rows, gate_powers: [0, 0] };
+        let input = cuda.split(&x, &Split { norm: None, eps: 0.0, planes, gate: None }, &to)?;
+        Ok((input, [values, inverse]))
+    }
+
+    fn weight(&mut self, rows: usize, planes: usize) -> Result<Planes, CudaError> {
+        let values = self.random.take(rows * K);
         let halves: Vec<bf16> = values.iter().map(|v| bf16::from_f32(*v)).collect();
         let (dtype, bytes) = match planes {
             1 => (Dtype::Bf16, bytemuck::cast_slice(&halves)),
             _ => (Dtype::F32, bytemuck::cast_slice(&values)),
         };
-        self.pack("random weights", &Packing::plain(Tensor { dtype, rows, cols: K, bytes }), planes)
+        let packing = Packing::plain(Tensor { dtype, rows, cols: K, bytes });
+        self.cuda.pack("random weights", &packing, planes)
     }
 
-    fn check_rows(
-        &self,
-        (a, b): (usize, usize),
-        random: &mut Random,
-        begin: &mut dyn FnMut(&str),
-    ) -> Result<(), CudaError> {
-        let kernel = product_name(self.set, "rows", a, b);
-        begin(&kernel);
-        let n = if (a, b) == (2, 1) { wide(self.gpu()) } else { 328 };
-        let (input, _planes) = self.rows_in(M, a, random)?;
-        let weight = self.weight(n, b, random)?;
-        let bias = self.vector(&random.take(n))?;
-        let side: Rows = self.rows_of("side", M, n, &random.take(M * n))?;
+    fn rows(&mut self, (a, b): (usize, usize)) -> Result<(), CudaError> {
+        let cuda = self.cuda;
+        let n = if (a, b) == (2, 1) { wide(cuda.gpu()) } else { 328 };
+        let case = self.product("rows", (a, b), n)?;
+        let side: Rows = cuda.rows_of("side", M, n, &self.random.take(M * n))?;
         // What is added to is no poison.
         let (mode, before) = [(STORE, POISON), (ADD, 0), (SIDE, POISON)][a + b - 2];
         let to = |out: u64| params::ToRows {
@@ -148,78 +174,61 @@ impl Cuda {
             act: 0,
         };
         // Rows behind the last one stay as they are.
-        let ours = self.compare(&kernel, &regions(&[((M + 2) * n, 0)]), before, SUMS, &|set, out| {
-            let weight = Weight::of(&weight, Some(&bias));
-            self.product_of(set, &input, &weight, &Epilogue::Rows(&to(out)))
+        let all = regions(&[((M + 2) * n, 0)]);
+        let ours = cuda.compare(&case.kernel, &all, before, SUMS, &|set, out| {
+            cuda.product_of(set, &case.input, &case.weight(), &Epilogue::Rows(&to(out)))
         })?;
         // A row's bits do not depend on the rows beside it.
         if mode == STORE {
             let (first, some) = (131, 4);
-            let mut part = Input { rows: some, first, ..input };
-            part.at += (2 * first * input.width) as u64;
+            let mut part = Input { rows: some, first, ..case.input };
+            part.at += (2 * first * part.width) as u64;
             part.inverse += 4 * first as u64;
-            let out = self.poisoned(4 * some * n)?;
-            let weight = Weight::of(&weight, Some(&bias));
-            self.product_of(self.set, &part, &weight, &Epilogue::Rows(&to(out.at())))?;
-            if self.transfer.down(&out, out.bytes())? != ours[4 * first * n..4 * (first + some) * n] {
+            let out = cuda.poisoned(4 * some * n)?;
+            cuda.product_of(cuda.set, &part, &case.weight(), &Epilogue::Rows(&to(out.at())))?;
+            if cuda.transfer.down(&out, out.bytes())? != ours[4 * first * n..4 * (first + some) * n] {
                 let why = "gives rows other bits when other rows stand beside them".to_owned();
-                return Err(CudaError::Wrong { kernel, why });
+                return Err(CudaError::Wrong { kernel: case.kernel, why });
             }
         }
         Ok(())
     }
 
-    fn check_gate(
-        &self,
-        (a, b): (usize, usize),
-        random: &mut Random,
-        begin: &mut dyn FnMut(&str),
-    ) -> Result<(), CudaError> {
-        let kernel = product_name(self.set, "gate", a, b);
-        begin(&kernel);
+    fn gate(&mut self, (a, b): (usize, usize)) -> Result<(), CudaError> {
+        let cuda = self.cuda;
         let n = 384;
-        let (input, _planes) = self.rows_in(M, a, random)?;
-        let weight = self.weight(n, b, random)?;
-        let bias = self.vector(&random.take(n))?;
+        let case = self.product("gate", (a, b), n)?;
         let powers: Vec<f32> = (0..M).map(|row| 2f32.powi(row as i32 % 3)).collect();
-        let powers = self.vector(&powers)?;
+        let powers = cuda.vector(&powers)?;
         let limit = if a == 1 { ONE_PLANE } else { SUMS };
         let act = b as i32 - 1;
-        self.compare(&kernel, &regions(&[((M + 5) * n / 2, a)]), POISON, limit, &|set, out| {
+        let all = regions(&[((M + 5) * n / 2, a)]);
+        cuda.compare(&case.kernel, &all, POISON, limit, &|set, out| {
             let to = params::ToGate { out, g_scale: powers.at(), out_rows: M as i32 + 5, act };
-            self.product_of(set, &input, &Weight::of(&weight, Some(&bias)), &Epilogue::Gate(&to))
+            cuda.product_of(set, &case.input, &case.weight(), &Epilogue::Gate(&to))
         })?;
         Ok(())
     }
 
-    fn check_heads(
-        &self,
-        (a, b): (usize, usize),
-        random: &mut Random,
-        begin: &mut dyn FnMut(&str),
-    ) -> Result<(), CudaError> {
-        let kernel = product_name(self.set, "heads", a, b);
-        begin(&kernel);
+    fn heads(&mut self, (a, b): (usize, usize)) -> Result<(), CudaError> {
+        let cuda = self.cuda;
         let dim = HEAD_SIZES[a + b - 2];
         let (heads, kv_heads) = (3, 1);
-        let n = (heads + 2 * kv_heads) * dim;
-        let (input, _planes) = self.rows_in(M, a, random)?;
-        let weight = self.weight(n, b, random)?;
-        let bias = self.vector(&random.take(n))?;
-        let norms = self.vector(&random.take(dim))?;
+        let case = self.product("heads", (a, b), (heads + 2 * kv_heads) * dim)?;
+        let norms = self.vector(dim)?;
         let freq = (0..dim / 2).map(|i| 0.3 / (i + 1) as f32).collect();
-        let turns = self.turn_table(&Rotary { freq, pairs: Pairs::Adjacent }, dim / 2, 40)?;
+        let turns = cuda.turn_table(&Rotary { freq, pairs: Pairs::Adjacent }, dim / 2, 40)?;
         let position: Vec<u32> = (0..M as u32).map(|row| row * 7 % 40).collect();
-        let position = self.transfer.up(&self.pool, "positions", bytemuck::cast_slice(&position))?;
+        let position = cuda.transfer.up(&cuda.pool, "positions", bytemuck::cast_slice(&position))?;
         let norm = if b == 1 { norms.at() } else { 0 };
-        let to = regions(&[
+        let all = regions(&[
             ((M + 1) * heads * dim, 2),
             ((M + 2) * kv_heads * dim, 2),
             ((M + 3) * kv_heads * dim, a),
         ]);
         let limit = if a == 1 { ONE_PLANE } else { SUMS };
-        self.compare(&kernel, &to, POISON, limit, &|set, out| {
-            let place = |i: usize| out + to[i].at as u64;
+        cuda.compare(&case.kernel, &all, POISON, limit, &|set, out| {
+            let place = |i: usize| out + all[i].at as u64;
             let to = params::ToHeads {
                 q: place(0),
                 k: place(1),
@@ -244,50 +253,39 @@ impl Cuda {
                 v_planes: a as i32,
                 ..params::ToHeads::zeroed()
             };
-            self.product_of(set, &input, &Weight::of(&weight, Some(&bias)), &Epilogue::Heads(&to))
+            cuda.product_of(set, &case.input, &case.weight(), &Epilogue::Heads(&to))
         })?;
         Ok(())
     }
 
-    fn check_sums(
-        &self,
-        (a, b): (usize, usize),
-        random: &mut Random,
-        begin: &mut dyn FnMut(&str),
-    ) -> Result<(), CudaError> {
-        let kernel = product_name(self.set, "sums", a, b);
-        begin(&kernel);
+    fn sums(&mut self, (a, b): (usize, usize)) -> Result<(), CudaError> {
+        let cuda = self.cuda;
         let n = 328;
         let tiles = Cuda::sum_tiles(n);
-        let (input, _planes) = self.rows_in(M, a, random)?;
-        let weight = self.weight(n, b, random)?;
+        let case = self.product("sums", (a, b), n)?;
         let cap = if b == 1 { 0.0 } else { 5.0 };
-        self.compare(&kernel, &regions(&[((M + 1) * tiles * 2, 0)]), POISON, SUMS, &|set, out| {
+        let all = regions(&[((M + 1) * tiles * 2, 0)]);
+        cuda.compare(&case.kernel, &all, POISON, SUMS, &|set, out| {
             let to = params::ToSums { out, tiles: tiles as i32, cap };
-            self.product_of(set, &input, &Weight::of(&weight, None), &Epilogue::Sums(&to))
+            cuda.product_of(set, &case.input, &Weight::of(&case.weight, None), &Epilogue::Sums(&to))
         })?;
         Ok(())
     }
 
     /// Queries on a path and on rows of their own pass, more keys than one step takes.
-    fn check_attention(
-        &self,
-        dim: usize,
-        planes: usize,
-        random: &mut Random,
-        begin: &mut dyn FnMut(&str),
-    ) -> Result<(), CudaError> {
-        let kernel = attention_name(self.set, dim, planes);
-        begin(&kernel);
+    fn attention(&mut self, dim: usize, planes: usize) -> Result<(), CudaError> {
+        let cuda = self.cuda;
+        let kernel = attention_name(cuda.set, dim, planes);
+        (self.begin)(&kernel);
         let (group, path, tokens) = (2, 66, 9);
         let (path_rows, pass_rows, q_rows) = (path + 4, tokens + 3, tokens + 1);
         let mut filled = |planes: usize, rows: usize, real: usize, width: usize| {
             let mut values = vec![f16::NAN; planes * rows * width];
             for (plane, values) in values.chunks_exact_mut(rows * width).enumerate() {
                 let size = if plane == 0 { 1.0 } else { 2f32.powi(-12) };
-                values[..real * width].fill_with(|| f16::from_f32(size * random.next()));
+                values[..real * width].fill_with(|| f16::from_f32(size * self.random.next()));
             }
-            self.transfer.up(&self.pool, "random planes", bytemuck::cast_slice(&values))
+            cuda.transfer.up(&cuda.pool, "random planes", bytemuck::cast_slice(&values))
         };
         let q = filled(2, q_rows, tokens, group * dim)?;
         let (k_path, v_path) = (filled(2, path_rows, path, dim)?, filled(planes, path_rows, path, dim)?);
@@ -297,10 +295,11 @@ impl Cuda {
             first_depth: path,
             keys: vec![KeyRange { row: 0, len: path + tokens }],
         };
-        let table = self.run_table(&[run], queries(dim, group), (path_rows, path))?;
+        let table = cuda.run_table(&[run], queries(dim, group), (path_rows, path))?;
         let limit = if planes == 1 { ONE_PLANE } else { SUMS };
         let out_rows = q_rows + 1;
-        self.compare(&kernel, &regions(&[(out_rows * group * dim, planes)]), POISON, limit, &|set, out| {
+        let all = regions(&[(out_rows * group * dim, planes)]);
+        cuda.compare(&kernel, &all, POISON, limit, &|set, out| {
             let attention = params::Attention {
                 q: q.at(),
                 k_path: k_path.at(),
@@ -322,9 +321,9 @@ impl Cuda {
                 cap: if planes == 1 { 5.0 } else { 0.0 },
                 v_planes: planes as i32,
             };
-            self.attention_of(set, &attention, table.count)
+            cuda.attention_of(set, &attention, table.count)
         })?;
-        self.forget_pass();
+        cuda.forget_pass();
         Ok(())
     }
 }
