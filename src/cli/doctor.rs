@@ -123,7 +123,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     devices.extend(nvidia.gpus.iter().map(|gpu| cuda::check(gpu, args.precision.into(), &sample)));
     devices.extend(candidates.iter().map(|candidate| gpu(candidate, args.precision.into(), &sample)));
     let model = args.model.as_deref().map(|name| look_at(name, &devices)).transpose()?;
-    let usable = nvidia.gpus.iter().find(|gpu| gpu.check().is_ok()).map(|gpu| gpu.ordinal as usize);
+    let usable = cuda::usable(&devices);
     let auto_backend = match (usable, best) {
         (Some(_), _) => "cuda",
         (None, Some(_)) => "wgpu",

@@ -272,7 +272,7 @@ enum Device {
     Cuda(Box<Cuda>, Chosen),
 }
 
-/// Opens an NVIDIA GPU.
+/// Opens an NVIDIA GPU, with the kernels that were found to compute right on it.
 pub fn open_cuda(gpu: &Gpu, precision: Precision, quiet: bool) -> Result<(Cuda, Chosen)> {
     /// Packs of an emulated GPU, which has few multiprocessors, need not be large.
     const FEW: u32 = 16;
@@ -284,7 +284,7 @@ pub fn open_cuda(gpu: &Gpu, precision: Precision, quiet: bool) -> Result<(Cuda, 
             say(format_args!("note: {VARIABLE} names the kernels, which are taken unchecked"));
             None
         }
-        (None, Ok(())) => Some(trusted(gpu, &|text| say(format_args!("note: {text}")), &|text| warn(text))),
+        (None, Ok(())) => Some(trusted(gpu, &|text| say(format_args!("note: {text}")), &|text| warn(text))?),
         _ => None,
     };
     let options = CudaOptions { precision, kernels, say: (!quiet).then_some(told) };

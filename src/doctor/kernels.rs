@@ -1,9 +1,11 @@
 //! Whether this GPU computes right with a kernel set: found out once, in a process that may hang or die, and remembered.
 
 use crate::backend::cache;
-use crate::backend::cuda::{Cuda, CudaError, CudaOptions, Gpu, KernelSet, kernels_sha256};
+use crate::backend::cuda::{Cuda, CudaError, CudaOptions, Gpu, KernelSet, kernels_sha256, library};
+use crate::decoder::DecoderError;
 use crate::scoring::distance;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ const BEGINS: &str = "begins ";
 const RIGHT: &str = "right";
 const WRONG: &str = "wrong ";
 const UNABLE: &str = "unable ";
+const ENDED: &str = "ended ";
 
 /// What is computed last: it takes the row kernels and those that load weights too, which have no twins.
 const DECODER: &str = "a small decoder";
@@ -37,41 +40,48 @@ enum Verdict {
     Unknown(String),
 }
 
+/// No kernel set computes right on a GPU.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no kernels can be used on {gpu}, {driver}; the naive ones, which are the simplest, fail too: {why}; update the driver, \
+     or compute with --backend wgpu or --backend cpu, and report it with what `tiltmeter doctor` says"
+)]
+pub struct Unfit {
+    gpu: String,
+    driver: String,
+    why: String,
+}
+
 /// The fastest kernel set that computes right on `gpu`. A set that does not is `warn`ed of each time, and the next slower one is
 /// taken; `say` is told of a check that begins.
-pub fn trusted(gpu: &Gpu, say: &dyn Fn(&str), warn: &dyn Fn(&str)) -> KernelSet {
-    let mut set = KernelSet::fastest((gpu.major, gpu.minor));
+///
+/// # Errors
+/// There is none. What all sets share, kernels of rows and of loading, may be what is wrong.
+pub fn trusted(gpu: &Gpu, say: &dyn Fn(&str), warn: &dyn Fn(&str)) -> Result<KernelSet, Unfit> {
     let file = cache::file("kernels.json");
-    while let Some(slower) = set.slower() {
-        let key = key(gpu, set);
-        let known = file.as_ref().and_then(|file| cache::kept(file, &key));
-        let verdict = match known.as_deref() {
-            Some(RIGHT) => Verdict::Right,
-            Some(why) => Verdict::Wrong(why.to_owned()),
-            None => {
-                say(&format!(
-                    "checking the {} kernels on {}, once for this GPU and driver",
-                    set.name(),
-                    gpu.name
-                ));
-                let verdict = ask(gpu, set);
-                let text = match &verdict {
-                    Verdict::Right => Some(RIGHT),
-                    Verdict::Wrong(why) => Some(why.as_str()),
-                    Verdict::Failed(_) | Verdict::Unknown(_) => None,
-                };
-                if let (Some(file), Some(text)) = (&file, text) {
-                    cache::keep(file, &key, text);
-                }
-                verdict
+    let mut failed: Vec<(KernelSet, String)> = Vec::new();
+    let fastest = KernelSet::fastest((gpu.major, gpu.minor));
+    let warn_of = |failed: &[(KernelSet, String)], instead: &str| {
+        for (set, why) in failed {
+            warn(&format!(
+                "warning: the {} kernels cannot be used on {}: {why}{instead}",
+                set.name(),
+                gpu.name
+            ));
+        }
+    };
+    for set in std::iter::successors(Some(fastest), |set| set.slower()) {
+        let why = match verdict(gpu, set, file.as_deref(), say) {
+            Verdict::Right => {
+                warn_of(&failed, &format!(". The slower {} kernels compute instead", set.name()));
+                return Ok(set);
             }
-        };
-        let why = match verdict {
-            Verdict::Right => return set,
-            Verdict::Unknown(why) => {
+            // A GPU on which another set has failed has to prove this one.
+            Verdict::Unknown(why) if failed.is_empty() => {
                 warn(&format!("note: the {} kernels were not checked on {}: {why}", set.name(), gpu.name));
-                return set;
+                return Ok(set);
             }
+            Verdict::Unknown(why) => format!("they could not be checked, {why}"),
             Verdict::Wrong(why) => match &file {
                 Some(file) => {
                     format!("{why} (remembered in {}; without that file it is checked again)", file.display())
@@ -80,27 +90,43 @@ pub fn trusted(gpu: &Gpu, say: &dyn Fn(&str), warn: &dyn Fn(&str)) -> KernelSet 
             },
             Verdict::Failed(why) => why,
         };
-        warn(&format!(
-            "warning: the {} kernels cannot be used on {}: {why}. The slower {} kernels compute instead",
-            set.name(),
-            gpu.name,
-            slower.name()
-        ));
-        set = slower;
+        failed.push((set, why));
     }
-    set
+    let (_, why) = failed.pop().unwrap_or((KernelSet::Naive, String::new()));
+    warn_of(&failed, "");
+    Err(Unfit { gpu: gpu.title(), driver: gpu.driver_title(), why })
+}
+
+/// What is remembered of the set, else what a check finds, which is remembered if it is final.
+fn verdict(gpu: &Gpu, set: KernelSet, file: Option<&Path>, say: &dyn Fn(&str)) -> Verdict {
+    let key = key(gpu, set);
+    match file.and_then(|file| cache::kept(file, &key)).as_deref() {
+        Some(RIGHT) => return Verdict::Right,
+        Some(why) => return Verdict::Wrong(why.to_owned()),
+        None => {}
+    }
+    say(&format!("checking the {} kernels on {}, once for this GPU and driver", set.name(), gpu.name));
+    let verdict = ask(gpu, set);
+    let text = match &verdict {
+        Verdict::Right => Some(RIGHT),
+        Verdict::Wrong(why) => Some(why.as_str()),
+        Verdict::Failed(_) | Verdict::Unknown(_) => None,
+    };
+    if let (Some(file), Some(text)) = (file, text) {
+        cache::keep(file, &key, text);
+    }
+    verdict
 }
 
 /// What a verdict holds for: the GPU's model, its driver, and the kernels' text.
 fn key(gpu: &Gpu, set: KernelSet) -> String {
-    let driver = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
-    let driver = driver.lines().next().unwrap_or_default();
     format!(
-        "{} | {}, {} multiprocessors | {} {driver} | {}",
+        "{} | {}, {} multiprocessors | {} {} | {}",
         set.name(),
         gpu.title(),
         gpu.sms,
         gpu.driver,
+        library::module(),
         kernels_sha256()
     )
 }
@@ -154,6 +180,8 @@ fn listen(lines: &Receiver<String>, limit: Duration) -> Verdict {
                     return Verdict::Wrong(why.to_owned());
                 } else if let Some(why) = line.strip_prefix(UNABLE) {
                     return Verdict::Unknown(why.to_owned());
+                } else if let Some(why) = line.strip_prefix(ENDED) {
+                    return Verdict::Failed(format!("their check ended {}: {why}", at()));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -184,20 +212,26 @@ pub fn check(gpu: &Gpu, set: KernelSet, line: &mut dyn FnMut(&str)) {
         Err(error) => return line(&format!("{UNABLE}{error}")),
     };
     match cuda.check_kernels(&mut |name| line(&format!("{BEGINS}{name}"))) {
-        Ok(()) => {
-            line(&format!("{BEGINS}{DECODER}"));
-            match distance(&cuda) {
-                Ok(apart) if apart <= APART => line(RIGHT),
-                Ok(apart) => line(&format!(
-                    "{WRONG}{DECODER} is {apart:.1e} off the processor, and {APART:.0e} is allowed"
-                )),
-                Err(_) => {}
-            }
+        Ok(()) => {}
+        Err(error @ (CudaError::Wrong { .. } | CudaError::Module { .. })) => {
+            return line(&format!("{WRONG}{error}"));
         }
-        Err(error @ (CudaError::Wrong { .. } | CudaError::Module { .. })) => line(&format!("{WRONG}{error}")),
-        Err(error @ CudaError::OutOfMemory { .. }) => line(&format!("{UNABLE}{error}")),
-        // A kernel may have been what lost the GPU: without a last word it counts as one that failed this time.
-        Err(_) => {}
+        Err(error @ CudaError::OutOfMemory { .. }) => return line(&format!("{UNABLE}{error}")),
+        // A kernel may have been what lost the GPU: it counts as one that failed this time.
+        Err(error) => return line(&format!("{ENDED}{error}")),
+    }
+    line(&format!("{BEGINS}{DECODER}"));
+    match distance(&cuda) {
+        Ok(apart) if apart <= APART => line(RIGHT),
+        Ok(apart) => {
+            line(&format!("{WRONG}{DECODER} is {apart:.1e} off the processor, and {APART:.0e} is allowed"))
+        }
+        Err(DecoderError::Backend(error)) => line(&format!("{ENDED}{error}")),
+        // Its weights and its values are finite.
+        Err(DecoderError::NotFinite { place }) => {
+            line(&format!("{WRONG}{DECODER} has values that are infinite or NaN in {place}"));
+        }
+        Err(error) => line(&format!("{WRONG}{DECODER} cannot be computed: {error}")),
     }
 }
 
@@ -219,6 +253,8 @@ mod tests {
         assert_eq!(listen(&told(&["begins a", "begins b", "right"]), soon), Verdict::Right);
         assert_eq!(listen(&told(&["begins a", "wrong a is off"]), soon), Verdict::Wrong("a is off".into()));
         assert_eq!(listen(&told(&["unable no memory"]), soon), Verdict::Unknown("no memory".into()));
+        let ended = listen(&told(&["begins a", "ended the GPU is lost"]), soon);
+        assert_eq!(ended, Verdict::Failed("their check ended at a: the GPU is lost".into()));
         let died = listen(&told(&["begins a"]), soon);
         assert!(matches!(&died, Verdict::Failed(why) if why.contains("died at a")), "{died:?}");
         let (sender, receiver) = channel();

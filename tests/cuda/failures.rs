@@ -78,7 +78,8 @@ fn too_little_memory_says_what_would_fit() {
 fn a_gpu_that_is_lost_at_any_launch_costs_one_sentence_and_no_score() {
     let driver = emulated();
     for launch in ["0", "3", "20"] {
-        let settings = [("EMU_FAIL_AFTER", launch), ("EMU_CC", "90")];
+        // Forced, it is not checked first.
+        let settings = [("EMU_FAIL_AFTER", launch), ("EMU_CC", "90"), ("TILTMETER_CUDA_KERNELS", "wgmma")];
         refuses(driver, &settings, &[], &["the GPU is lost", "what has been scored is kept"]);
     }
 }

@@ -1,10 +1,11 @@
 //! Promise: a kernel that hangs or computes wrongly on a GPU that was never seen costs a warning and some seconds. A slower set
-//! computes, the run's record says which, and what was found out is remembered.
+//! computes, the run's record says which, and what was found out is remembered. Where none computes right, nothing is computed.
 
-use crate::common::run::{sweep, write_all};
+use crate::common::run::{sweep, tiltmeter, write_all};
 use crate::driver::{emulated, said, with};
 use crate::program::{lines, score, scores};
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output};
 use tiltmeter::store::RunReader;
 
 /// Arithmetic that a small sweep on these settings records, and what it says.
@@ -63,4 +64,59 @@ fn a_kernel_that_computes_wrongly_is_found_and_that_is_remembered() {
         !log.contains("launch product_wgmma") && !log.contains("launch product_mma"),
         "and not tried again"
     );
+}
+
+/// `score` on a GPU with a cache of its own: what it says, and whether it launched anything. It must refuse, and write nothing.
+fn refused(dir: &Path, settings: &[(&str, &str)]) -> (String, bool) {
+    let log = dir.join("log");
+    let _ = std::fs::remove_file(&log);
+    let mut command = score(dir, emulated(), &lines()[..2], &[]);
+    command.env("EMU_CC", "80").env("EMU_LOG", &log).env("XDG_CACHE_HOME", dir.join("cache"));
+    let (output, written) = scores(dir, command.envs(settings.iter().copied()));
+    let text = said(&output);
+    assert_eq!((output.status.code(), written), (Some(1), None), "{text}");
+    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+    let [error] = errors[..] else { panic!("{text}") };
+    let gpu = "no kernels can be used on CPU emulation, compute capability 8.0, driver for CUDA 13.0; the naive ones";
+    for part in [gpu, "update the driver", "--backend cpu", "`tiltmeter doctor`"] {
+        assert!(error.contains(part), "{part}: {text}");
+    }
+    (error.to_owned(), std::fs::read_to_string(log).is_ok_and(|log| log.contains("launch")))
+}
+
+#[apply(test!)]
+fn a_gpu_on_which_a_kernel_of_every_set_is_wrong_computes_nothing() {
+    // Norms come out a quarter too large; keys of a path are not kept, so that NaN is read.
+    for (setting, kernel, why) in
+        [("EMU_WRONG", "norm_split", "off the processor"), ("EMU_SKIP", "carry", "infinite or NaN in layer")]
+    {
+        let dir = tempfile::tempdir().expect("a folder");
+        let fault = [(setting, kernel)];
+        let (error, launched) = refused(dir.path(), &fault);
+        assert!(error.contains("a small decoder") && error.contains(why) && launched, "{error}");
+        let (again, launched) = refused(dir.path(), &fault);
+        assert!(again == error && again.contains("remembered in") && !launched, "{again}");
+
+        let with_cache = |command: &mut Command| {
+            let command = with(command, emulated()).env("EMU_CC", "80").env(setting, kernel);
+            let done = command.env("XDG_CACHE_HOME", dir.path().join("cache")).output().expect("starts");
+            assert_eq!(done.status.code(), Some(1), "{}", said(&done));
+            String::from_utf8_lossy(&done.stdout).into_owned() + &said(&done)
+        };
+        write_all(dir.path());
+        let text = with_cache(sweep(dir.path(), "run").args(["--backend", "cuda", "--limit", "1"]));
+        assert!(text.contains(&error) && !dir.path().join("run").exists(), "{text}");
+        let text = with_cache(tiltmeter().args(["doctor", "--backend", "cuda"]));
+        let found = error.trim_start_matches("error: ");
+        assert!(text.contains(&format!("self-check FAILED: {found}")), "{text}");
+        assert!(!text.contains("auto takes cuda"), "{text}");
+    }
+}
+
+#[apply(test!)]
+fn a_gpu_that_is_lost_in_its_check_is_refused_this_time() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (error, _) = refused(dir.path(), &[("EMU_FAIL_AFTER", "0")]);
+    assert!(error.contains("the GPU is lost") && !error.contains("remembered"), "{error}");
+    assert!(!dir.path().join("cache").exists(), "nothing is kept");
 }

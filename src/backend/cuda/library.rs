@@ -84,6 +84,27 @@ impl Gpu {
     pub fn title(&self) -> String {
         format!("{}, compute capability {}.{}", self.name, self.major, self.minor)
     }
+
+    /// Its driver, for people: the version that NVIDIA numbers it by where the system tells it, and CUDA's.
+    pub fn driver_title(&self) -> String {
+        let cuda = format!("for CUDA {}.{}", self.driver / 1000, self.driver % 1000 / 10);
+        match version(&module()) {
+            Some(version) => format!("driver {version} {cuda}"),
+            None => format!("driver {cuda}"),
+        }
+    }
+}
+
+/// What Linux says of the driver's part in the kernel, in a line; nothing elsewhere.
+pub fn module() -> String {
+    let text = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The version in [`module`]'s line.
+fn version(line: &str) -> Option<&str> {
+    let is_version = |word: &&str| word.contains('.') && word.split('.').all(|n| n.parse::<u32>().is_ok());
+    line.split_whitespace().find(is_version)
 }
 
 /// The GPUs of this machine, in the driver's order; at least one.
@@ -248,6 +269,13 @@ pub fn choose(gpus: &[Gpu], wanted: Option<&str>) -> Result<Gpu, CudaError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_is_found_in_either_kind_of_line() {
+        let own = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024";
+        let open = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  565.77  Release Build  (a@b)";
+        assert_eq!([version(own), version(open), version("")], [Some("550.54.15"), Some("565.77"), None]);
+    }
 
     fn gpus_named(names: &[&str]) -> Vec<Gpu> {
         let gpu = |(i, name): (usize, &&str)| Gpu {

@@ -71,9 +71,8 @@ impl Backend for Cuda {
     const READS_LATE: bool = true;
 
     fn describe(&self) -> String {
-        let gpu = &self.driver.gpu;
-        let driver = format!("driver for CUDA {}.{}", gpu.driver / 1000, gpu.driver % 1000 / 10);
-        format!("cuda, {}, {driver}, {}", gpu.title(), self.path())
+        let gpu = self.gpu();
+        format!("cuda, {}, {}, {}", gpu.title(), gpu.driver_title(), self.path())
     }
 
     fn upload<'w>(&self, tensor: Tensor<'w>, purpose: Purpose) -> Result<Matrix<'w>, BackendError> {

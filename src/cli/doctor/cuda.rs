@@ -84,6 +84,13 @@ pub fn check(gpu: &Gpu, precision: Precision, sample: &Sample) -> DeviceReport {
     report
 }
 
+/// The NVIDIA GPU that `--backend auto` takes: the first whose capability suffices, if it could be opened.
+pub fn usable(devices: &[DeviceReport]) -> Option<usize> {
+    let fits = |device: &&DeviceReport| device.cuda.as_ref().is_some_and(|gpu| gpu.check().is_ok());
+    let first = devices.iter().find(fits).filter(|device| device.room.is_some())?;
+    first.cuda.as_ref().map(|gpu| gpu.ordinal as usize)
+}
+
 /// Compares a kernel set with its naive twins on the GPU that the arguments name.
 pub fn check_kernels(args: &Args, set: &str) -> Result<ExitCode> {
     let set = KernelSet::named(set).with_context(|| format!("there is no kernel set `{set}`"))?;
@@ -101,11 +108,10 @@ pub fn described(gpu: &Gpu, room: Option<Room>) -> String {
         None => mib(gpu.total_bytes),
     };
     format!(
-        "cuda {}: {}\n  driver     for CUDA {}.{}\n  memory     {memory}\n  kernels    {} multiprocessors\n",
+        "cuda {}: {}, {}\n  memory     {memory}\n  kernels    {} multiprocessors\n",
         gpu.ordinal,
         gpu.title(),
-        gpu.driver / 1000,
-        gpu.driver % 1000 / 10,
+        gpu.driver_title(),
         gpu.sms,
     )
 }
