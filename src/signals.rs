@@ -65,14 +65,41 @@ impl Drop for Unfinished {
     }
 }
 
+/// Bytes of a file that are mapped while this lives: where they cannot be read, the sentence names the file.
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    #[cfg(unix)]
+    slot: Option<usize>,
+}
+
+impl Mapped {
+    pub fn at(path: &Path, bytes: &[u8]) -> Mapped {
+        #[cfg(not(unix))]
+        let _ = (path, bytes);
+        Mapped {
+            #[cfg(unix)]
+            slot: unix::note_mapped(path, bytes),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            unix::forget_mapped(slot);
+        }
+    }
+}
+
 #[cfg(unix)]
 mod unix {
-    use std::ffi::CString;
+    use std::ffi::{CStr, CString};
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
     use std::ptr;
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering::SeqCst};
+    use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 
     use libc::{c_char, c_int, c_void, sigaction, siginfo_t};
 
@@ -82,16 +109,43 @@ mod unix {
     const STOPPING: &str =
         "\nending as soon as what is being computed is stored; once more, and it ends at once\n";
 
-    const BUS: &str = "\nerror: a file that was being read, the weights of a checkpoint most likely, was cut short, or its disk \
-        failed: what a run held is kept; begin again when the file is whole\n";
+    const A_FILE: &str = "a file that was being read, the weights of a checkpoint most likely,";
+    const CUT_SHORT: &str =
+        " was cut short, or its disk failed: what a run held is kept; begin again when the file is whole\n";
 
     /// The signal that came, or 0.
     static NOTED: AtomicI32 = AtomicI32::new(0);
     static GRACEFUL: AtomicBool = AtomicBool::new(false);
     /// Paths of unfinished files; more at a time are not written.
     static UNFINISHED: [AtomicPtr<c_char>; 8] = [const { AtomicPtr::new(ptr::null_mut()) }; 8];
+    /// Mapped files; of more at a time the sentence does not say which it was.
+    static MAPPED: [Range; 512] = [const { Range::none() }; 512];
     /// The runtime's own handler, which tells a stack that is too deep.
     static BUS_BEFORE: OnceLock<sigaction> = OnceLock::new();
+
+    /// Addresses, and what is there: free where there is no name, not to be looked at yet where there is no length.
+    struct Range {
+        start: AtomicUsize,
+        length: AtomicUsize,
+        name: AtomicPtr<c_char>,
+    }
+
+    impl Range {
+        const fn none() -> Range {
+            Range {
+                start: AtomicUsize::new(0),
+                length: AtomicUsize::new(0),
+                name: AtomicPtr::new(ptr::null_mut()),
+            }
+        }
+
+        fn holds(&self, address: usize) -> bool {
+            // Whole pages: the last one of a file may be read beyond its end.
+            const PAGE: usize = 1 << 16;
+            let length = self.length.load(SeqCst);
+            length > 0 && address.wrapping_sub(self.start.load(SeqCst)) < length.next_multiple_of(PAGE)
+        }
+    }
 
     pub fn install() {
         // SAFETY: the actions are complete, and the handlers do nothing that is not allowed in one.
@@ -139,15 +193,36 @@ mod unix {
     }
 
     pub fn note_unfinished(path: &Path) -> Option<usize> {
-        let path = CString::new(path.as_os_str().as_bytes()).ok()?.into_raw();
+        put(path.as_os_str().as_bytes(), UNFINISHED.iter())
+    }
+
+    /// Puts a text into the first free slot, if there is one; its number.
+    fn put<'a>(text: &[u8], mut slots: impl Iterator<Item = &'a AtomicPtr<c_char>>) -> Option<usize> {
+        let text = CString::new(text).ok()?.into_raw();
         let free =
-            |slot: &AtomicPtr<c_char>| slot.compare_exchange(ptr::null_mut(), path, SeqCst, SeqCst).is_ok();
-        let found = UNFINISHED.iter().position(free);
+            |slot: &AtomicPtr<c_char>| slot.compare_exchange(ptr::null_mut(), text, SeqCst, SeqCst).is_ok();
+        let found = slots.position(free);
         if found.is_none() {
             // SAFETY: it came from `into_raw` above and nobody else has it.
-            drop(unsafe { CString::from_raw(path) });
+            drop(unsafe { CString::from_raw(text) });
         }
         found
+    }
+
+    pub fn note_mapped(path: &Path, bytes: &[u8]) -> Option<usize> {
+        // Signs that steer a terminal are not sent to one.
+        let name = path.display().to_string().replace(char::is_control, "\u{fffd}");
+        let slot = put(name.as_bytes(), MAPPED.iter().map(|range| &range.name))?;
+        MAPPED[slot].start.store(bytes.as_ptr() as usize, SeqCst);
+        MAPPED[slot].length.store(bytes.len(), SeqCst);
+        Some(slot)
+    }
+
+    pub fn forget_mapped(slot: usize) {
+        MAPPED[slot].length.store(0, SeqCst);
+        let name = MAPPED[slot].name.swap(ptr::null_mut(), SeqCst);
+        // SAFETY: it came from `into_raw`. A handler reads it only where its bytes cannot be read, and nobody reads them any more.
+        drop(unsafe { CString::from_raw(name) });
     }
 
     pub fn forget_unfinished(slot: usize) {
@@ -167,14 +242,25 @@ mod unix {
     }
 
     /// In a handler: `write` is allowed.
-    fn tell(sentence: &str) {
+    fn tell(sentence: &[u8]) {
         // SAFETY: the bytes are there.
         unsafe { libc::write(libc::STDERR_FILENO, sentence.as_ptr().cast(), sentence.len()) };
     }
 
+    /// In a handler: tells which file could not be read at an address.
+    fn tell_unreadable(address: usize) {
+        tell(b"\nerror: ");
+        match MAPPED.iter().find(|range| range.holds(address)) {
+            // SAFETY: a text with its end, which lives as long as the bytes that are just being read.
+            Some(range) => tell(unsafe { CStr::from_ptr(range.name.load(SeqCst)) }.to_bytes()),
+            None => tell(A_FILE.as_bytes()),
+        }
+        tell(CUT_SHORT.as_bytes());
+    }
+
     extern "C" fn on_end(signal: c_int) {
         if GRACEFUL.load(SeqCst) && NOTED.compare_exchange(0, signal, SeqCst, SeqCst).is_ok() {
-            return tell(STOPPING);
+            return tell(STOPPING.as_bytes());
         }
         if NOTED.load(SeqCst) != 0 {
             remove_unfinished();
@@ -186,13 +272,13 @@ mod unix {
     }
 
     extern "C" fn on_bus(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-        // SAFETY: the system hands a valid `info`.
-        let code = unsafe { (*info).si_code };
+        // SAFETY: the system hands a valid `info`, and an address with this signal.
+        let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
         // From Linux, and the same elsewhere: no such address, an error of the object behind it.
         const OF_A_FILE: [c_int; 2] = [2, 3];
         if OF_A_FILE.contains(&code) {
             remove_unfinished();
-            tell(BUS);
+            tell_unreadable(address);
             // SAFETY: as above.
             unsafe { libc::_exit(1) }
         }

@@ -13,6 +13,7 @@ use super::instead;
 use super::safetensors::{self, Entry};
 use super::torch;
 use crate::plain::{is_there, stand_in};
+use crate::signals::Mapped;
 
 /// What the weight files are written in. A folder that holds both is read as safetensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,8 @@ pub(super) struct WeightFile {
     /// Its name inside the checkpoint folder.
     pub name: String,
     pub path: PathBuf,
+    /// Before the bytes, so that it goes first.
+    _named: Mapped,
     pub map: Mmap,
 }
 
@@ -128,6 +131,7 @@ impl WeightFiles {
         for name in names {
             let path = dir.join(&name);
             let map = map(&path)?;
+            let named = Mapped::at(&path, &map);
             for entry in format.read_header(&path, &map)? {
                 if let Some((first, _)) = tensors.get(&entry.name) {
                     let first: &WeightFile = &files[*first];
@@ -139,7 +143,7 @@ impl WeightFiles {
                 }
                 tensors.insert(entry.name.clone(), (files.len(), entry));
             }
-            files.push(WeightFile { name, path, map });
+            files.push(WeightFile { _named: named, name, path, map });
         }
         Ok(WeightFiles { files, tensors, index })
     }

@@ -108,7 +108,14 @@ pub fn map(
             svg.close();
         }
     }
-    scale(&mut svg, (layout.label, bottom + 14.0), widest * columns.len() as f64, most, decimals);
+    let values = || rows.iter().flat_map(|row| row.places.iter().flatten()).map(|place| place.value);
+    // The few that stand far out have the same colour as the end of the scale.
+    let ends = [
+        if values().any(|value| value < -most) { "≤ " } else { "" },
+        if values().any(|value| value > most) { "≥ " } else { "" },
+    ];
+    let room = widest * columns.len() as f64;
+    scale(&mut svg, (layout.label, bottom + 14.0), room, most, ends, decimals);
     svg.finish(naming.id, naming.title, naming.description)
 }
 
@@ -117,8 +124,15 @@ fn text(place: &Place, decimals: Decimals) -> String {
     if place.crossed { format!("{value} ×") } else { value }
 }
 
-/// The scale of colours below a map.
-fn scale(svg: &mut Svg, (left, top): (f64, f64), room: f64, most: f64, decimals: Decimals) {
+/// The scale of colours below a map, the signs of its two ends before their numbers.
+fn scale(
+    svg: &mut Svg,
+    (left, top): (f64, f64),
+    room: f64,
+    most: f64,
+    [below, above]: [&str; 2],
+    decimals: Decimals,
+) {
     let step = (room / 13.0).min(22.0);
     for i in -6i32..=6 {
         let class = match i {
@@ -129,14 +143,32 @@ fn scale(svg: &mut Svg, (left, top): (f64, f64), room: f64, most: f64, decimals:
         svg.rect(&format!("cell {class}"), (left + step * f64::from(i + 6), top), (step, 9.0));
     }
     let (middle, right) = (left + step * 6.5, left + step * 13.0);
-    svg.text("tick", Anchor::Start, (left, top + 22.0), &decimals.signed(-most));
+    svg.text("tick", Anchor::Start, (left, top + 22.0), &format!("{below}{}", decimals.signed(-most)));
     svg.text("tick", Anchor::Middle, (middle, top + 22.0), "0");
-    svg.text("tick", Anchor::End, (right, top + 22.0), &decimals.signed(most));
+    svg.text("tick", Anchor::End, (right, top + 22.0), &format!("{above}{}", decimals.signed(most)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scale_says_at_which_end_values_go_beyond_it() {
+        let place = |value| Some(Place { value, strong: false, crossed: false, tip: String::new() });
+        let ends = |values: [f64; 2]| {
+            let naming = Naming { id: "m", title: "", description: "" };
+            let row = MapRow {
+                label: RowLabel { text: "US".to_owned(), strong: false },
+                places: values.map(place).to_vec(),
+            };
+            let svg =
+                map(naming, &["a".to_owned(), "b".to_owned()], &[row], 1.0, Decimals::default()).inline();
+            (svg.contains("≤ "), svg.contains("≥ "))
+        };
+        assert_eq!(ends([1.0, -1.0]), (false, false));
+        assert_eq!(ends([1.5, -1.0]), (false, true));
+        assert_eq!(ends([0.5, -1.5]), (true, false));
+    }
 
     #[test]
     fn colours_diverge_from_zero() {

@@ -39,6 +39,34 @@ pub enum StageForm {
     Chat,
 }
 
+/// Names as they stand in prompt ids and item tables.
+impl Roles {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fwd => "fwd",
+            Self::Rev => "rev",
+        }
+    }
+}
+
+impl OptionOrder {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "12",
+            Self::Second => "21",
+        }
+    }
+}
+
+impl StageForm {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Chat => "chat",
+        }
+    }
+}
+
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -130,7 +130,8 @@ fn weights_that_are_cut_short_under_a_sweep_are_a_sentence_and_no_crash() {
         let said = said(&done);
         assert_eq!(done.status.code(), Some(1), "{said}");
         assert!(
-            said.contains("was cut short, or its disk failed") || said.contains("has 4096 now"),
+            said.contains("model.safetensors was cut short, or its disk failed")
+                || said.contains("has 4096 now"),
             "{said}"
         );
         assert!(scored(dir) > 0, "what was stored is kept");
