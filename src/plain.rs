@@ -7,6 +7,7 @@ mod date;
 mod disk;
 mod nearest;
 mod number;
+mod unknown;
 
 pub(crate) use alike::{alike, reading};
 pub(crate) use caught::catch;
@@ -14,6 +15,7 @@ pub(crate) use date::{now, seconds};
 pub(crate) use disk::{worded, write_new};
 pub(crate) use nearest::{nearest, nearest_few};
 pub(crate) use number::{bytes, counted, grouped, noun, scaled, total};
+pub(crate) use unknown::toml_said;
 
 use std::fmt;
 use std::fs::File;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::plain::{JSON_SIGNS, crowded, field, not_json, said, shown};
+use crate::plain::{JSON_SIGNS, crowded, field, nearest, not_json, said, shown};
 use crate::study::Message;
 
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Line {
     pub choices: Option<Vec<Vec<String>>>,
     pub choice_tokens: Option<Vec<Vec<u32>>>,
 }
+
+const FIELDS: [&str; 7] = ["id", "tokens", "prompt", "messages", "prefill", "choices", "choice_tokens"];
 
 /// Values of a line, and signs in its texts: the ids of a prompt as long as any model's context, twice.
 const MOST_SIGNS: usize = 2 << 20;
@@ -80,7 +82,7 @@ impl<'de> Visitor<'de> for ReadLine {
                 "choice_tokens" => {
                     line.choice_tokens = field(&mut map, &name, "a list of lists of token ids")?
                 }
-                _ => return Err(Error::custom(unknown(&name))),
+                _ => return Err(Error::custom(unknown(&name, &FIELDS))),
             }
             seen.push(name);
         }
@@ -88,8 +90,8 @@ impl<'de> Visitor<'de> for ReadLine {
     }
 }
 
-fn unknown(name: &str) -> String {
-    format!("unknown field `{}`", shown(name))
+fn unknown(name: &str, known: &[&str]) -> String {
+    format!("unknown field `{}`{}", shown(name), nearest(name, known.iter().copied()))
 }
 
 /// A text, or a number that comes out as it went in; null counts as absent.
@@ -145,7 +147,7 @@ impl<'de> Deserialize<'de> for Turn {
                     let place = match &*name {
                         "role" => &mut role,
                         "content" => &mut content,
-                        _ => return Err(Error::custom(unknown(&name))),
+                        _ => return Err(Error::custom(unknown(&name, &["role", "content"]))),
                     };
                     if place.replace(field::<A, String>(&mut map, &name, "a text")?).is_some() {
                         return Err(Error::custom(format!("`{name}` stands there twice")));

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::StatsError;
-use crate::plain;
+use crate::plain::{self, nearest};
 
+/// Keys of a `[[family]]` beside its stages.
+const FAMILY_KEYS: [&str; 3] = ["name", "maker", "maker_country"];
+/// Keys of a stage.
+const STAGE_KEYS: [&str; 2] = ["model", "checkpoint"];
 /// Keys of a `[[family]]` that are for the sweep or for readers.
 const FAMILY_NOTES: [&str; 6] = ["licence", "license", "gated", "note", "notes", "prefill"];
 /// Keys of a stage that are for the sweep or for readers.
@@ -204,11 +208,7 @@ impl Settings {
     /// Parses a settings file or a roster; `name` is what errors call it.
     pub fn parse(text: &str, name: &str) -> Result<Settings, StatsError> {
         let problem = |problem: String| StatsError::Settings { settings: name.to_owned(), problem };
-        let file: File = toml::from_str(text).map_err(|e| {
-            let line = e.span().map(|span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
-            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-            problem(format!("{place}{}", e.message().trim_end().replace('\n', " ")))
-        })?;
+        let file: File = toml::from_str(text).map_err(|e| problem(plain::toml_said(text, &e)))?;
         let mut families = Vec::with_capacity(file.family.len());
         for (i, table) in file.family.into_iter().enumerate() {
             families.push(Family::from_table(i, table).map_err(problem)?);
@@ -284,7 +284,10 @@ impl Family {
                 ("maker_country", value) => family.maker_country = Some(string(value, &place, &key)?),
                 (key, _) if FAMILY_NOTES.contains(&key) => {}
                 (_, toml::Value::Table(stage)) => family.stages.push(Stage::from_table(&place, key, stage)?),
-                _ => return Err(format!("{place} has the unknown key `{key}`")),
+                (key, _) => {
+                    let known = FAMILY_KEYS.into_iter().chain(FAMILY_NOTES);
+                    return Err(format!("{place} has the unknown key `{key}`{}", nearest(key, known)));
+                }
             }
         }
         if family.stages.is_empty() {
@@ -312,7 +315,10 @@ impl Stage {
                 "model" => model = Some(string(value, &place, &key)?),
                 "checkpoint" => checkpoint = Some(string(value, &place, &key)?),
                 key if STAGE_NOTES.contains(&key) => {}
-                key => return Err(format!("{place} has the unknown key `{key}`")),
+                key => {
+                    let known = STAGE_KEYS.into_iter().chain(STAGE_NOTES);
+                    return Err(format!("{place} has the unknown key `{key}`{}", nearest(key, known)));
+                }
             }
         }
         match model {

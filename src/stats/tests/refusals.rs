@@ -167,10 +167,13 @@ fn settings_error(text: &str) -> String {
 #[test]
 fn settings_are_refused_by_key() {
     let cases = [
-        ("[analysis]\ntraget = 'A'", "line 2: unknown field `traget`"),
+        (
+            "[analysis]\ntraget = 'A'",
+            "line 2: unknown key `traget`, perhaps `target` is meant (known here: target, ",
+        ),
         ("[analysis]\ntarget = 3", "line 2: invalid type: integer `3`"),
-        ("[analysys]", "unknown field `analysys`"),
-        ("[analysis.coherence]\nthreshold = [0.5]", "unknown field `threshold`"),
+        ("[analysys]", "unknown key `analysys`, perhaps `analysis` is meant"),
+        ("[analysis.coherence]\nthreshold = [0.5]", "unknown key `threshold`, perhaps `thresholds` is meant"),
         ("[analysis.coherence]\nthresholds = [0.5, 1.5]", "the threshold 1.5"),
         ("[analysis.coherence]\nsubset = nan", "the threshold NaN"),
         ("[analysis.power]\nalpha = 1.0", "alpha and power between 0 and 1"),
@@ -182,10 +185,13 @@ fn settings_are_refused_by_key() {
         ("[[family]]\nbase = { model = 'm' }", "family 1 has no `name`"),
         ("[[family]]\nname = 'f'", "family `f` has no stage"),
         ("[[family]]\nname = 'f'\nbase = { checkpoint = 'm' }", "family `f`, stage `base` has no `model`"),
-        ("[[family]]\nname = 'f'\nbase = { model = 'm', chekpoint = 'x' }", "unknown key `chekpoint`"),
+        (
+            "[[family]]\nname = 'f'\nbase = { model = 'm', chekpoint = 'x' }",
+            "unknown key `chekpoint`, perhaps `checkpoint` is meant",
+        ),
         (
             "[[family]]\nname = 'f'\nmakr = 'x'\nbase = { model = 'm' }",
-            "family `f` has the unknown key `makr`",
+            "family `f` has the unknown key `makr`, perhaps `maker` is meant",
         ),
         ("[[family]]\nname = 'f'\nmaker = 1\nbase = { model = 'm' }", "`maker` that is not text"),
         (
