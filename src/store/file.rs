@@ -49,31 +49,38 @@ pub fn check_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Whether two paths name one file, through links and other spellings, also where it is not there yet.
 pub fn is_same(a: &Path, b: &Path) -> bool {
-    match (fs::metadata(a), fs::metadata(b)) {
-        // One terminal or pipe may well be read and written.
-        (Ok(of_a), Ok(of_b)) => of_a.is_file() && of_b.is_file() && one_file((a, &of_a), (b, &of_b)),
-        (Err(_), Err(_)) => match (place(a), place(b)) {
-            (Some(a), Some(b)) => a == b,
-            _ => a == b,
-        },
-        _ => false,
+    // One terminal or pipe may well be read and written.
+    let is_other = |path: &Path| fs::metadata(path).is_ok_and(|meta| !meta.is_file());
+    Identity::of(a) == Identity::of(b) && !is_other(a)
+}
+
+/// What all paths to one file have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// Device and number of one that is there.
+    #[cfg(unix)]
+    Inode(u64, u64),
+    /// Of one that is not, where it would be.
+    Place(PathBuf),
+}
+
+impl Identity {
+    pub fn of(path: &Path) -> Identity {
+        #[cfg(unix)]
+        if let Ok(meta) = fs::metadata(path) {
+            use std::os::unix::fs::MetadataExt;
+            return Identity::Inode(meta.dev(), meta.ino());
+        }
+        let there = fs::canonicalize(path).ok();
+        Identity::Place(there.or_else(|| place(path)).unwrap_or_else(|| path.to_path_buf()))
     }
 }
 
-#[cfg(unix)]
-fn one_file((_, a): (&Path, &fs::Metadata), (_, b): (&Path, &fs::Metadata)) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-#[cfg(not(unix))]
-fn one_file((a, _): (&Path, &fs::Metadata), (b, _): (&Path, &fs::Metadata)) -> bool {
-    fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
-}
-
-/// Whether a file that is there lies in `folder` itself.
+/// Whether a file that is there lies in `folder`, at any depth, or is a link to one that does.
 pub fn is_within(path: &Path, folder: &Path) -> bool {
-    path.is_file() && fs::canonicalize(folder_of(path)).ok() == fs::canonicalize(folder).ok()
+    let Ok(folder) = fs::canonicalize(folder) else { return false };
+    let within = |path: &Path| fs::canonicalize(path).is_ok_and(|place| place.starts_with(&folder));
+    path.is_file() && (within(&folder_of(path)) || within(path))
 }
 
 /// Where a file that is not there yet would be.

@@ -1,12 +1,13 @@
 //! The runs that are merged, and whether they belong together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use crate::store::file::Identity;
 use crate::store::provenance::{CheckpointRecord, IDENTITY};
 use crate::store::run::DATABASE;
 use crate::store::shard::runs_in;
-use crate::store::{Completeness, RunReader, StoreError, file};
+use crate::store::{Completeness, RunReader, StoreError};
 
 use super::MergeError;
 
@@ -40,15 +41,14 @@ impl Source {
 
 /// The runs in `runs` or in these folders, each once and without `out`, and the shards' folders that hold no run yet.
 pub fn open(runs: &[PathBuf], out: &Path) -> Result<(Vec<Source>, Vec<PathBuf>), StoreError> {
-    let mut dirs: Vec<PathBuf> = Vec::new();
+    let database = |dir: &Path| Identity::of(&dir.join(DATABASE));
+    let mut known = HashSet::from([database(out)]);
     let (mut sources, mut absent) = (Vec::new(), Vec::new());
     for named in runs {
         for dir in runs_in(named)? {
-            let is_same = |other: &Path| file::is_same(&dir.join(DATABASE), &other.join(DATABASE));
-            if dirs.iter().any(|other| *other == dir || is_same(other)) || is_same(out) {
+            if !known.insert(database(&dir)) {
                 continue;
             }
-            dirs.push(dir.clone());
             match RunReader::open(&dir) {
                 Ok(reader) => sources.push(Source::of(dir, reader)?),
                 // A shard whose sweep has not begun is missing, as one is that has no folder.
