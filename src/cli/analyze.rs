@@ -2,7 +2,7 @@
 
 use super::input::{Input, settings_for};
 use super::origin;
-use super::output::{deliver, deliver_text, is_standard, say};
+use super::output::{deliver, deliver_text, is_standard, keep, say};
 use super::run_table::RunTable;
 use crate::report::{Document, ReportInput};
 use crate::stats::summary::{self, SummaryOptions, Tables};
@@ -122,6 +122,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let file = args.output.as_deref().filter(|output| !is_standard(output));
     if let Some(output) = file {
         args.input.check_output(output)?;
+        keep(output, &args.plan)?;
     } else if args.format == Format::Parquet {
         bail!("Parquet is no text for a terminal: name a file with --output");
     }

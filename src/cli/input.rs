@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use super::output::keep;
 use crate::stats::Settings;
-use crate::store::file::{check_folder, is_same};
+use crate::store::file::check_folder;
 use crate::store::{DATABASE, ROSTER, RunReader};
 
 #[derive(Debug, clap::Args)]
@@ -32,11 +33,7 @@ impl Input {
     pub fn check_output(&self, output: &Path) -> Result<()> {
         check_folder(output)?;
         let of_run = self.run.iter().flat_map(|dir| [dir.join(DATABASE), dir.join(ROSTER)]);
-        let mut inputs = self.items.iter().chain(&self.settings).cloned().chain(of_run);
-        match inputs.find(|input| is_same(input, output)) {
-            Some(input) => bail!("{} is read, so nothing is written there", input.display()),
-            None => Ok(()),
-        }
+        keep(output, self.items.iter().chain(&self.settings).cloned().chain(of_run))
     }
 }
 

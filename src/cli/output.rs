@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::volume;
 use crate::store::{StoreError, file};
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 /// Standard output, buffered; its errors say that it is the one that failed.
 ///
@@ -95,6 +95,28 @@ pub fn deliver(output: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> Resu
 /// [`deliver`] of a text that is at hand.
 pub fn deliver_text(output: Option<&Path>, text: impl AsRef<[u8]>) -> Result<()> {
     deliver(output, |out| Ok(out.write_all(text.as_ref())?))
+}
+
+/// A value as one line of JSON.
+pub fn write_json_line(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, value).map_err(io::Error::from)?;
+    Ok(out.write_all(b"\n")?)
+}
+
+/// Refuses to write to a file that is read: what is written would replace it.
+pub fn keep(output: &Path, read: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<()> {
+    match read.into_iter().find(|input| file::is_same(input.as_ref(), output)) {
+        Some(input) => bail!("{} is read, so nothing is written there", input.as_ref().display()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to write to a file that lies in a folder that is read, a checkpoint or a study.
+pub fn keep_folder(output: &Path, what: &str, folder: &Path) -> Result<()> {
+    match !is_standard(output) && file::is_within(output, folder) {
+        true => bail!("--output {} is a file of the {what}, which would be replaced", output.display()),
+        false => Ok(()),
+    }
 }
 
 /// A value as indented JSON on standard output.

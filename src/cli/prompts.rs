@@ -1,6 +1,7 @@
 //! `tiltmeter prompts`: what a checkpoint would be asked, as JSON lines.
 
-use super::output::{say, write_whole};
+use super::engine::ModelArgs;
+use super::output::{keep_folder, say, write_json_line, write_whole};
 use super::study::sound;
 use crate::inspect;
 use crate::plain::nearest;
@@ -11,7 +12,7 @@ use crate::tokens::{Chat, ChatTemplate, PromptTokenizer};
 use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Print the prompts of a study's condition as JSON lines.
@@ -166,12 +167,17 @@ pub(super) fn prompts(study: &Study, query: &PromptQuery) -> Result<Prompts> {
 const BATCH: usize = 512;
 
 pub fn run(args: Args) -> Result<ExitCode> {
+    keep_folder(&args.output, "study", Path::new(&args.query.study))?;
     let study = sound(&args.query.study)?;
     let query = args.query.filter.query(&study, args.stage);
     let all = prompts(&study, &query)?;
     let places = all.places(args.limit, args.seed);
     let prompts = places.into_iter().filter_map(|place| all.get(place));
-    let speller = args.model.as_deref().map(|model| Speller::open(model, args.stage)).transpose()?;
+    let dir = args.model.map(|model| ModelArgs { model, revision: None }.resolve()).transpose()?;
+    if let Some(dir) = &dir {
+        keep_folder(&args.output, "checkpoint", dir)?;
+    }
+    let speller = dir.as_deref().map(|dir| Speller::open(dir, args.stage)).transpose()?;
     write_whole(&args.output, |out| write_lines(out, prompts, &study, speller.as_ref()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -198,23 +204,17 @@ fn write_lines(
         match speller {
             None => {
                 for prompt in &batch {
-                    write_line(out, &Line::plain(prompt))?;
+                    write_json_line(out, &Line::plain(prompt))?;
                 }
             }
             Some(speller) => {
                 let spelled = speller.spell(&batch)?;
                 for (prompt, (text, tokens)) in batch.iter().zip(&spelled) {
-                    write_line(out, &Line { tokens: Some(tokens), ..Line::new(prompt, Some(text)) })?;
+                    write_json_line(out, &Line { tokens: Some(tokens), ..Line::new(prompt, Some(text)) })?;
                 }
             }
         }
     }
-    Ok(())
-}
-
-fn write_line(out: &mut dyn Write, line: &Line<'_>) -> Result<()> {
-    serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
-    out.write_all(b"\n")?;
     Ok(())
 }
 
@@ -257,13 +257,12 @@ struct Speller {
 }
 
 impl Speller {
-    fn open(model: &str, stage: Stage) -> Result<Self> {
-        let dir = super::engine::ModelArgs { model: model.to_owned(), revision: None }.resolve()?;
+    fn open(dir: &Path, stage: Stage) -> Result<Self> {
         let template = match stage {
             Stage::Base => None,
-            Stage::Chat => Some(ChatTemplate::open(&dir)?),
+            Stage::Chat => Some(ChatTemplate::open(dir)?),
         };
-        Ok(Self { tokenizer: PromptTokenizer::open(&dir)?, template })
+        Ok(Self { tokenizer: PromptTokenizer::open(dir)?, template })
     }
 
     /// For prompts of one form: the texts that the model reads and their token ids.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use super::input::{Input, settings_for};
-use super::output::{deliver_text, is_standard, say, write_whole};
+use super::output::{deliver_text, is_standard, keep, say, write_whole};
 use super::run_table::RunTable;
 use super::shell::quoted;
 use crate::report::{Document, Example, Planted, Provenance, ReportInput, attach_prompts, to_explain};
@@ -63,6 +63,7 @@ enum Lead {
 pub fn run(args: Args) -> Result<ExitCode> {
     if let Some(out) = args.out.as_deref().filter(|out| !is_standard(out)) {
         args.input.check_output(out)?;
+        keep(out, &args.plan)?;
     }
     let settings = args.input.settings()?;
     let mut page = match (&args.input.items, &args.input.run) {

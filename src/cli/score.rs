@@ -1,7 +1,7 @@
 //! `tiltmeter score`: any prompts, any choices, as JSON lines.
 
 use super::engine::{Chosen, EngineArgs, ModelArgs, Work};
-use super::output::{is_standard, say, standard_output};
+use super::output::{is_standard, keep_folder, say, write_json_line, write_whole};
 use super::progress::skipped_work;
 use crate::backend::Backend;
 use crate::backend::measure::Measured;
@@ -10,10 +10,10 @@ use crate::decoder::{Decoder, read_weights};
 use crate::scoring::lines::{Items, Reader};
 use crate::scoring::output::ScoreLine;
 use crate::scoring::{self, ChoiceScore, Engine, Plan, ScoreOptions, Tally};
-use crate::store::{StoreError, file};
+use crate::store::file;
 use crate::tokens::{ChatTemplate, PromptTokenizer};
 use anyhow::{Context, Result, bail};
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -49,12 +49,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let start = Instant::now();
     check_output(&args)?;
     let dir = args.model.resolve()?;
-    if !is_standard(&args.output) && file::is_within(&args.output, &dir) {
-        bail!(
-            "--output {} is a file of the checkpoint, which the scores would replace",
-            args.output.display()
-        );
-    }
+    keep_folder(&args.output, "checkpoint", &dir)?;
     let checkpoint = Checkpoint::open(&dir)?;
     let tokenizer = PromptTokenizer::open(&dir);
     let template = ChatTemplate::open(&dir);
@@ -73,11 +68,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let read_seconds = start.elapsed().as_secs_f64();
     let scoring = Scoring { args: &args, checkpoint: &checkpoint, items: &items };
     let Scored { scores, tally, skipped, load_seconds } = args.engine.device.run(false, scoring)?;
-    let lines = items.items.iter().zip(&scores).enumerate().map(|(index, (item, score))| {
-        let (set, bytes) = (&items.choice_sets[item.choices], items.bytes[index].as_deref());
-        ScoreLine::new(&items.ids[index], item, set, score, bytes, tokenizer.as_ref().ok())
-    });
-    write_lines(&args.output, lines)?;
+    write_whole(&args.output, |out| {
+        for (index, (item, score)) in items.items.iter().zip(&scores).enumerate() {
+            let (set, bytes) = (&items.choice_sets[item.choices], items.bytes[index].as_deref());
+            let line = ScoreLine::new(&items.ids[index], item, set, score, bytes, tokenizer.as_ref().ok());
+            write_json_line(out, &line)?;
+        }
+        Ok(())
+    })?;
     let skipped = super::volume::is_verbose().then(|| skipped_work(skipped));
     say(summary(&tally, skipped, read_seconds + load_seconds));
     Ok(ExitCode::SUCCESS)
@@ -162,22 +160,6 @@ fn score_all<B: Backend>(
     })?;
     let scores = scores.into_iter().collect::<Option<Vec<_>>>().context("the engine left out a prompt")?;
     Ok((scores, tally))
-}
-
-/// All lines or no file.
-fn write_lines<'a>(output: &Path, lines: impl Iterator<Item = ScoreLine<'a>>) -> Result<()> {
-    if is_standard(output) {
-        return Ok(write_to(standard_output(), lines)?);
-    }
-    Ok(file::replace(output, |file| write_to(file, lines).map_err(|e| StoreError::io(output, e)))?)
-}
-
-fn write_to<'a>(mut to: impl Write, lines: impl Iterator<Item = ScoreLine<'a>>) -> std::io::Result<()> {
-    for line in lines {
-        serde_json::to_writer(&mut to, &line)?;
-        to.write_all(b"\n")?;
-    }
-    to.flush()
 }
 
 /// The last line on standard error.

@@ -366,6 +366,8 @@ fn the_command_says_where_figures_come_from_and_what_was_planned() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
 
     let common = ["analyze", "--items", &items, "--settings", &settings, "--plan", &plan];
+    let over = run(&[&common[..], &["--output", &plan]].concat());
+    assert!(String::from_utf8_lossy(&over.stderr).contains("is read, so nothing is written there"));
     let json = run(&[&common[..], &["--format", "json"]].concat());
     assert!(json.status.success(), "{}", String::from_utf8_lossy(&json.stderr));
     let document: Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
