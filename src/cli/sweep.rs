@@ -202,14 +202,18 @@ impl Work for Sweep<'_> {
 /// A sweep that was asked to end: what is kept, and how it goes on.
 pub(super) fn say_kept(dir: &Path, arguments: &[String]) -> Result<()> {
     let found = RunReader::open(dir)?.completeness()?;
-    warn(format_args!(
-        "stopped: {} of {} prompts are scored and kept in {}; this goes on:\n  {}",
-        grouped(found.scored),
-        grouped(found.asked),
-        dir.display(),
-        shell::command(arguments)
-    ));
+    let kept = kept_sentence(found.scored, found.asked, dir);
+    warn(format_args!("stopped: {kept}; this goes on:\n  {}", shell::command(arguments)));
     Ok(())
+}
+
+fn kept_sentence(scored: u64, asked: u64, dir: &Path) -> String {
+    let dir = dir.display();
+    match asked {
+        // The prompts had not been laid out yet.
+        0 => format!("nothing was asked yet, and {dir} holds no score"),
+        _ => format!("{} of {} prompts are scored and kept in {dir}", grouped(scored), grouped(asked)),
+    }
 }
 
 /// What all of it took, and what comes next. `shards`: the folder in which this run is one of several.
@@ -289,4 +293,16 @@ fn unique(names: &[String]) -> Vec<String> {
         }
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_is_stopped_says_how_far_it_came() {
+        let said = |scored, asked| kept_sentence(scored, asked, Path::new("run"));
+        assert_eq!(said(0, 0), "nothing was asked yet, and run holds no score");
+        assert_eq!(said(0, 9), "0 of 9 prompts are scored and kept in run");
+    }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::plain::counted;
 use crate::scoring::{ChoiceSet, ScoreItem};
-use crate::store::Stage;
+use crate::store::{Family, Stage};
 use crate::study::{Choices, Condition, Prompt, PromptQuery, Prompts, Study};
 
 use super::error::{PromptError, SweepError};
@@ -91,11 +91,6 @@ pub fn parts<'a>(
         for language in here {
             let prompts = request.study.prompts(&query(request, stage, condition, language))?;
             let mut places = prompts.places(request.limit, request.seed);
-            if let (Some(limit), None, true) = (request.limit, request.seed, parts.is_empty())
-                && places.len() < prompts.len()
-            {
-                note(&first_prompts(stage, limit, prompts.spread(&places)));
-            }
             let start = all;
             all += places.len();
             if let Some(own) = own {
@@ -108,15 +103,24 @@ pub fn parts<'a>(
     Ok(parts)
 }
 
-/// What `limit` takes where no seed is given.
-fn first_prompts(stage: &Stage, limit: usize, (pairs, types): (usize, usize)) -> String {
-    format!(
-        "{}: --limit {limit} takes the first prompts of each language and condition, which are about {} and {}; with --seed S it \
-         takes items at random, spread evenly over pairs and types",
-        stage.model,
-        counted(pairs, "pair"),
-        counted(types, "scenario type")
-    )
+/// What `limit` takes where no seed is given, told by the first part of the sweep that it shortens; `None` if there is none.
+pub fn first_prompts(
+    request: &Request<'_>,
+    stages: &[(&Family, &Stage)],
+) -> Result<Option<String>, SweepError> {
+    let (Some(limit), None) = (request.limit, request.seed) else { return Ok(None) };
+    for (_, stage) in stages {
+        let parts = parts(request, stage, None, &mut |_| ())?;
+        let Some(part) = parts.iter().find(|part| part.asked() < part.prompts.len()) else { continue };
+        let (pairs, types) = part.prompts.spread(&part.places);
+        return Ok(Some(format!(
+            "--limit {limit} takes the first prompts of each checkpoint, language and condition, which are about {} and {}; with \
+             --seed S it takes items at random, spread evenly over pairs and types",
+            counted(pairs, "pair"),
+            counted(types, "scenario type")
+        )));
+    }
+    Ok(None)
 }
 
 /// Turns `parts` into tokens, chunk by chunk; the choice sets that the items point to are returned.

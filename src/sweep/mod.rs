@@ -27,7 +27,7 @@ use crate::store::{DATABASE, Ended, Family, RunIdentity, RunReader, RunStore, St
 use crate::study::{Prompt, Study};
 
 use ahead::{Ahead, Coming};
-use ask::{ask, parts};
+use ask::{ask, first_prompts, parts};
 use checkpoint::{Turn, figures};
 pub use error::{ModelError, PromptError, SweepError};
 pub use model::{FileModel, FromFiles, Loader, Manner, Model, Pack};
@@ -187,6 +187,9 @@ where
 {
     let &Asked { stages, share } = asked;
     record(request, store, stages, share, watch)?;
+    if let Some(note) = first_prompts(request, stages)? {
+        watch.note(&note);
+    }
     let sizes = found(stages, loader, outcome, watch);
     let shares = stages.iter().zip(&sizes).map(|((_, stage), bytes)| {
         Ok(pace::Share { prompts: store.left(&stage.model)?, weight_bytes: bytes.unwrap_or(0) })
@@ -251,6 +254,9 @@ pub fn dry_run<L: Loader>(
     let mut outcome = Outcome::default();
     let share = request.shard.zip(split).map(|(shard, split)| split.share(shard));
     stages.retain(|(_, stage)| share.as_ref().is_none_or(|share| share.has(stage)));
+    if let Some(note) = first_prompts(request, &stages)? {
+        watch.note(&note);
+    }
     let sizes = found(&stages, loader, &mut outcome, watch);
     let planned = each_checkpoint(&stages, &sizes, &mut outcome, watch, |index, watch| {
         let (family, stage) = stages[index];

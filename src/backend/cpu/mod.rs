@@ -27,6 +27,7 @@ use super::reading::{self, Asks, ReadOff};
 use super::{Backend, BackendError, HeadUse, PassSizes, Projection, Purpose, TokenLogit, steps, widen};
 use crate::checkpoint::spec::{Act, DecoderSpec, LayerSpec, Rotary};
 use crate::checkpoint::weights::Tensor;
+use crate::plain::counted;
 use crate::prefix::{Carry, QueryRun};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -57,7 +58,8 @@ impl Backend for Cpu {
     const READS_LATE: bool = false;
 
     fn describe(&self) -> String {
-        format!("cpu, {} threads, {}, f32", rayon::current_num_threads(), math::instruction_set())
+        let threads = counted(rayon::current_num_threads(), "thread");
+        format!("cpu, {threads}, {}, f32", math::instruction_set())
     }
 
     fn upload<'w>(&self, tensor: Tensor<'w>, _purpose: Purpose) -> Result<Tensor<'w>, BackendError> {
