@@ -147,13 +147,14 @@ impl Cuda {
         let make = || {
             self.prepare_workspace(most.tokens, &plan)?;
             let kv = Kv::new(self, decoder, most, &plan, planes)?;
-            self.pool.reserve(&plan.blocks)?;
-            self.transfer.reserve(plan.up, plan.down)?;
+            // They stay, and are not to stay in a block that passes need.
             for layer in &decoder.layers {
                 if let Some(rotary) = decoder.rotaries.get(layer.rotary) {
                     self.turn_table(rotary, packing::padded_head(layer.head_dim)? / 2, most.path)?;
                 }
             }
+            self.pool.reserve(&plan.blocks)?;
+            self.transfer.reserve(plan.up, plan.down)?;
             Ok(kv)
         };
         let kv = self.or_after_clearing(make).map_err(|error| match error {

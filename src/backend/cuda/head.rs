@@ -34,35 +34,35 @@ impl Cuda {
         Ok(Inverse { at: rows.at(), _rows: Some(rows) })
     }
 
-    /// Starts the logits of `ids` at every row: f32 `[n, ids]`; `None` where nothing is asked.
+    /// Starts the logits of these pairs of a row and a token: f32 `[asked]`; `None` where nothing is asked.
     pub(super) fn start_logits(
         &self,
         x: &Rows,
         head: &Head<'_, '_>,
-        ids: &[u32],
+        asked: &[[u32; 2]],
     ) -> Result<Option<Block>, CudaError> {
         let table = head.table.planes()?;
-        if ids.is_empty() || x.n == 0 {
+        if asked.is_empty() {
             return Ok(None);
         }
-        if let Some(id) = ids.iter().find(|id| **id as usize >= table.rows) {
-            return Err(CudaError::Refused(format!(
-                "token {id} of a vocabulary of {} was asked for",
-                table.rows
-            )));
+        for [row, id] in asked {
+            if *row as usize >= x.n || *id as usize >= table.rows {
+                return Err(CudaError::Refused(format!(
+                    "token {id} of a vocabulary of {} was asked for at row {row} of {}",
+                    table.rows, x.n
+                )));
+            }
         }
         let inverse = self.head_inverse(table, head)?;
-        let asks: Vec<[u32; 2]> =
-            (0..x.n as u32).flat_map(|row| ids.iter().map(move |id| [row, *id])).collect();
-        let out = self.pool.take("logits", 4 * asks.len())?;
-        let asks_at = self.transfer.up(&self.pool, "asked tokens", bytemuck::cast_slice(&asks))?;
+        let out = self.pool.take("logits", 4 * asked.len())?;
+        let asks = self.transfer.up(&self.pool, "asked tokens", bytemuck::cast_slice(asked))?;
         let logits = params::ChoiceLogits {
             x: x.at(),
             table: table.values.at(),
             b_inv: inverse.at,
-            asks: asks_at.at(),
+            asks: asks.at(),
             out: out.at(),
-            count: asks.len() as i32,
+            count: asked.len() as i32,
             width: x.width as i32,
             ld: x.ld as i32,
             k: table.width as i32,
@@ -70,7 +70,7 @@ impl Cuda {
             planes: table.planes as i32,
             cap: head.cap.unwrap_or(0.0),
         };
-        self.start("choice_logits", [asks.len().div_ceil(4) as u32, 1, 1], &logits)?;
+        self.start("choice_logits", [asked.len().div_ceil(4) as u32, 1, 1], &logits)?;
         Ok(Some(out))
     }
 
@@ -80,8 +80,10 @@ impl Cuda {
         head: &Head<'_, '_>,
         ids: &[u32],
     ) -> Result<Vec<Vec<f32>>, CudaError> {
-        match self.start_logits(x, head, ids)? {
-            Some(out) => Ok(by_row(&self.read_values(out.buffer()?, x.n * ids.len())?, ids.len())),
+        let rows: Vec<usize> = (0..x.n).collect();
+        let asked: Vec<[u32; 2]> = each(&rows, ids).collect();
+        match self.start_logits(x, head, &asked)? {
+            Some(out) => Ok(by_row(&self.read_values(out.buffer()?, asked.len())?, x.n, ids.len())),
             None => Ok(vec![Vec::new(); x.n]),
         }
     }
@@ -176,8 +178,13 @@ impl Cuda {
     }
 }
 
-pub(super) fn by_row(logits: &[f32], ids: usize) -> Vec<Vec<f32>> {
-    logits.chunks_exact(ids).map(<[f32]>::to_vec).collect()
+/// Every token at every row, row by row.
+pub(super) fn each(rows: &[usize], ids: &[u32]) -> impl Iterator<Item = [u32; 2]> {
+    rows.iter().flat_map(move |row| ids.iter().map(move |id| [*row as u32, *id]))
+}
+
+pub(super) fn by_row(logits: &[f32], rows: usize, ids: usize) -> Vec<Vec<f32>> {
+    (0..rows).map(|row| logits[row * ids..(row + 1) * ids].to_vec()).collect()
 }
 
 pub(super) fn logs(sums: &[f64]) -> Vec<f64> {

@@ -3,6 +3,7 @@
 use super::error::CudaError;
 use super::load::padded;
 pub use super::packing::padded_head;
+use super::transfer::ALIGNED;
 use crate::backend::{PassSizes, Precision};
 use crate::checkpoint::spec::{Around, DecoderSpec, HeadNorm, Kv, LayerSpec};
 
@@ -143,8 +144,8 @@ impl Plan {
             ("powers of two", 4 * ends),
             ("partial sums", 8 * ends * decoder.vocab.div_ceil(SUM_COLUMNS)),
             ("sums", 16 * ends),
+            // Their logits come where the planes were.
             ("asked tokens", 8 * ends * IDS),
-            ("logits", 4 * ends * IDS),
         ];
         if widest > 0 {
             list.push(("projected rows", rows_bytes(tokens, widest)));
@@ -181,7 +182,8 @@ impl Plan {
             + 16 * shapes.len() * (runs + tokens + ends)
             + 8 * ends * IDS
             + (64 << 10);
-        self.down = ends * (16 + 4 * IDS);
+        // Sums and logits, behind a flag.
+        self.down = ALIGNED + 16 * ends + (4 * ends * IDS).next_multiple_of(ALIGNED);
         self.blocks = list;
     }
 

@@ -2,7 +2,7 @@
 
 use super::Cuda;
 use super::error::CudaError;
-use super::head::{by_row, logs, pairs};
+use super::head::{by_row, each, logs, pairs};
 use super::memory::Buffer;
 use super::pool::Block;
 use super::rows::Rows;
@@ -20,14 +20,13 @@ pub struct Reading {
     parts: Vec<(Part, usize)>,
 }
 
-#[derive(Clone, Copy)]
 enum Part {
     Flag,
     Sums,
     /// This many of each row.
     Top(usize),
-    /// Rows and ids.
-    Logits(usize, usize),
+    /// Rows and ids of each ask, whose logits stand one behind the other.
+    Logits(Vec<[usize; 2]>),
 }
 
 impl Cuda {
@@ -39,27 +38,25 @@ impl Cuda {
         watch: &Watch,
     ) -> Result<Reading, CudaError> {
         let top = asks.top.min(head.table.planes()?.rows);
+        let asked: Vec<[u32; 2]> = asks.logits.iter().flat_map(|ask| each(&ask.rows, &ask.ids)).collect();
+        let shapes = asks.logits.iter().map(|ask| [ask.rows.len(), ask.ids.len()]).collect();
         // Where nothing is asked there is no block, and no bytes of it.
-        let mut blocks: Vec<(Part, Option<Block>, usize)> = vec![
+        let blocks: [(Part, Option<Block>, usize); 3] = [
             (Part::Sums, self.start_sums(x, head)?, 16 * x.n),
             (Part::Top(top), self.start_largest(x, head, top)?, 8 * x.n * top),
+            (Part::Logits(shapes), self.start_logits(x, head, &asked)?, 4 * asked.len()),
         ];
-        for ask in &asks.logits {
-            let (rows, ids) = (ask.rows.len(), ask.ids.len());
-            let logits = self.start_logits(&self.gather(x, &ask.rows)?, head, &ask.ids)?;
-            blocks.push((Part::Logits(rows, ids), logits, 4 * rows * ids));
-        }
         self.look_now()?;
-        let mut parts = vec![(Part::Flag, size_of::<i32>())];
         let mut down: Vec<(&Buffer, usize)> = vec![(&watch.flag, size_of::<i32>())];
-        for (part, block, bytes) in &blocks {
-            parts.push((*part, *bytes));
+        for (_, block, bytes) in &blocks {
             if let Some(block) = block {
                 down.push((block.buffer()?, *bytes));
             }
         }
         let landing = self.transfer.send_down(&down)?;
         self.clear_watch(watch)?;
+        let parts = [(Part::Flag, size_of::<i32>())].into_iter();
+        let parts = parts.chain(blocks.into_iter().map(|(part, _, bytes)| (part, bytes))).collect();
         Ok(Reading { landing, parts })
     }
 
@@ -76,8 +73,14 @@ impl Cuda {
                     Part::Sums => read.sums = logs(&pod_collect_to_vec(bytes)),
                     Part::Top(0) => {}
                     Part::Top(k) => read.top = pairs(&pod_collect_to_vec(bytes), k),
-                    Part::Logits(rows, 0) => read.logits.push(vec![Vec::new(); rows]),
-                    Part::Logits(_, ids) => read.logits.push(by_row(&pod_collect_to_vec(bytes), ids)),
+                    Part::Logits(shapes) => {
+                        let mut left: &[f32] = &pod_collect_to_vec(bytes);
+                        for [rows, ids] in shapes {
+                            let (own, rest) = left.split_at(rows * ids);
+                            read.logits.push(by_row(own, rows, ids));
+                            left = rest;
+                        }
+                    }
                 }
             }
             read
