@@ -172,7 +172,7 @@ struct Open {
 // ---- streams
 using Work = std::function<void()>;
 struct Graph { std::vector<Work> works; };
-struct Stream { int number; std::deque<Work> queue; u64 issued = 0, done = 0; Graph* capture = nullptr; bool gone = false; };
+struct Stream { int number; std::deque<Work> queue; u64 issued = 0, done = 0; Graph* capture = nullptr; bool gone = false; int device = 0; };
 struct Event { Stream* stream = nullptr; u64 at = 0; std::shared_ptr<double> time = std::make_shared<double>(0); };
 Stream null_stream{0, {}, 0, 0, nullptr, false};
 std::set<Stream*> streams;
@@ -195,7 +195,7 @@ void run_all() {
 Result push(Handle h, Work w) {
   ALIVE;
   Stream* s = stream_of(h);
-  if (s->gone) return INVALID_HANDLE;
+  if (s->gone || (h && s->device != device())) return INVALID_HANDLE;  // another GPU's context is this thread's
   if (s->capture) {
     s->capture->works.push_back(std::move(w));
   } else {
@@ -217,8 +217,9 @@ void gate(const std::string& kernel) {
 }
 
 // ---- modules
-struct Module { std::string text; };
-struct Function { const emu::Kernel* kernel; std::string name; int shared = 48 * 1024; };
+// Both belong to the context that was the thread's when they were made.
+struct Module { std::string text; int device; };
+struct Function { const emu::Kernel* kernel; std::string name; int device, shared = 48 * 1024; };
 int most_shared() { const int cc = emu::capability(); return cc == 90 || cc == 100 ? 232448 : cc == 80 || cc == 87 ? 166912 : 101376; }
 Result load(Handle* m, const void* image, std::string& why) {
   std::string text((const char*)image);
@@ -232,7 +233,7 @@ Result load(Handle* m, const void* image, std::string& why) {
     why = "PTX for sm_" + std::string(arch, (const char*)end + (*end == 'a')) + " on compute capability " + std::to_string(emu::capability());
     return NO_BINARY;
   }
-  *m = new Module{text};
+  *m = new Module{text, device()};
   return SUCCESS;
 }
 }  // namespace
@@ -371,7 +372,7 @@ API cuStreamCreate(Handle* s, unsigned) {
   LOCK;
   ALIVE;
   if (!context) return INVALID_CONTEXT;
-  auto* made = new Stream{(int)streams.size() + 1, {}, 0, 0, nullptr, false};
+  auto* made = new Stream{(int)streams.size() + 1, {}, 0, 0, nullptr, false, device()};
   streams.insert(made);
   *s = made;
   return SUCCESS;
@@ -439,9 +440,10 @@ API cuModuleLoadData(Handle* m, const void* image) { return cuModuleLoadDataEx(m
 API cuModuleUnload(Handle m) { delete (Module*)m; return SUCCESS; }
 API cuModuleGetFunction(Handle* f, Handle m, const char* name) {
   LOCK;
+  if (!context || ((Module*)m)->device != device()) return INVALID_CONTEXT;
   auto i = emu::kernels().find(name);
   if (i == emu::kernels().end() || ((Module*)m)->text.find(std::string(".entry ") + name + "(") == std::string::npos) return NOT_FOUND;
-  *f = new Function{&i->second, name};
+  *f = new Function{&i->second, name, device()};
   return SUCCESS;
 }
 API cuFuncGetAttribute(int* v, int attribute, Handle f) {
@@ -450,6 +452,7 @@ API cuFuncGetAttribute(int* v, int attribute, Handle f) {
   return SUCCESS;
 }
 API cuFuncSetAttribute(Handle f, int attribute, int v) {
+  if (!context || ((Function*)f)->device != device()) return INVALID_CONTEXT;
   if (attribute == 8) {
     if (v > most_shared()) return INVALID_VALUE;
     ((Function*)f)->shared = v;
@@ -463,6 +466,7 @@ API cuLaunchKernel(Handle f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
   if (!context) return INVALID_CONTEXT;
   ALIVE;
   auto* k = (Function*)f;
+  if (k->device != device()) return INVALID_HANDLE;
   note("launch %s grid %u,%u,%u block %u,%u,%u shared %u stream %d", k->name.c_str(), gx, gy, gz, bx, by, bz, shared, stream_of(s)->number);
   static u64 left = env("EMU_FAIL_AFTER", ~0ull);
   if ((u64)device() == env("EMU_FAIL_DEVICE", 0) && left-- == 0) {  // the launch is accepted, as launches are; whatever is asked next says that the device is gone

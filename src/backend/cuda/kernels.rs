@@ -181,6 +181,7 @@ impl Kernels {
         if let Some(kernel) = loaded.kernels.get(name) {
             return Ok(*kernel);
         }
+        self.driver.bind()?;
         let unknown = || CudaError::Refused(format!("there is no kernel `{name}`"));
         let Entry { file, block, shared_bytes } = entry(name).ok_or_else(unknown)?;
         let module = match loaded.modules.get(file) {
@@ -207,12 +208,11 @@ impl Kernels {
         Ok(kernel)
     }
 
-    /// Has the driver compile a file.
+    /// Has the driver compile a file, for the context that is bound.
     fn load(&self, file: &'static str) -> Result<sys::CUmodule, CudaError> {
         let ptx = FILES.iter().find(|(name, _)| *name == file).map(|(_, text)| *text);
         let image = ptx.and_then(|text| CString::new(text).ok());
         let image = image.ok_or_else(|| CudaError::Refused(format!("there is no {file}.ptx")))?;
-        self.driver.bind()?;
         let mut log = vec![0u8; 4096];
         let mut options =
             [CUjit_option::CU_JIT_ERROR_LOG_BUFFER, CUjit_option::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES];

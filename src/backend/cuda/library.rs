@@ -10,7 +10,7 @@ use std::ffi::CStr;
 use std::sync::OnceLock;
 
 /// Every function of the driver that is called.
-const SYMBOLS: [&str; 35] = [
+const SYMBOLS: [&str; 34] = [
     "cuInit",
     "cuDriverGetVersion",
     "cuGetErrorName",
@@ -31,7 +31,6 @@ const SYMBOLS: [&str; 35] = [
     "cuEventDestroy_v2",
     "cuEventRecord",
     "cuEventSynchronize",
-    "cuEventElapsedTime",
     "cuMemAlloc_v2",
     "cuMemFree_v2",
     "cuMemHostAlloc",
