@@ -185,7 +185,9 @@ fn listen(lines: &Receiver<String>, limit: Duration) -> Verdict {
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
-                return Verdict::Wrong(format!("their check hung {} for {} s", at(), limit.as_secs()));
+                let why = format!("their check hung {} for {} s", at(), limit.as_secs());
+                // A GPU that is slow to open says nothing about kernels.
+                return if kernel.is_some() { Verdict::Wrong(why) } else { Verdict::Failed(why) };
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Verdict::Failed(format!("the process that checked them died {}", at()));
@@ -258,6 +260,8 @@ mod tests {
         let died = listen(&told(&["begins a"]), soon);
         assert!(matches!(&died, Verdict::Failed(why) if why.contains("died at a")), "{died:?}");
         let (sender, receiver) = channel();
+        let slow = listen(&receiver, soon);
+        assert!(matches!(&slow, Verdict::Failed(why) if why.contains("hung before")), "{slow:?}");
         sender.send("begins b".to_owned()).expect("sent");
         let hung = listen(&receiver, soon);
         assert!(matches!(&hung, Verdict::Wrong(why) if why.contains("hung at b")), "{hung:?}");
