@@ -144,9 +144,12 @@ KERNELS = [
     ("naive.cu", "|| «t.first / 2 + j >= p.n / 2»", "false", "naive"),
 ]
 
-# Tests: arguments of cargo test.
+# Tests: arguments of cargo test; what is `inside` runs on the emulated driver, capability 8.0.
 CUDA = "src/backend/cuda/"
-FAMILIES, STEPS, INVARIANCE = (f"--test cuda outside::{part}_on_ampere" for part in ("families", "steps", "invariance"))
+INSIDE = "--test cuda inside::"
+FAMILIES, INVARIANCE = INSIDE + "families::families_agree_with", INSIDE + "invariance::scores_do_not"
+PRODUCTS, HEADS, LIKELIEST = (INSIDE + "steps::" + step for step in ("products_agree", "heads_agree", "likeliest"))
+READ_OFF, EARLY, NOT_FINITE = (INSIDE + "steps::" + step for step in ("what_is_read_off", "weights_that_come_early", "values_that_are_not"))
 HOST = [
     (CUDA + "tables.rs", "|row: usize| «if row < path_len { row } else { path_rows + (row - path_len) }»", "row", "--lib cuda::tables"),
     (CUDA + "tables.rs", "tokens: «queries.min(run.rows.len() - first)»", "queries", "--lib cuda::tables"),
@@ -171,16 +174,29 @@ HOST = [
     (CUDA + "load.rs", "out_bias: «padded(spec.out_bias, Role::AttnOutBias, &out)?»", "None", FAMILIES),
     (CUDA + "load.rs", "down_bias: «padded(spec.mlp.bias, Role::DownBias, &down)?»", "None", FAMILIES),
     (CUDA + "product.rs", "|bias| bias.at() + «4 * rows.start as u64»)", "0", FAMILIES),
-    (CUDA + "product.rs", "KernelSet::Mma => [«m.div_ceil(TILE_ROWS)» * columns", "1", STEPS),
-    (CUDA + "head.rs", "2f32.powi(«-table.exponent»)", "0", STEPS),
-    (CUDA + "head.rs", "input.inverse += «4 * first as u64»;", "0", STEPS),
-    (CUDA + "head.rs", "values: values_at + «(4 * first * k) as u64»", "0", STEPS),
+    (CUDA + "product.rs", "KernelSet::Mma => [«m.div_ceil(TILE_ROWS)» * columns", "1", PRODUCTS),
+    (CUDA + "head.rs", "2f32.powi(«-table.exponent»)", "0", HEADS),
+    (CUDA + "head.rs", "input.inverse += «4 * first as u64»;", "0", LIKELIEST),
+    (CUDA + "head.rs", "values: values_at + «(4 * first * k) as u64»", "0", LIKELIEST),
     (CUDA + "kv.rs", "|rows: usize| («2 * 2 * rows * kv.width») as u64", "2 * rows * kv.width", FAMILIES),
-    (CUDA + "watch.rs", "if unseen.rows.same_as(x) => Ok(«unseen.pending»)", "Pending::default()", STEPS),
-    (CUDA + "transfer.rs", "bytes)?;\n        «self.wait()?;»\n        let read", "", STEPS),
+    (CUDA + "watch.rs", "if unseen.rows.same_as(x) => Ok(«unseen.pending»)", "Pending::default()", NOT_FINITE),
+    (CUDA + "transfer.rs", "bytes)?;\n        «self.wait()?;»\n        let read", "", PRODUCTS),
     (CUDA + "transfer.rs", "«landing.end.wait()?;»", "", FAMILIES),
     (CUDA + "gpu.rs", "cuda {planes}, {} kernels\", «self.set.name()»)", "\"any\"", "--test cuda program::a_sweep_that_loses"),
-    (CUDA + "plan.rs", "(\"logits\", «4 * ends * IDS»)", "4", "--test cuda log::"),
+    (CUDA + "plan.rs", "(\"asked tokens\", «8 * ends * IDS»)", "4", "--test cuda log::"),
+    (CUDA + "plan.rs", "self.down = «ALIGNED» +", "0", "--test cuda log::"),
+    (CUDA + "reading.rs", "left = «rest»;", "left", READ_OFF),
+    # weights on their way up
+    (CUDA + "ring.rs", "under_way.take() {\n            «mark.wait()?;»\n        }\n        let shared", "", FAMILIES),
+    (CUDA + "ring.rs", "self.send_piece(piece, to, «i * SLOT»)", "0", LIKELIEST),
+    (CUDA + "stored.rs", "&& «s.sent == s.host.len()» &&", "true", EARLY),
+    (CUDA + "stored.rs", "block.at() + «(asked.start - staged.host.start) as u64»", "0", EARLY),
+    (CUDA + "stored.rs", "send(bytes, block.buffer()?, «at»)", "0", EARLY),
+    (CUDA + "stored.rs", "«lock(&self.cuda.loading.staged).retain(|staged| staged.staging != self.id);»", "", EARLY),
+    (CUDA + "stored.rs", "if «bytes + 2 * largest > free - free / 100 * RESERVE_PERCENT»", "false", "--test cuda ahead::"),
+    (CUDA + "stored.rs", "«self.driver.mark(Lane::Loading)?.wait()?;»", "", FAMILIES),
+    (CUDA + "weights.rs", "unscale: «2f32.powi(-exponent)»", "1.0", FAMILIES),
+    (CUDA + "weights.rs", "«self.driver.follow()?;»\n        Ok(Planes", "", PRODUCTS),
 ]
 
 
@@ -305,17 +321,25 @@ def host(only):
     environment = dict(os.environ, CARGO_TARGET_DIR=str(ROOT / "target"), TILTMETER_TEST_NEEDS_CUDA="1", CARGO_TERM_COLOR="never")
     environment.pop("PLANTED_FAULT", None)
     subprocess.run(["cargo", "test", "--locked", "--lib", "--test", "cuda", "--no-run"], cwd=copy, env=environment, check=True)
+    driver = WORK / "driver"
+    subprocess.run([HERE / "build.sh", driver], check=True)
+    emulated = {"TILTMETER_TEST_INSIDE": "1", "EMU_CC": "80", "LD_LIBRARY_PATH": str(driver)}
 
-    def test(number):
-        arguments = HOST[number - 1][3]
+    def run(arguments, number):
         command = ["cargo", "test", "--locked", *arguments.split()]
-        on = dict(environment, PLANTED_FAULT=str(number))
+        on = dict(environment, PLANTED_FAULT=str(number), **(emulated if arguments.startswith(INSIDE) else {}))
         done = subprocess.run(command, cwd=copy, env=on, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         lines = done.stdout.decode(errors="replace").splitlines()
         said = next((line for line in lines if re.search(r"^test .*FAILED|^error", line)), "")
         return done.returncode != 0, f"cargo test {arguments}: {said[:110] if done.returncode else 'passes'}"
 
-    return judge(HOST, gone, only, test, 1)
+    # As with the kernels.
+    asked = [fault for fault in HOST if not only or any(o in name(fault) for o in only)]
+    for arguments in dict.fromkeys(fault[3] for fault in asked):
+        failed, said = run(arguments, 0)
+        if failed:
+            sys.exit(f"with no fault on: {said}")
+    return judge(HOST, gone, only, lambda n: run(HOST[n - 1][3], n), 1)
 
 
 def main():
