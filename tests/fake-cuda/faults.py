@@ -187,7 +187,7 @@ HOST = [
     (CUDA + "plan.rs", "self.down = «ALIGNED» +", "0", "--test cuda log::"),
     (CUDA + "reading.rs", "left = «rest»;", "left", READ_OFF),
     # weights on their way up
-    (CUDA + "ring.rs", "under_way.take() {\n            «mark.wait()?;»\n        }\n        let shared", "", FAMILIES),
+    (CUDA + "ring.rs", "under_way.take() {\n            «mark.wait()?;»\n        }\n        let usual", "", FAMILIES),
     (CUDA + "ring.rs", "self.send_piece(piece, to, «i * SLOT»)", "0", LIKELIEST),
     (CUDA + "stored.rs", "&& «s.sent == s.host.len()» &&", "true", EARLY),
     (CUDA + "stored.rs", "block.at() + «(asked.start - staged.host.start) as u64»", "0", EARLY),
