@@ -50,7 +50,8 @@ SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$(port)
 SlurmdPort=$(port)
 AuthType=auth/munge
-AuthInfo=socket=$work/munge/socket
+# A task that is requeued waits for its credential to expire: two minutes, if nothing is said.
+AuthInfo=socket=$work/munge/socket,cred_expire=5
 CredType=cred/munge
 SlurmUser=root
 SlurmdUser=root
