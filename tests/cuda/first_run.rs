@@ -86,7 +86,7 @@ fn refused(dir: &Path, settings: &[(&str, &str)]) -> (String, bool) {
 
 #[apply(test!)]
 fn a_gpu_on_which_a_kernel_of_every_set_is_wrong_computes_nothing() {
-    // Norms come out a quarter too large; keys of a path are not kept, so that NaN is read.
+    // Sums of norms go wrong; keys of a path are not kept, so that NaN is read.
     for (setting, kernel, why) in
         [("EMU_WRONG", "norm_split", "off the processor"), ("EMU_SKIP", "carry", "infinite or NaN in layer")]
     {
