@@ -6,10 +6,13 @@ use std::fs::{File, OpenOptions, read_to_string};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The turn of a sweep's first checkpoint: the fingerprint's decoder comes before.
 const FIRST: usize = 2;
+
+/// How long a pass is held back at most.
+const LONG: Duration = Duration::from_secs(90);
 
 /// Where a run is by what its driver has logged.
 #[derive(Default)]
@@ -58,7 +61,7 @@ fn held(dir: &Path, command: &mut Command, enough: impl Fn(&[&str], &Progress) -
     command.stdout(Stdio::null()).stderr(File::create(&text).expect("made"));
     let mut child = command.spawn().expect("starts");
     let mut gate = OpenOptions::new().append(true).open(gate).expect("opens");
-    let mut begun = 0;
+    let (mut begun, mut since) = (0, Instant::now());
     let status = loop {
         if let Some(status) = child.try_wait().expect("ours") {
             break status;
@@ -70,7 +73,11 @@ fn held(dir: &Path, command: &mut Command, enough: impl Fn(&[&str], &Progress) -
         // One pass more at a time.
         if !is_held && begun == events.iter().filter(|e| e.starts_with("launch embed")).count() {
             gate.write_all(b".").expect("written");
-            begun += 1;
+            (begun, since) = (begun + 1, Instant::now());
+        }
+        if is_held && since.elapsed() > LONG {
+            child.kill().expect("it dies");
+            panic!("nothing came while a pass was held back: {:#?}", &events[at.behind..]);
         }
         std::thread::sleep(Duration::from_millis(1));
     };
