@@ -1,11 +1,12 @@
 //! Promise: packs allocate nothing, the host waits once a pack and then for the pass before, and a plain layer takes at most eight
 //! launches, none of them naive. Counted in what the emulated driver logs.
 
+use crate::common::{TinyConfig, TinyFamily, write_tiny_checkpoint};
 use crate::driver::{emulated, said};
 use crate::program::{lines, score, scores};
 use serde_json::json;
 
-/// Prompts of two tokens, each asked the whole vocabulary: as much is read off as a plan has room for.
+/// Prompts of two tokens, each asked 64: as much is read off as a plan has room for.
 fn many_asks() -> Vec<String> {
     let rest: Vec<u32> = (1..64).collect();
     let line =
@@ -17,12 +18,17 @@ fn many_asks() -> Vec<String> {
 fn packs_allocate_nothing_wait_once_and_layers_take_eight_launches() {
     let driver = emulated();
     let dir = tempfile::tempdir().expect("a folder");
+    // Scales of a large vocabulary take more than anything else of a pass.
+    let config = TinyConfig { vocab: 20_000, ..TinyConfig::new(TinyFamily::Baichuan) };
+    write_tiny_checkpoint(&dir.path().join("90/model"), &config, 3);
+    std::fs::create_dir(dir.path().join("80")).expect("a folder");
     for (capability, set, lines) in [("80", "mma", many_asks()), ("90", "wgmma", lines())] {
-        let log = dir.path().join(format!("{capability}.log"));
-        let mut command = score(dir.path(), driver, &lines, &["--pack-tokens", "32"]);
+        let dir = dir.path().join(capability);
+        let log = dir.join("log");
+        let mut command = score(&dir, driver, &lines, &["--pack-tokens", "32"]);
         // Forced, it is not checked first.
         command.env("EMU_CC", capability).env("EMU_LOG", &log).env("TILTMETER_CUDA_KERNELS", set);
-        let (output, written) = scores(dir.path(), &mut command);
+        let (output, written) = scores(&dir, &mut command);
         assert!(written.is_some(), "{}", said(&output));
         let log = std::fs::read_to_string(&log).expect("a log");
         let events: Vec<&str> = log.lines().collect();

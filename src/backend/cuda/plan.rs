@@ -147,6 +147,9 @@ impl Plan {
             // Their logits come where the planes were.
             ("asked tokens", 8 * ends * IDS),
         ];
+        if decoder.head.unit_rows {
+            list.push(("scales of the head", rows_bytes(1, decoder.vocab)));
+        }
         if widest > 0 {
             list.push(("projected rows", rows_bytes(tokens, widest)));
         }
