@@ -139,41 +139,49 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn processor(sample: &Sample) -> DeviceReport {
-    let (check, error) = apart(sample.check(&Cpu).map_err(anyhow::Error::from));
-    DeviceReport {
-        facts: None,
-        cuda: None,
-        device: Cpu.describe(),
-        path: "cpu f32".to_owned(),
-        why: "always there".to_owned(),
-        passes: check.is_some_and(|c| c.passes(&Bounds::F32)),
-        check,
-        error,
-        room: None,
+impl DeviceReport {
+    /// Of a device that was not tried yet.
+    fn new(device: String) -> DeviceReport {
+        DeviceReport {
+            facts: None,
+            cuda: None,
+            device,
+            path: String::new(),
+            why: String::new(),
+            check: None,
+            passes: false,
+            error: None,
+            room: None,
+        }
+    }
+
+    /// Scores the sample on the open device.
+    fn score<B: Backend>(&mut self, backend: &B, precision: Precision, sample: &Sample) {
+        let bounds = match precision {
+            Precision::F32 => Bounds::F32,
+            Precision::Fast => Bounds::FAST,
+        };
+        self.device = backend.describe();
+        match sample.check(backend) {
+            Ok(check) => (self.passes, self.check) = (check.passes(&bounds), Some(check)),
+            Err(error) => self.error = Some(super::sentence(&error.into())),
+        }
     }
 }
 
+fn processor(sample: &Sample) -> DeviceReport {
+    let mut report = DeviceReport::new(Cpu.describe());
+    (report.path, report.why) = ("cpu f32".to_owned(), "always there".to_owned());
+    report.score(&Cpu, Precision::F32, sample);
+    report
+}
+
 fn gpu(candidate: &Candidate, precision: Precision, sample: &Sample) -> DeviceReport {
-    let bounds = match precision {
-        Precision::F32 => Bounds::F32,
-        Precision::Fast => Bounds::FAST,
-    };
-    let mut report = DeviceReport {
-        facts: Some(candidate.facts.clone()),
-        cuda: None,
-        device: candidate.facts.title(),
-        path: String::new(),
-        why: String::new(),
-        check: None,
-        passes: false,
-        error: None,
-        room: None,
-    };
+    let mut report = DeviceReport::new(candidate.facts.title());
+    report.facts = Some(candidate.facts.clone());
     match open(candidate, precision) {
         Err(error) => report.error = Some(super::sentence(&error)),
         Ok((wgpu, chosen)) => {
-            report.device = wgpu.describe();
             report.path = wgpu.path();
             report.why = match (wgpu.note(), precision) {
                 (Some(note), _) => note.to_owned(),
@@ -183,18 +191,10 @@ fn gpu(candidate: &Candidate, precision: Precision, sample: &Sample) -> DeviceRe
                 (None, Precision::Fast) => "its matrix units fit, and agree with plain products".to_owned(),
             };
             report.room = chosen.room;
-            (report.check, report.error) = apart(sample.check(&wgpu).map_err(anyhow::Error::from));
-            report.passes = report.check.is_some_and(|c| c.passes(&bounds));
+            report.score(&wgpu, precision, sample);
         }
     }
     report
-}
-
-fn apart<T>(result: Result<T>) -> (Option<T>, Option<String>) {
-    match result {
-        Ok(value) => (Some(value), None),
-        Err(error) => (None, Some(super::sentence(&error))),
-    }
 }
 
 /// The checkpoint's tokens and its size beside the devices' memory.

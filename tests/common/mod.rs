@@ -9,6 +9,7 @@ pub mod harness;
 pub mod continuations;
 pub mod data;
 mod files;
+pub mod heads;
 mod random;
 mod references;
 pub mod run;

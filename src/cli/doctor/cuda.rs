@@ -1,12 +1,11 @@
 //! NVIDIA GPUs through their own driver: what is there, what is missing, whether it computes right.
 
-use super::{Args, DeviceReport, apart};
-use crate::backend::Backend;
+use super::{Args, DeviceReport};
 use crate::backend::cuda::{CudaError, Gpu, KernelSet, library};
 use crate::backend::wgpu::Precision;
 use crate::cli::engine::{BackendName, open_cuda};
 use crate::cli::output::print;
-use crate::doctor::{Bounds, Sample, kernels};
+use crate::doctor::{Sample, kernels};
 use crate::scoring::Room;
 use anyhow::{Context, Result};
 use std::process::ExitCode;
@@ -52,33 +51,18 @@ pub fn look(args: &Args) -> Found {
 
 /// Opens `gpu` and scores the sample on it.
 pub fn check(gpu: &Gpu, precision: Precision, sample: &Sample) -> DeviceReport {
-    let bounds = match precision {
-        Precision::F32 => Bounds::F32,
-        Precision::Fast => Bounds::FAST,
-    };
-    let mut report = DeviceReport {
-        facts: None,
-        cuda: Some(gpu.clone()),
-        device: format!("cuda, {}", gpu.title()),
-        path: String::new(),
-        why: String::new(),
-        check: None,
-        passes: false,
-        error: None,
-        room: None,
-    };
+    let mut report = DeviceReport::new(format!("cuda, {}", gpu.title()));
+    report.cuda = Some(gpu.clone());
     match open_cuda(gpu, precision, true) {
         Err(error) => report.error = Some(crate::cli::sentence(&error)),
         Ok((cuda, chosen)) => {
-            report.device = cuda.describe();
             report.path = cuda.path();
             report.why = match precision {
                 Precision::F32 => "as asked for; --precision fast takes one plane".to_owned(),
                 Precision::Fast => "as asked for".to_owned(),
             };
             report.room = chosen.room;
-            (report.check, report.error) = apart(sample.check(&cuda).map_err(anyhow::Error::from));
-            report.passes = report.check.is_some_and(|check| check.passes(&bounds));
+            report.score(&cuda, precision, sample);
         }
     }
     report

@@ -2,6 +2,7 @@
 
 use super::open;
 use crate::common::data::{Weight, assert_close, rows};
+use crate::common::heads::agree_with_plain_sums;
 use crate::common::steps::{Attention, Product, RowWise, Step};
 use tiltmeter::backend::cpu::Cpu;
 use tiltmeter::backend::cuda::Cuda;
@@ -56,51 +57,7 @@ fn attention_agrees_for_windows_caps_groups_and_every_size_of_head() {
 
 #[apply(test!)]
 fn heads_agree_with_plain_sums() {
-    const V: usize = 1000;
-    const H: usize = 20;
-    const N: usize = 5;
-    let gpu = open(Precision::Fast);
-    for (dtype, unit_rows, cap) in [
-        (Dtype::Bf16, false, None),
-        (Dtype::F32, true, None),
-        (Dtype::F16, false, Some(10.0f32)),
-        (Dtype::F32, true, Some(4.0)),
-    ] {
-        let (x, table) = (rows(N, H, 3.0, 1), Weight::new(dtype, V, H, 1.5, 2));
-        let element =
-            |w: &Weight, i: usize| f64::from(w.tensor().dtype.value(w.tensor().bytes, i).expect("inside"));
-        let logit = |row: usize, token: usize| {
-            let w: Vec<f64> = (0..H).map(|e| element(&table, token * H + e)).collect();
-            let mut dot: f64 = w.iter().enumerate().map(|(e, w)| w * element(&x, row * H + e)).sum();
-            if unit_rows {
-                dot /= w.iter().map(|w| w * w).sum::<f64>().sqrt().max(1e-12);
-            }
-            cap.map_or(dot, |cap| f64::from(cap) * (dot / f64::from(cap)).tanh())
-        };
-        let scale = unit_rows.then(|| gpu.unit_rows(table.tensor()).expect("scales"));
-        let uploaded = gpu.upload(table.tensor(), Purpose::Product).expect("uploads");
-        let head = HeadUse { table: &uploaded, row_scale: scale.as_ref(), cap };
-        let on_gpu = x.on(&gpu);
-        let ids = [999, 0, 17, 256];
-        let choices = gpu.choice_logits(&on_gpu, &head, &ids).expect("logits");
-        let sums = gpu.log_sum_exp(&on_gpu, &head).expect("sums");
-        let top = gpu.top_tokens(&on_gpu, &head, 5).expect("top");
-        for row in 0..N {
-            let logits: Vec<f64> = (0..V).map(|t| logit(row, t)).collect();
-            for (&id, &got) in ids.iter().zip(&choices[row]) {
-                assert!(
-                    (f64::from(got) - logits[id as usize]).abs() < 2e-5,
-                    "logit {id} of row {row}: {got}"
-                );
-            }
-            let want = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
-            assert!((sums[row] - want).abs() < 2e-5, "row {row}: {} for {want}", sums[row]);
-            let mut order: Vec<usize> = (0..V).collect();
-            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
-            let tokens: Vec<usize> = top[row].iter().map(|t| t.token as usize).collect();
-            assert_eq!(tokens, order[..5], "row {row}");
-        }
-    }
+    agree_with_plain_sums(&open(Precision::Fast), 5, 1000, &[999, 0, 17, 256], 2e-5);
 }
 
 #[apply(test!)]
