@@ -35,19 +35,19 @@ pub struct Args {
     /// How many tables
     #[arg(long, value_enum, default_value_t = Amount::Key)]
     tables: Amount,
-    /// Question shown in the tables (default: preference, where both polarities were asked)
+    /// Question shown in the tables [default: preference, where both polarities were asked]
     #[arg(long, value_name = "NAME")]
     question: Option<String>,
-    /// Scenarios shown in the tables: all, coherent70 ... (default: all)
+    /// Scenarios shown in the tables: all, coherent70 ... [default: all]
     #[arg(long, value_name = "NAME")]
     subset: Option<String>,
-    /// The one country shown in the tables (default: the target; every country with --tables all)
+    /// The one country shown in the tables [default: the target; every country with --tables all]
     #[arg(long, value_name = "NAME")]
     country: Option<String>,
-    /// The one language shown in the tables (default: every language)
+    /// The one language shown in the tables [default: every language]
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
-    /// The one condition shown in the tables (default: every condition)
+    /// The one condition shown in the tables [default: every condition]
     #[arg(long, value_name = "NAME")]
     condition: Option<String>,
 }

@@ -92,8 +92,10 @@ struct StudyArgs {
     /// Name of an embedded study, or a study's folder
     #[arg(long, value_name = "NAME|DIR", default_value = crate::study::EMBEDDED[0])]
     study: String,
+    /// Language of the scenarios
     #[arg(long, default_value = "en")]
     language: String,
+    /// Condition of the study
     #[arg(long, default_value = "main")]
     condition: String,
     /// Address the checkpoint as base or chat

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use super::output::print;
 
-/// Print the completions of a shell.
+/// Print the completions of a shell
 ///
 /// bash: tiltmeter completions bash > ~/.local/share/bash-completion/completions/tiltmeter
 /// zsh: tiltmeter completions zsh > a file named _tiltmeter in a folder of $fpath

@@ -21,6 +21,7 @@ use crate::store::{RunReader, StoreError, export_items, export_scores};
 /// study's and not the run's.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("table").required(true).multiple(true)))]
+#[command(override_usage = "tiltmeter export --run <DIR> --items|--scores|--lm-eval|--inspect <FILE>")]
 pub struct Args {
     /// Folder of the run
     #[arg(long, value_name = "DIR")]

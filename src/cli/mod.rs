@@ -158,3 +158,36 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// `command` and all below it.
+    fn all(command: &clap::Command) -> Vec<clap::Command> {
+        let below = command.get_subcommands().filter(|command| command.get_name() != "help").flat_map(all);
+        std::iter::once(command.clone()).chain(below).collect()
+    }
+
+    #[test]
+    fn every_command_and_option_says_what_it_is_in_80_columns() {
+        let mut whole = Cli::command();
+        whole.build();
+        for command in all(&whole) {
+            let name = command.get_bin_name().unwrap_or_default().to_owned();
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty() && !about.ends_with('.'), "{name}: {about}");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name}: {argument}");
+            }
+            for help in
+                [command.clone().term_width(80).render_help(), command.term_width(80).render_long_help()]
+            {
+                let help = help.to_string();
+                let long = help.lines().find(|line| line.chars().count() > 80);
+                assert_eq!(long, None, "{name}");
+            }
+        }
+    }
+}

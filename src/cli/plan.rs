@@ -11,13 +11,13 @@ use crate::plain;
 use crate::stats::{Analysis, Facts, PlanCheck, PlannedHashes, Preregistration, Settings};
 use crate::store::file::check_folder;
 use crate::store::{Roster, RunReader};
-use crate::study::Study;
+use crate::study::{EMBEDDED, Study};
 
 /// Write down what is decided before a run: target, margin, families, scope, and the hashes of study, roster and settings.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The study that will be asked, by name or folder
-    #[arg(long, value_name = "NAME|DIR", default_value = "default")]
+    #[arg(long, value_name = "NAME|DIR", default_value = EMBEDDED[0])]
     study: String,
     /// The roster that will be swept: the name of one that ships, or a TOML file
     #[arg(long, value_name = "NAME|FILE")]

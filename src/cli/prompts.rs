@@ -58,6 +58,7 @@ pub struct FilterArgs {
     /// Language of the scenarios [default: the study's first]
     #[arg(long, value_name = "L")]
     pub language: Option<String>,
+    /// Condition of the study
     #[arg(long, value_name = "C", default_value = "main")]
     pub condition: String,
     /// Keep pairs of these entities only, by id

@@ -22,7 +22,7 @@ pub struct Args {
     /// Folders of runs, or of shards
     #[arg(value_name = "RUN", required_unless_present = "run")]
     runs: Vec<PathBuf>,
-    /// The same
+    /// One of them, as other commands name it
     #[arg(long, value_name = "DIR")]
     run: Vec<PathBuf>,
     /// Everything as JSON

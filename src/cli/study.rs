@@ -49,6 +49,7 @@ struct ShowArgs {
     /// Show the first prompt of the condition instead
     #[arg(long)]
     prompt: bool,
+    /// How a checkpoint is addressed
     #[arg(long, value_enum, default_value_t = Stage::Base)]
     stage: Stage,
     #[command(flatten)]
