@@ -197,7 +197,7 @@ HOST = [
     (CUDA + "stored.rs", "if «bytes + 2 * largest > free - free / 100 * RESERVE_PERCENT»", "false", "--test cuda ahead::"),
     (CUDA + "stored.rs", "«self.driver.mark(Lane::Loading)?.wait()?;»", "", FAMILIES),
     (CUDA + "weights.rs", "unscale: «2f32.powi(-exponent)»", "1.0", FAMILIES),
-    (CUDA + "weights.rs", "«self.driver.follow()?;»\n        Ok(Planes", "", PRODUCTS),
+    (CUDA + "weights.rs", "«self.driver.follow()?;»\n        Ok(Planes", "", EARLY),
 ]
 
 

@@ -78,7 +78,7 @@ fn likeliest_tokens_of_many_rows_are_those_of_each() {
     let table = gpu.upload(stored.tensor(), Purpose::Product).expect("uploads");
     let head = HeadUse { table: &table, row_scale: None, cap: None };
     let all = gpu.top_tokens(&x, &head, 3).expect("top");
-    for row in [0, 54, 55, 59] {
+    for row in [0, 55, 59] {
         let one = gpu.gather_rows(&x, &[row]).expect("gathers");
         let alone = gpu.top_tokens(&one, &head, 3).expect("top");
         assert_eq!(format!("{:?}", all[row]), format!("{:?}", alone[0]), "row {row}");
