@@ -66,6 +66,7 @@ fn simulate(tree: &PrefixTree, pack_tokens: usize) -> Result<(), TestCaseError> 
             prop_assert_eq!(run.keys.iter().map(|k| k.len).sum::<usize>(), run.first_depth + 1);
         }
         for carry in &pack.carry {
+            prop_assert!(carry.len > 0);
             for i in 0..carry.len {
                 let key = rows[carry.from + i].clone();
                 path.insert(carry.depth + i, key.unwrap_or_default());

@@ -291,21 +291,25 @@ fn fused_matrices_and_unit_rows_agree_in_every_stored_type() {
 /// Finite weights whose products are not: the layer is named, and the next pass starts clean.
 #[apply(test!)]
 fn an_overflow_is_reported_by_the_layer_where_it_happens() {
-    let config = TinyConfig::new(TinyFamily::Llama);
-    let mut tensors = config.tensors(3);
-    for tensor in tensors.iter_mut().filter(|tensor| tensor.name.ends_with("layers.1.mlp.down_proj.weight")) {
-        let huge = vec![f32::MAX; tensor.shape.iter().product()];
-        *tensor = RawTensor::new(tensor.name.clone(), Dtype::F32, tensor.shape.clone(), &huge);
-    }
-    let dir = tempfile::tempdir().expect("a folder");
-    write_config(dir.path(), &config.config());
-    write_weights(dir.path(), &tensors, 1);
-    let checkpoint = Checkpoint::open(dir.path()).expect("opens");
-    let decoder = Decoder::new(&Cpu, &checkpoint.spec, &checkpoint).expect("uploads");
-    let tree = PrefixTree::new(&[vec![1u32, 2, 3]], true);
-    let mut state = decoder.path_state(&tree, 8).expect("state");
-    for pack in tree.packs(8) {
-        let error = decoder.forward(&tree, &pack, &mut state).expect_err("an overflow").to_string();
-        assert!(error.contains("in layer 1;"), "{error}");
+    for (name, place) in
+        [("layers.1.mlp.down_proj.weight", "in layer 1;"), ("model.norm.weight", "in the final norm;")]
+    {
+        let config = TinyConfig::new(TinyFamily::Llama);
+        let mut tensors = config.tensors(3);
+        for tensor in tensors.iter_mut().filter(|tensor| tensor.name.ends_with(name)) {
+            let huge = vec![f32::MAX; tensor.shape.iter().product()];
+            *tensor = RawTensor::new(tensor.name.clone(), Dtype::F32, tensor.shape.clone(), &huge);
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        write_config(dir.path(), &config.config());
+        write_weights(dir.path(), &tensors, 1);
+        let checkpoint = Checkpoint::open(dir.path()).expect("opens");
+        let decoder = Decoder::new(&Cpu, &checkpoint.spec, &checkpoint).expect("uploads");
+        let tree = PrefixTree::new(&[vec![1u32, 2, 3]], true);
+        let mut state = decoder.path_state(&tree, 8).expect("state");
+        for pack in tree.packs(8) {
+            let error = decoder.forward(&tree, &pack, &mut state).expect_err("an overflow").to_string();
+            assert!(error.contains(place), "{error}");
+        }
     }
 }

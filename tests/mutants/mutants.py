@@ -227,19 +227,17 @@ def meet(work, mutant, tests, caught, budget):
     """How the mutant ended (unreached, missed, caught, time), by which test, and whether the budget was spent before all ran."""
     variables = {"TILTMETER_MUTANT": str(mutant["id"])}
     units = sorted((test for test in tests if test["binary"] != "all"), key=lambda test: test["seconds"])
-    for part in (units[:8], units[8:]):
-        seconds = sum(test["seconds"] for test in part)
-        ended = part and work.test(part[0]["binary"], [test["name"] for test in part], 10 + 5 * seconds, **variables)
-        if ended in ("failed", "time"):
-            return "caught" if ended == "failed" else "time", "library", False
+    parts = [(units[:8], "library"), (units[8:], "the library's slower ones")]
+    parts = [(part, name) for part, name in parts if part]
+    parts += [([test], test["name"]) for test in tests if test["binary"] == "all"]
+    seconds = lambda part: sum(test["seconds"] for test in part)
     start = time.monotonic()
-    others = (test for test in tests if test["binary"] == "all")
-    for test in sorted(others, key=lambda test: (-caught[mutant["file"], test["name"]], test["seconds"])):
-        if time.monotonic() - start + test["seconds"] > budget:
+    for part, name in sorted(parts, key=lambda part: (-caught[mutant["file"], part[1]], seconds(part[0]))):
+        if time.monotonic() - start + seconds(part) > budget and part != units[:8]:
             return "missed", None, True
-        ended = work.test("all", [test["name"]], 10 + 5 * test["seconds"], **variables)
+        ended = work.test(part[0]["binary"], [test["name"] for test in part], 10 + 5 * seconds(part), **variables)
         if ended in ("failed", "time"):
-            return "caught" if ended == "failed" else "time", test["name"], False
+            return "caught" if ended == "failed" else "time", name, False
     return "missed" if tests else "unreached", None, False
 
 

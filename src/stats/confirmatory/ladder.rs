@@ -177,11 +177,6 @@ impl Confirmatory {
             dropped_opponents: Vec::new(),
         }
     }
-
-    /// Whether the crossed interval leaves zero out.
-    pub fn excludes_zero(&self) -> bool {
-        self.crossed.is_some_and(|c| c.excludes_zero(self.estimate))
-    }
 }
 
 /// V = sum of s_k²/(n_k K²), s_k² the variance of the scenario means in type k, with Satterthwaite's degrees of freedom.

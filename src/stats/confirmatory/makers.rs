@@ -347,3 +347,41 @@ fn epsilon(shifts: &[Vec<f64>], centres: &[f64]) -> f64 {
         (0..f).flat_map(|a| (0..f).map(move |b| (a, b))).map(|(a, b)| centred(a, b).powi(2)).sum();
     trace * trace / ((f as f64 - 1.0) * squares)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn homes_of_many_families_are_drawn_from_the_stated_seed() {
+        let towards = |f: i32, c: i32| {
+            f64::from((5 * f + 3 * c + f * c) % 13 - 6) / 8.0
+                + if f == c { 0.25 * f64::from(f % 3) } else { 0.0 }
+        };
+        let families: Vec<Shifts> = (0..9)
+            .map(|f| Shifts {
+                family: f.to_string(),
+                towards: (0..9).map(|c| towards(f, c)).collect(),
+                home: f as usize,
+                readable: true,
+            })
+            .collect();
+        let test = Test::new(&families).expect("families of several homes");
+        // By a few lines of Python from the same seed.
+        assert_eq!((test.mean, test.assignments, test.drawn), (0.171875, 362_880, true));
+        assert_eq!(test.p, Some(0.33876));
+        assert!(!Test::new(&families[..8]).expect("the same").drawn);
+    }
+
+    #[test]
+    fn makers_at_home_are_compared_by_welchs_t() {
+        let member = |value: f64, home: bool| (String::new(), value, home, true);
+        let (inside, outside) = ([0.5, 0.25, 0.875], [0.125, -0.375]);
+        let members = inside.map(|v| member(v, true)).into_iter().chain(outside.map(|v| member(v, false)));
+        let groups = MakerGroups::new(&members.collect::<Vec<_>>()).expect("both sides");
+        let near = |value: Option<f64>, expected: f64| value.is_some_and(|v| (v - expected).abs() < 1e-12);
+        // t = 2.157439559882375; the tail with 50 digits of mpmath.
+        assert!((groups.difference - 2.0 / 3.0).abs() < 1e-12 && near(groups.se, 0.309_008_270_295_652_6));
+        assert!(near(groups.df, 2.048_763_968_845_242) && near(groups.p, 0.160_630_968_213_129));
+    }
+}

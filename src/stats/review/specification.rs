@@ -106,3 +106,18 @@ impl SpecificationCurve {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_counts_signs_and_keeps_the_order_of_its_conditions() {
+        let of = |estimate: f64| (estimate.to_string(), Specification { estimate, ci: None });
+        let curve = SpecificationCurve::new([0.5, -1.0, 0.0, 2.0, 0.25].map(of).to_vec()).expect("a curve");
+        assert_eq!((curve.positive, curve.negative, curve.same_sign), (3, 1, 0.6));
+        assert_eq!((curve.median, curve.least, curve.greatest), (0.25, -1.0, 2.0));
+        let names: Vec<&str> = curve.specifications.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["0.5", "-1", "0", "2", "0.25"]);
+    }
+}

@@ -127,3 +127,26 @@ fn what_was_asked_adds_up_and_forgets_checkpoints_that_nobody_waits_for() {
     store.forget_all_but(&["elsewhere"]).expect("forgotten");
     assert_eq!(counts(dir.path()), [24, 12, 10]);
 }
+
+#[test]
+fn what_is_left_takes_as_long_as_the_pace_of_the_sweep_that_runs_says() {
+    let dir = tempfile::tempdir().expect("a folder");
+    sweep(dir.path(), &prompts()[..10], 10, 9).expect("the sweep runs");
+    let mut store = RunStore::open_or_create(dir.path(), &identity()).expect("the run opens");
+    let keys = store.keys(&prompts()).expect("keys");
+    store
+        .ask(&["m"], &[Cell { language: "en".into(), condition: "main".into(), whole: 24 }], &keys)
+        .expect("asked");
+    store.begin_sweep(&SweepRecord::default()).expect("recorded");
+    let checkpoint = store.checkpoint(&record("m")).expect("known");
+    store.begin_session(checkpoint, &session()).expect("recorded");
+    let db = rusqlite::Connection::open(dir.path().join(DATABASE)).expect("a database");
+    let pace =
+        "UPDATE session SET scored = 20, started = '2026-01-01T00:00:00Z', ended = '2026-01-01T00:00:10Z'
+                WHERE sweep IS NOT NULL";
+    db.execute(pace, []).expect("as ten seconds would leave it");
+    let left = || RunsProgress::of(&[dir.path().to_path_buf()]).expect("readable").seconds_left;
+    assert_eq!(left(), Some(14.0 / 2.0));
+    drop(store);
+    assert_eq!(left(), None, "nobody is at work");
+}

@@ -111,6 +111,11 @@ fn a_cut_stands_between_checkpoints_or_where_little_is_shared() {
     let mut all: Vec<Piece> = (0..52).map(|i| piece(1, 30, i == 0)).collect();
     all.extend((0..48).map(|i| piece(1, 30, i == 0)));
     assert_eq!(cuts(&all, 2), [0..52, 52..100]);
+    // So far at most as a tenth of a share on either side, and that far still.
+    for (first, end) in [(55, 55), (45, 45), (56, 50), (44, 50)] {
+        let two: Vec<Piece> = (0..100).map(|i| piece(1, 30, i == 0 || i == first)).collect();
+        assert_eq!(cuts(&two, 2), [0..end, end..100]);
+    }
     // Within one, the least shared of the places near an equal share.
     let one: Vec<Piece> = (0..100).map(|i| piece(1, if i == 51 { 3 } else { 30 }, i == 0)).collect();
     assert_eq!(cuts(&one, 2), [0..51, 51..100]);

@@ -217,6 +217,8 @@ mod tests {
 
     fn dumps(expression: &str) -> Result<String, minijinja::Error> {
         let mut env = Environment::new();
+        env.add_global("controls", "\\\r\t\u{8}\u{c}\u{1}");
+        env.add_global("limits", vec![f64::INFINITY, f64::NEG_INFINITY, f64::NAN]);
         env.add_filter("tojson", super::tojson);
         env.set_fuel(Some(100_000));
         env.render_str(&format!("{{{{ {expression} }}}}"), ())
@@ -235,6 +237,8 @@ mod tests {
             (r#"{2: 1, none: 2, true: 3} | tojson"#, r#"{"2": 1, "null": 2, "true": 3}"#),
             ("[1.0, 1e16, 1.5e-7, 123456.75, 1e22] | tojson", "[1.0, 1e+16, 1.5e-07, 123456.75, 1e+22]"),
             ("(1, 2) | tojson", "[1, 2]"),
+            ("controls | tojson", r#""\\\r\t\b\f\u0001""#),
+            ("limits | tojson", "[Infinity, -Infinity, NaN]"),
         ] {
             assert_eq!(dumps(expression).unwrap(), expected, "{expression}");
         }

@@ -55,7 +55,6 @@ pub(super) fn method(
             let chars = |at: usize| from + slice[..at].chars().count();
             let place = if method.starts_with('r') { slice.rfind(what) } else { slice.find(what) };
             match (method, place) {
-                ("count", _) if what.is_empty() => Value::from(slice.chars().count() + 1),
                 ("count", _) => Value::from(slice.matches(what).count()),
                 (_, Some(at)) => Value::from(chars(at)),
                 ("index" | "rindex", None) => return Err(failed("substring not found")),

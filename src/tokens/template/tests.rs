@@ -75,6 +75,16 @@ fn speaks_python_where_templates_do() {
             "{{ 'a=b=c'.partition('=') }}{{ 'a=b=c'.rpartition('=') }}{{ 'a'.partition('=') }}",
             "('a', '=', 'b=c')('a=b', '=', 'c')('a', '', '')",
         ),
+        (
+            "{{ 'abc'.count('', 1) }} {{ 'babb'.count('b', 1) }} {{ 'abc'.find('x', 1) }} {{ 'abcb'.rfind('b', 2) }} \
+             {{ ' a b  c '.split(maxsplit=-1) }}",
+            "3 2 -1 3 ['a', 'b', 'c']",
+        ),
+        (
+            "{{ true % 2 }} {{ (-7) % 3 }} {{ (-7.5) % 2 }} {{ 7.5 % -2 }} {{ true % 2.5 }}",
+            "1 2 0.5 -0.5 1.0",
+        ),
+        ("{{ strftime_now('%C') }}", "20"),
         ("{{ 'abc'.removeprefix('a') }}{{ 'abc'.removesuffix('c') }}{{ 'abc'.index('c') }}", "bcab2"),
         (
             "{{ '\x1c a\u{a0}'.strip() }}|{{ 'xax'.lstrip('x') }}|{{ 'xax'.rstrip('x') }}|{{ '\x1d b ' | trim }}",
@@ -102,6 +112,10 @@ fn speaks_python_where_templates_do() {
             "'q' q 'it' it 'b'  | [['x', 1.0, None]]",
         ),
     ]);
+    let few = template("{{ 'a b c'.split(maxsplit=1) }}").render(&conversation(), None);
+    assert!(
+        few.expect_err("it wants a separator").to_string().contains("a number of splits wants a separator")
+    );
 }
 
 #[test]
