@@ -42,7 +42,7 @@ fn the_shipped_roster_has_the_seven_families() {
 fn stages_keep_the_files_order_and_have_forms() {
     let roster = parse(
         "[[family]]\nname = 'olmo'\nbase = { model = 'b', checkpoint = 'org/b' }\n\
-         sft = { model = 's', checkpoint = 'org/s' }\ndpo = { model = 'd', checkpoint = 'org/d' }\n\
+         sft = { model = 's', checkpoint = 'org/s', form = 'chat' }\ndpo = { model = 'd', checkpoint = 'org/d' }\n\
          anneal = { model = 'a', checkpoint = './a', form = 'base', revision = 'abc' }\n[analysis]\ntarget = 'China'\n",
     )
     .expect("parses");

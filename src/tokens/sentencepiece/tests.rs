@@ -78,6 +78,18 @@ fn merges_go_by_score_and_then_from_the_left() {
 }
 
 #[test]
+fn spaces_may_stay_spaces() {
+    let pieces = [" ", "\u{2581}", "a"].map(|text| piece(text, -1.0, NORMAL));
+    let split = |escaped: u8| {
+        let normalizer = [number(3, 1), number(4, 0), number(5, escaped)].concat();
+        let read = from_bytes(&model(&[], &normalizer, &pieces)).unwrap();
+        read.encode("a a").iter().map(|id| read.piece(*id).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(split(0), [" ", "a", " ", "a"]);
+    assert_eq!(split(1), ["\u{2581}", "a", "\u{2581}", "a"]);
+}
+
+#[test]
 fn unknown_characters_fuse_or_become_bytes() {
     let letters = [piece("a", -1.0, NORMAL), piece("\u{2581}", -2.0, NORMAL)];
     let fused = from_bytes(&model(&[], &plain(), &letters)).unwrap();

@@ -84,6 +84,7 @@ fn speaks_python_where_templates_do() {
             "{{ true % 2 }} {{ (-7) % 3 }} {{ (-7.5) % 2 }} {{ 7.5 % -2 }} {{ true % 2.5 }}",
             "1 2 0.5 -0.5 1.0",
         ),
+        ("{{ 7 % 4 if false else 'no' }} {{ 7 % 4 in [3] }}", "no True"),
         ("{{ strftime_now('%C') }}", "20"),
         ("{{ 'abc'.removeprefix('a') }}{{ 'abc'.removesuffix('c') }}{{ 'abc'.index('c') }}", "bcab2"),
         (
