@@ -166,6 +166,7 @@ fn bos_stands_once() {
     // A rendered text that holds it twice is the template's doing.
     let error = tokenizer.encode_rendered(&"<s><s>A".into()).unwrap_err();
     assert!(error.to_string().contains("the chat template writes <s> (262) twice"), "{error}");
+    assert!(error.to_string().contains("<s><s>A"), "{error}");
     assert!(tokenizer.encode_plain("A<s><s>").is_ok());
 }
 
