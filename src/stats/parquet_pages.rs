@@ -97,10 +97,7 @@ impl Page {
             _ => {}
         })?;
         page.header = (bytes.len() - thrift.rest.len()) as u64;
-        match page.header {
-            0 => Err("is empty".into()),
-            _ => Ok(page),
-        }
+        Ok(page)
     }
 }
 
@@ -227,8 +224,46 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_field_is_passed_over() {
+        let eight = [1, 2, 3, 4, 5, 6, 7, 8];
+        let header = [
+            &[0x19, 0x21, 1, 2, 0x23, 7, 0x17][..], // two flags in a list, a byte, a double
+            &eight,
+            &[0x1b, 1, 0x58, 2, 1, b'x', 0x1b, 0], // a map of a number to a text, an empty one
+            &[0x1c, 0x15, 10, 0],                  // the dictionary
+            &[0x19, 0x26, 2, 4, 0x19, 0x1c, 0x15, 2, 0, 0x19, 0x17], // lists of numbers, structs, doubles
+            &eight,
+            &[0x05, 4, 0xd8, 4, 0, 9], // field 2 by its whole number, and what stands behind
+        ]
+        .concat();
+        let page = Page::read(&header).expect("a header");
+        assert_eq!(page, Page { header: header.len() as u64 - 1, unpacked: 300, packed: 0, values: 5 });
+    }
+
+    #[test]
+    fn structs_in_lists_are_followed_so_far() {
+        let nested = |depth: usize| Page::read(&[[0x19, 0x1c].repeat(depth), vec![0; depth + 1]].concat());
+        assert!(nested(7).is_ok());
+        assert_eq!(nested(8), Err("nests too deeply".into()));
+    }
+
+    #[test]
     fn what_is_negative_is_more_than_any_page_has() {
         let page = Page::read(&[0x25, 1, 0]).expect("a header");
         assert_eq!(page.unpacked, u64::MAX);
+    }
+
+    #[test]
+    fn a_footer_larger_than_any_tables_is_refused() {
+        let refusal = |bytes: &[u8]| {
+            let mut file = tempfile::tempfile().expect("a file");
+            std::io::Write::write_all(&mut file, bytes).expect("written");
+            check_footer(&mut file).expect("readable").err()
+        };
+        let claim = |footer: u64| [b"PAR1", &(footer as u32).to_le_bytes()[..], b"PAR1"].concat();
+        assert_eq!(refusal(&claim(LONGEST_FOOTER)), None);
+        let refused = refusal(&claim(LONGEST_FOOTER + 1)).expect("one byte too many");
+        assert!(refused.contains("claims a footer of 4194305 bytes"), "{refused}");
+        assert!(refusal(b"PAR1").is_some_and(|why| why.contains("cut off")));
     }
 }

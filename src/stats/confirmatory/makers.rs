@@ -380,7 +380,7 @@ mod tests {
         let members = inside.map(|v| member(v, true)).into_iter().chain(outside.map(|v| member(v, false)));
         let groups = MakerGroups::new(&members.collect::<Vec<_>>()).expect("both sides");
         let near = |value: Option<f64>, expected: f64| value.is_some_and(|v| (v - expected).abs() < 1e-12);
-        // t = 2.157439559882375; the tail with 50 digits of mpmath.
+        // t = 2.157439559882375; the tail by mpmath.
         assert!((groups.difference - 2.0 / 3.0).abs() < 1e-12 && near(groups.se, 0.309_008_270_295_652_6));
         assert!(near(groups.df, 2.048_763_968_845_242) && near(groups.p, 0.160_630_968_213_129));
     }
