@@ -24,14 +24,15 @@ fn a_name_that_nothing_is_called_is_said_with_the_nearest_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
     write_all(dir);
+    // Of the sweep, and not of each of its checkpoints.
+    let (_, _, said) = sweep(dir, &["--roster", "roster.toml", "--dry-run", "--limit", "8"]);
+    assert_eq!(said.matches("--limit 8 takes the first prompts").count(), 1, "{said}");
     let roster = fs::read_to_string(dir.join("roster.toml")).expect("readable");
     let more = "[analysis.route]\n\"tiny-chta\" = \"plian\"\n[[analysis.comparison]]\nname = \"c\"\ncondition = \"plan\"\n\
                 baseline = \"main\"\n[[analysis.type_contrast]]\nname = \"t\"\ntypes = [\"boarder\"]\n";
     fs::write(dir.join("other.toml"), format!("{roster}{more}")).expect("written");
     let (output, out, said) = sweep(dir, &["--roster", "other.toml", "--run", "run", "--limit", "96"]);
     assert!(output.status.success() && out.is_empty(), "{said}");
-    // Of the sweep, and not of each of its checkpoints.
-    assert_eq!(said.matches("--limit 96 takes the first prompts").count(), 1, "{said}");
     for part in [
         "checkpoint `tiny-chta`, which the roster does not have, perhaps `tiny-chat` is meant",
         "condition `plian`, which the study does not have, perhaps `plain` is meant",
