@@ -154,6 +154,11 @@ mod tests {
     #[ignore = "is run by the test below"]
     fn writes_for_ever() {
         let Some(path) = std::env::var_os(PLACE) else { return };
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            // What the tests were started by may have had them ignored.
+            // SAFETY: the default action is valid for every signal.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
         crate::signals::install();
         let begun = Begun::named(Path::new(&path)).expect("a file");
         begun.file().write_all(b"half").expect("room");

@@ -65,8 +65,18 @@ pub fn say(text: impl Display) {
     }
 }
 
+/// Whoever started the tests in the background may have had signals ignored, which the programs that they start would inherit.
+fn heed_signals() {
+    #[cfg(unix)]
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: the default action is valid for every signal.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// Runs the tests of this binary that are `wanted`, by name, and that the command line asks for.
 pub fn run(wanted: impl Fn(&str) -> bool) -> ExitCode {
+    heed_signals();
     let mut arguments = Arguments::from_args();
     let threads = std::env::var("RUST_TEST_THREADS").ok().and_then(|threads| threads.parse().ok());
     arguments.test_threads = arguments.test_threads.or(threads);
