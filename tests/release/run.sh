@@ -2,7 +2,11 @@
 # What is released, built and tried here as far as this system allows: README's first command, `cargo install`, the archive, the wheel in a
 # fresh environment, the package of the sources, of which the static program is built, and the form of the workflows and of the
 # dependencies. One release build serves all but the static program. Linux only; says what it skips.
+#
+#   tests/release/run.sh            all but the static program; the package is only checked. CI runs this
+#   tests/release/run.sh --static   all; every dependency is compiled once more, a few minutes of two cores
 set -euo pipefail
+part=${1:-}
 cd "$(dirname "$0")/../.."
 top=$PWD
 [ "$(uname -s)" = Linux ] || { echo "skipped: the release is tried on Linux"; exit 0; }
@@ -66,6 +70,7 @@ number=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 tar -C "$work" -xzmf "$target/package/tiltmeter-$number.crate"
 triple=$(uname -m)-unknown-linux-musl
 musl() {
+    [ "$part" = --static ] || return 1
     command -v musl-gcc >/dev/null && return
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
     apt-get update -qq >/dev/null 2>&1 || true
@@ -82,6 +87,7 @@ if musl && rustup target add "$triple" >/dev/null 2>&1; then
     try "$static" "the static program"
     "$static" -q doctor --backend cpu >/dev/null
 else
-    echo "skipped: the static program, for there is no musl-gcc, or no standard library for $triple; the package is only checked"
+    [ -z "$part" ] || echo "skipped: the static program, for there is no musl-gcc, or no standard library for $triple"
+    echo "-- the package is only checked"
     cargo check --locked --quiet
 fi
