@@ -1,7 +1,7 @@
-//! The pages of a Parquet file, walked over before they are read: their headers state sizes that the `parquet` crate would take
-//! memory for without asking what is there.
+//! The footer and the pages of a Parquet file, walked over before they are read: they state sizes and counts that the `parquet`
+//! crate would take memory or time for without asking what is there.
 //!
-//! Source: github.com/apache/parquet-format, `parquet.thrift` (`PageHeader`), and Thrift's compact protocol.
+//! Source: github.com/apache/parquet-format, `parquet.thrift` (`FileMetaData`, `PageHeader`), and Thrift's compact protocol.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -22,22 +22,27 @@ const LONGEST_FOOTER: u64 = 4 << 20;
 /// Structs in structs.
 const DEEPEST: usize = 16;
 
-/// Refuses a file whose footer is larger than any table's; it may be no Parquet file at all.
+/// Refuses a file whose footer is larger than any table's, or claims what it cannot hold; it may be no Parquet file at all.
 pub(super) fn check_footer(file: &mut File) -> io::Result<Result<(), String>> {
     let length = file.seek(SeekFrom::End(0))?;
     if length < 8 {
         return Ok(Err("it is cut off".into()));
     }
     file.seek(SeekFrom::Start(length - 8))?;
-    let mut end = [0; 4];
+    let mut end = [0; 8];
     file.read_exact(&mut end)?;
-    let footer = u64::from(u32::from_le_bytes(end));
-    Ok(match footer > LONGEST_FOOTER {
-        true => Err(format!(
-            "it claims a footer of {footer} bytes, more than the {LONGEST_FOOTER} of any item table"
-        )),
-        false => Ok(()),
-    })
+    let [size @ .., b'P', b'A', b'R', b'1'] = end else { return Ok(Ok(())) };
+    let footer = u64::from(u32::from_le_bytes(size));
+    if footer > LONGEST_FOOTER {
+        let claim =
+            format!("it claims a footer of {footer} bytes, more than the {LONGEST_FOOTER} of any item table");
+        return Ok(Err(claim));
+    }
+    let Some(start) = (length - 8).checked_sub(footer) else { return Ok(Ok(())) };
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(footer).read_to_end(&mut bytes)?;
+    Ok(Thrift { rest: &bytes }.fields(0, &mut |_, _| ()).map_err(|why| format!("its footer {why}")))
 }
 
 /// Refuses columns that lie outside the file, and pages that claim what they cannot hold.
@@ -199,6 +204,11 @@ impl Thrift<'_> {
         if depth == DEEPEST {
             return Err("nests too deeply".into());
         }
+        // For the `parquet` crate a flag in a list takes no byte, so that four bytes keep it busy for seconds. Neither page headers
+        // nor footers have such lists.
+        if count > 0 && kinds.iter().any(|kind| matches!(kind, 1 | 2)) {
+            return Err("has a list of flags".into());
+        }
         // Each takes a byte at least.
         if count > self.rest.len() as u64 {
             return Err("is cut off".into());
@@ -227,7 +237,7 @@ mod tests {
     fn every_kind_of_field_is_passed_over() {
         let eight = [1, 2, 3, 4, 5, 6, 7, 8];
         let header = [
-            &[0x19, 0x21, 1, 2, 0x23, 7, 0x17][..], // two flags in a list, a byte, a double
+            &[0x19, 0x01, 0x23, 7, 0x17][..], // no flags in a list, a byte, a double
             &eight,
             &[0x1b, 1, 0x58, 2, 1, b'x', 0x1b, 0], // a map of a number to a text, an empty one
             &[0x1c, 0x15, 10, 0],                  // the dictionary
@@ -238,6 +248,13 @@ mod tests {
         .concat();
         let page = Page::read(&header).expect("a header");
         assert_eq!(page, Page { header: header.len() as u64 - 1, unpacked: 300, packed: 0, values: 5 });
+    }
+
+    #[test]
+    fn flags_in_lists_are_refused() {
+        for many in [[0x19, 0x11, 1, 0], [0x19, 0xf2, 0x7f, 0], [0x1b, 1, 0x15, 1]] {
+            assert_eq!(Page::read(&many), Err("has a list of flags".into()), "{many:?}");
+        }
     }
 
     #[test]
@@ -265,5 +282,8 @@ mod tests {
         let refused = refusal(&claim(LONGEST_FOOTER + 1)).expect("one byte too many");
         assert!(refused.contains("claims a footer of 4194305 bytes"), "{refused}");
         assert!(refusal(b"PAR1").is_some_and(|why| why.contains("cut off")));
+        assert_eq!(refusal(b"PAR1\0\x01\0\0\0PAR1"), None);
+        let flags = refusal(b"PAR1\x19\xf1\xff\xff\xff\x0f\0\x07\0\0\0PAR1");
+        assert_eq!(flags.as_deref(), Some("its footer has a list of flags"));
     }
 }
