@@ -60,6 +60,25 @@ fn influence_by_hand() {
     assert_eq!(told.made_from[0].id, "favourability/en/m@x/y-z/A/who/all");
 }
 
+#[apply(test!)]
+fn a_figure_of_some_scenarios_is_made_of_those() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/items");
+    let settings = fixture.join("settings.toml").display().to_string();
+    // Norland in two of three pairs. Six of seven scenarios are coherent, four are of types of two, all are seven.
+    for (id, scenarios, types) in [
+        ("favourability/en/alpha-chat/Norland/preference/all", 7, 3),
+        ("favourability/en/alpha-chat/Norland/preference/coherent60", 6, 3),
+        ("confirmatory/en/alpha-chat/Norland/preference/types_of_two", 4, 2),
+    ] {
+        let done = explain(&[id, "--json", "--settings", &settings], ("--items", &fixture.join("items.csv")));
+        assert!(done.status.success(), "{id}: {}", String::from_utf8_lossy(&done.stderr));
+        let told: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        let made = &told["made_of"];
+        let counts = ["scenarios", "types", "pairs", "cells", "items"].map(|key| made[key].as_u64());
+        assert_eq!(counts, [scenarios, types, 2, 2 * scenarios, 4 * scenarios].map(Some), "{id}");
+    }
+}
+
 fn explain(arguments: &[&str], input: (&str, &Path)) -> Output {
     tiltmeter().arg("explain").args(arguments).arg(input.0).arg(input.1).output().expect("the program starts")
 }

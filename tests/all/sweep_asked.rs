@@ -130,3 +130,25 @@ fn checkpoints_with_the_same_weights_are_noted() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains("note: tiny-chat: its weights are those of tiny-base"), "{said}");
 }
+
+#[apply(test!)]
+fn the_day_that_a_template_is_told_is_in_the_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    write_all(dir);
+    let dated = "{{ strftime_now('%d %b %Y') }}{% for m in messages %}{{ m['content'] }}{% endfor %}";
+    for (name, template, day) in [
+        ("dated", dated, Some("26 Jul 2024")),
+        ("dateless", "{% for m in messages %}{{ m['content'] }}{% endfor %}", None),
+    ] {
+        fs::write(dir.join("checkpoints/chat/chat_template.jinja"), template).expect("written");
+        let asked = ["--model", "checkpoints/chat", "--stage", "chat", "--run", name, "--limit", "8"];
+        let (output, _, said) = sweep(dir, &asked);
+        assert!(output.status.success(), "{name}: {said}");
+        let run = rusqlite::Connection::open(dir.join(name).join("run.sqlite")).expect("a database");
+        let kept: Option<String> = run
+            .query_row("SELECT template_date FROM checkpoint", [], |row| row.get(0))
+            .expect("one checkpoint");
+        assert_eq!(kept.as_deref(), day, "{name}");
+    }
+}

@@ -301,6 +301,43 @@ fn other_merges_make_another_tokenizer() {
     assert!(rule.contains("is merged otherwise"), "{rule}");
 }
 
+/// tokenizer.json has a token more than `added_tokens_decoder`, which is the list that the class goes by.
+#[apply(test!)]
+fn a_token_that_only_tokenizer_json_lists_is_text_and_said() {
+    let cases = cases();
+    let dir = cases.write(&cases.folders["both_prepend_legacy_true_prefix_none"]);
+    let (json, config) = (dir.path().join("tokenizer.json"), dir.path().join("tokenizer_config.json"));
+    let read = |path: &Path| -> Value {
+        serde_json::from_slice(&std::fs::read(path).expect("there")).expect("JSON")
+    };
+    let mut file = read(&json);
+    let ids =
+        file["added_tokens"].as_array().expect("a list").iter().filter_map(|token| token["id"].as_u64());
+    let id = ids.max().expect("a token") + 1;
+    let mut token = serde_json::json!({"content": "<|more|>", "lstrip": false, "normalized": false, "rstrip": false,
+                                       "single_word": false, "special": true});
+    let mut said = read(&config);
+    for listed in [false, true] {
+        if listed {
+            said["added_tokens_decoder"][id.to_string()] = token.clone();
+            std::fs::write(&config, said.to_string()).expect("written");
+        } else {
+            token["id"] = id.into();
+            file["added_tokens"].as_array_mut().expect("a list").push(token.clone());
+            std::fs::write(&json, file.to_string()).expect("written");
+            token.as_object_mut().expect("an object").remove("id");
+        }
+        let tokenizer = PromptTokenizer::open(dir.path()).expect("read");
+        let (rule, ids) = (tokenizer.class_rule(), tokenizer.encode_piece("<|more|>").expect("ids"));
+        assert_eq!(
+            rule.contains("\"<|more|>\" of tokenizer.json is no token here: `added_tokens_decoder` lacks it"),
+            !listed,
+            "{rule}"
+        );
+        assert_eq!(ids == [u32::try_from(id).expect("small")], listed, "{ids:?}");
+    }
+}
+
 /// added_tokens.json where it is broken.
 #[apply(test!)]
 fn a_broken_list_of_added_tokens_is_named() {
