@@ -186,27 +186,42 @@ pub(crate) fn crowded(text: &[u8], signs: &[u8], most: usize) -> Option<String> 
         .then(|| format!("holds more than {} values, which is more than it can need", grouped(most)))
 }
 
+/// Bytes of a roster or of settings; none is anywhere near. TOML takes 28 bytes of memory for each line break, twice while it grows.
+const LARGEST_SETTINGS: usize = 1 << 20;
+
+fn too_large() -> String {
+    "is too large for a roster or settings (1 MiB)".to_owned()
+}
+
+/// Why a roster, settings or a plan is not parsed. Asked again where a text is parsed: not all come from a file.
+pub(crate) fn too_much(text: &str) -> Option<String> {
+    if text.len() > LARGEST_SETTINGS {
+        return Some(too_large());
+    }
+    crowded(text.as_bytes(), TOML_SIGNS, MOST_VALUES)
+}
+
 /// The text of a roster or of settings: the same file may be both.
 pub(crate) fn read_settings(path: &Path) -> io::Result<String> {
-    /// None is anywhere near this size.
-    const LARGEST: u64 = 4 << 20;
     if is_named_pipe(path) {
         let why = "is a named pipe, which may never be written to: give a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // The size that the system tells is only a hint, and none for a pipe or a device.
-    File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "is too large for a roster or settings (4 MiB)",
-        ));
-    }
-    if let Some(why) = crowded(text.as_bytes(), TOML_SIGNS, MOST_VALUES) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-    }
-    Ok(text)
+    File::open(path)?.take(LARGEST_SETTINGS as u64 + 1).read_to_end(&mut bytes)?;
+    // A text that is cut off within a letter is too large before it is no text.
+    let why = match bytes.len() > LARGEST_SETTINGS {
+        true => too_large(),
+        false => match String::from_utf8(bytes) {
+            Ok(text) => match too_much(&text) {
+                Some(why) => why,
+                None => return Ok(text),
+            },
+            Err(_) => "is not UTF-8 text".to_owned(),
+        },
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }
 
 /// Opening such a file waits until somebody opens it for writing. A pipe that a shell has opened for us (`<(...)`,

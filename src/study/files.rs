@@ -12,7 +12,7 @@ use crate::plain;
 include!(concat!(env!("OUT_DIR"), "/studies.rs"));
 
 /// The largest single file, all files together, and how many a study may have. The default study has 50 and 200 KiB.
-const MAX_FILE: u64 = 4 << 20;
+const MAX_FILE: u64 = 2 << 20;
 const MAX_BYTES: usize = 16 << 20;
 const MAX_FILES: usize = 4096;
 /// `scenarios/<language>/<type>.toml` is the deepest.
@@ -171,7 +171,7 @@ fn read_folder(
                 return Err(StudyError::folder(path, "not a regular file"));
             }
             if kind.len() > MAX_FILE {
-                return Err(StudyError::folder(path, "larger than 4 MiB, too large for a study's file"));
+                return Err(StudyError::folder(path, "larger than 2 MiB, too large for a study's file"));
             }
             if files.len() == MAX_FILES {
                 return Err(StudyError::folder(folder, "more than 4,096 files, too many for a study"));

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Family, Roster, RosterError, Stage};
-use crate::plain::nearest;
+use crate::plain::{self, nearest};
 use crate::study::StageForm;
 
 /// Stage names whose form is known without `form`; `base` is asked in plain text, the others as chats.
@@ -19,6 +19,9 @@ const STAGE_KEYS: [&str; 6] = ["model", "checkpoint", "revision", "prefill", "fo
 /// Fills in what the roster's text says.
 pub(super) fn read(roster: &mut Roster, folder: &Path) -> Result<(), RosterError> {
     let Roster { name, text, families, condition, route } = roster;
+    if let Some(problem) = plain::too_much(text) {
+        return Err(RosterError::File { name: name.clone(), problem });
+    }
     let source = Source { name, text, folder };
     let root = DeTable::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);

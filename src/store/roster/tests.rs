@@ -135,3 +135,27 @@ fn a_named_pipe_is_no_roster_and_not_waited_for() {
     let error = Roster::load(Path::new("/dev/zero")).expect_err("refused").to_string();
     assert!(error.contains("too large for a roster"), "{error}");
 }
+
+/// As a run has it too, which is no file.
+#[test]
+fn what_would_fill_the_memory_is_not_parsed() {
+    for (text, why) in [
+        ("\n".repeat((1 << 20) + 1), "r.toml: is too large for a roster or settings (1 MiB)"),
+        ("[".repeat(200_001), "r.toml: holds more than 200,000 values"),
+    ] {
+        let error = parse(&text).expect_err("it is refused").to_string();
+        assert!(error.starts_with(why), "{error}");
+        let error = crate::stats::Settings::parse(&text, "r.toml").expect_err("refused").to_string();
+        assert!(error.contains(why), "{error}");
+        let error = crate::stats::Preregistration::parse(&text, "r.toml").expect_err("refused").to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.toml");
+    std::fs::write(&path, "é".repeat(1 << 19) + "é").unwrap();
+    let error = Roster::load(&path).expect_err("it is refused").to_string();
+    assert!(error.contains("r.toml: is too large"), "{error}");
+    std::fs::write(&path, b"a = '\xff'").unwrap();
+    let error = Roster::load(&path).expect_err("it is refused").to_string();
+    assert!(error.contains("r.toml: is not UTF-8 text"), "{error}");
+}
