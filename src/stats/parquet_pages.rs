@@ -31,14 +31,16 @@ pub(super) fn check_footer(file: &mut File) -> io::Result<Result<(), String>> {
     file.seek(SeekFrom::Start(length - 8))?;
     let mut end = [0; 8];
     file.read_exact(&mut end)?;
-    let [size @ .., b'P', b'A', b'R', b'1'] = end else { return Ok(Ok(())) };
-    let footer = u64::from(u32::from_le_bytes(size));
+    let [a, b, c, d, magic @ ..] = end;
+    let footer = u64::from(u32::from_le_bytes([a, b, c, d]));
     if footer > LONGEST_FOOTER {
         let claim =
             format!("it claims a footer of {footer} bytes, more than the {LONGEST_FOOTER} of any item table");
         return Ok(Err(claim));
     }
-    let Some(start) = (length - 8).checked_sub(footer) else { return Ok(Ok(())) };
+    // What is no Parquet file, or shorter than it claims, the crate says.
+    let start = (length - 8).checked_sub(footer).filter(|_| &magic == b"PAR1");
+    let Some(start) = start else { return Ok(Ok(())) };
     file.seek(SeekFrom::Start(start))?;
     let mut bytes = Vec::new();
     file.by_ref().take(footer).read_to_end(&mut bytes)?;
@@ -281,6 +283,9 @@ mod tests {
         assert_eq!(refusal(&claim(LONGEST_FOOTER)), None);
         let refused = refusal(&claim(LONGEST_FOOTER + 1)).expect("one byte too many");
         assert!(refused.contains("claims a footer of 4194305 bytes"), "{refused}");
+        // Whatever stands behind the size, as in a file whose footer is encrypted.
+        let encrypted = [b"PARE", &(LONGEST_FOOTER as u32 + 1).to_le_bytes()[..], b"PARE"].concat();
+        assert_eq!(refusal(&encrypted), Some(refused));
         assert!(refusal(b"PAR1").is_some_and(|why| why.contains("cut off")));
         assert_eq!(refusal(b"PAR1\0\x01\0\0\0PAR1"), None);
         let flags = refusal(b"PAR1\x19\xf1\xff\xff\xff\x0f\0\x07\0\0\0PAR1");
