@@ -15,7 +15,7 @@ pub(crate) use date::{now, seconds};
 pub(crate) use disk::{worded, write_new};
 pub(crate) use nearest::{nearest, nearest_few};
 pub(crate) use number::{bytes, counted, grouped, noun, scaled, total};
-pub(crate) use unknown::toml_said;
+use unknown::toml_said;
 
 use std::fmt;
 use std::fs::File;
@@ -189,16 +189,20 @@ pub(crate) fn crowded(text: &[u8], signs: &[u8], most: usize) -> Option<String> 
 /// Bytes of a roster or of settings; none is anywhere near. TOML takes 28 bytes of memory for each line break, twice while it grows.
 const LARGEST_SETTINGS: usize = 1 << 20;
 
-fn too_large() -> String {
-    "is too large for a roster or settings (1 MiB)".to_owned()
+/// Why a roster, settings or a plan is not parsed. Asked where one is parsed, since not all come from a file.
+pub(crate) fn too_much(text: &[u8]) -> Option<String> {
+    if text.len() > LARGEST_SETTINGS {
+        return Some("is too large for a roster or settings (1 MiB)".to_owned());
+    }
+    crowded(text, TOML_SIGNS, MOST_VALUES)
 }
 
-/// Why a roster, settings or a plan is not parsed. Asked again where a text is parsed: not all come from a file.
-pub(crate) fn too_much(text: &str) -> Option<String> {
-    if text.len() > LARGEST_SETTINGS {
-        return Some(too_large());
+/// Settings or a plan from their text; the error is what to say of it.
+pub(crate) fn from_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    match too_much(text.as_bytes()) {
+        Some(why) => Err(why),
+        None => toml::from_str(text).map_err(|error| toml_said(text, &error)),
     }
-    crowded(text.as_bytes(), TOML_SIGNS, MOST_VALUES)
 }
 
 /// The text of a roster or of settings: the same file may be both.
@@ -210,18 +214,12 @@ pub(crate) fn read_settings(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     // The size that the system tells is only a hint, and none for a pipe or a device.
     File::open(path)?.take(LARGEST_SETTINGS as u64 + 1).read_to_end(&mut bytes)?;
-    // A text that is cut off within a letter is too large before it is no text.
-    let why = match bytes.len() > LARGEST_SETTINGS {
-        true => too_large(),
-        false => match String::from_utf8(bytes) {
-            Ok(text) => match too_much(&text) {
-                Some(why) => why,
-                None => return Ok(text),
-            },
-            Err(_) => "is not UTF-8 text".to_owned(),
-        },
-    };
-    Err(io::Error::new(io::ErrorKind::InvalidData, why))
+    let refused = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    // Before it is taken for text: it may be cut off within a letter.
+    if let Some(why) = too_much(&bytes) {
+        return Err(refused(why));
+    }
+    String::from_utf8(bytes).map_err(|_| refused("is not UTF-8 text".to_owned()))
 }
 
 /// Opening such a file waits until somebody opens it for writing. A pipe that a shell has opened for us (`<(...)`,

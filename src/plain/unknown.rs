@@ -3,7 +3,7 @@
 use super::{nearest, shown};
 
 /// `error` about `text`, in one line.
-pub(crate) fn toml_said(text: &str, error: &toml::de::Error) -> String {
+pub(super) fn toml_said(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().trim_end().replace('\n', " ");
     let said = unknown_key(&message).unwrap_or(message);
     match error.span() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StatsError;
 use super::settings::Settings;
-use crate::plain::{counted, toml_said, too_much};
+use crate::plain::{counted, from_toml};
 
 /// What a plan file calls its shape.
 pub const PLAN_SCHEMA: &str = "tiltmeter-plan/1";
@@ -79,10 +79,7 @@ impl Preregistration {
     /// Reads a plan's text; `name` is what errors call it.
     pub fn parse(text: &str, name: &str) -> Result<Preregistration, StatsError> {
         let problem = |problem: String| StatsError::Settings { settings: name.to_owned(), problem };
-        if let Some(why) = too_much(text) {
-            return Err(problem(why));
-        }
-        let plan: Preregistration = toml::from_str(text).map_err(|e| problem(toml_said(text, &e)))?;
+        let plan: Preregistration = from_toml(text).map_err(problem)?;
         if plan.schema != PLAN_SCHEMA {
             return Err(problem(format!("its schema is `{}`, not `{PLAN_SCHEMA}`", plan.schema)));
         }

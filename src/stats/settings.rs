@@ -208,10 +208,7 @@ impl Settings {
     /// Parses a settings file or a roster; `name` is what errors call it.
     pub fn parse(text: &str, name: &str) -> Result<Settings, StatsError> {
         let problem = |problem: String| StatsError::Settings { settings: name.to_owned(), problem };
-        if let Some(why) = plain::too_much(text) {
-            return Err(problem(why));
-        }
-        let file: File = toml::from_str(text).map_err(|e| problem(plain::toml_said(text, &e)))?;
+        let file: File = plain::from_toml(text).map_err(problem)?;
         let mut families = Vec::with_capacity(file.family.len());
         for (i, table) in file.family.into_iter().enumerate() {
             families.push(Family::from_table(i, table).map_err(problem)?);

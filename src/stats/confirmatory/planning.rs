@@ -70,18 +70,15 @@ fn types_needed(a_type: f64, floor: f64, effect: f64, settings: &AnalysisSetting
     };
     // With the normal quantiles, which are a little too small, it would be this many.
     let mut low = (z * z * a_type / (effect * effect - z * z * floor)).ceil().max(2.0) as u64;
-    if low > MOST_TYPES {
-        return None;
-    }
     let mut high = low;
     let mut step = 1;
-    while !enough(high) {
+    while high <= MOST_TYPES && !enough(high) {
         low = high + 1;
         high += step;
         step *= 2;
-        if high > MOST_TYPES {
-            return None;
-        }
+    }
+    if high > MOST_TYPES {
+        return None;
     }
     while low < high {
         let middle = low + (high - low) / 2;

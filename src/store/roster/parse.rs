@@ -19,7 +19,7 @@ const STAGE_KEYS: [&str; 6] = ["model", "checkpoint", "revision", "prefill", "fo
 /// Fills in what the roster's text says.
 pub(super) fn read(roster: &mut Roster, folder: &Path) -> Result<(), RosterError> {
     let Roster { name, text, families, condition, route } = roster;
-    if let Some(problem) = plain::too_much(text) {
+    if let Some(problem) = plain::too_much(text.as_bytes()) {
         return Err(RosterError::File { name: name.clone(), problem });
     }
     let source = Source { name, text, folder };
