@@ -1,4 +1,5 @@
 //! A file while it is being written: where the system can, under no name, so that nothing of it stays however the process ends.
+//! What stayed of one that had a name is removed by the next one in its folder.
 
 use std::fs;
 use std::io;
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::left;
 use crate::signals::Unfinished;
 
 /// Beside its target, and not yet in its place.
@@ -22,8 +24,10 @@ impl Begun {
     /// # Errors
     /// The folder is not there or not to be written to.
     pub fn beside(target: &Path) -> io::Result<Begun> {
+        left::clear(&folder_of(target));
         #[cfg(target_os = "linux")]
         if let Some(file) = linux::unnamed(&folder_of(target)) {
+            left::hold(&file);
             return Ok(Begun::Unnamed(file));
         }
         Begun::named(target)
@@ -32,7 +36,7 @@ impl Begun {
     /// Where a file must have a name to be: some network file systems, and systems other than Linux.
     pub fn named(target: &Path) -> io::Result<Begun> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".tiltmeter-").suffix(".part");
+        builder.prefix(left::PREFIX).suffix(left::SUFFIX);
         #[cfg(unix)]
         let builder = {
             use std::os::unix::fs::PermissionsExt;
@@ -41,6 +45,7 @@ impl Begun {
         };
         let file = builder.tempfile_in(folder_of(target))?;
         let unfinished = Unfinished::at(file.path());
+        left::hold(file.as_file());
         Ok(Begun::Named { file, unfinished })
     }
 
@@ -83,7 +88,7 @@ mod linux {
     use std::os::unix::fs::OpenOptionsExt;
     use std::path::Path;
 
-    use super::folder_of;
+    use super::{folder_of, left};
     use crate::signals::Unfinished;
 
     /// Where open files have names by which they can be linked.
@@ -106,7 +111,7 @@ mod linux {
             done => return done,
         }
         for number in 0..u32::MAX {
-            let name = format!(".tiltmeter-{}-{number}.part", std::process::id());
+            let name = format!("{}{}-{number}{}", left::PREFIX, std::process::id(), left::SUFFIX);
             let beside = folder_of(target).join(name);
             let _unfinished = Unfinished::at(&beside);
             match link(file, &beside) {

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use super::StoreError;
+use super::{StoreError, left};
 use crate::plain;
 
 pub(super) const LOCK_FILE: &str = "lock";
@@ -48,6 +48,7 @@ impl RunLock {
         }
         match taken {
             Ok(()) => {
+                left::clear(dir);
                 // For people: where it cannot be written, the lock holds all the same.
                 let _ = file.set_len(0).and_then(|()| file.write_all(this_process().as_bytes()));
                 Ok(Self { file })

@@ -7,6 +7,7 @@ mod begun;
 mod error;
 pub(crate) mod file;
 mod found;
+mod left;
 mod lock;
 pub mod merge;
 mod names;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 use crate::common::run::{sweep, tiltmeter, write_all};
 use crate::common::skip;
@@ -66,6 +67,24 @@ fn a_file_that_is_called_as_a_runs_lock_is_kept() {
     for left in ["", "process 12 since 2026-01-01T00:00:00Z"] {
         assert_eq!(run_in(left).0, Some(0));
     }
+}
+
+#[apply(test!)]
+fn what_a_killed_process_left_unfinished_is_no_hindrance() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    write_all(dir);
+    let place = dir.join("run");
+    fs::create_dir(&place).expect("a folder");
+    let [now, then] = [".tiltmeter-aB3xYz.part", ".tiltmeter-4711-0.part"].map(|name| place.join(name));
+    for (path, hours) in [(&now, 0), (&then, 2)] {
+        let file = fs::File::create(path).expect("it is made");
+        file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3600)).expect("it is set");
+    }
+    let (code, told) = run(sweep(dir, "run").args(["--limit", "4"]));
+    assert_eq!(code, Some(0), "{told}");
+    // Another machine may still be writing to the new one.
+    assert!(now.exists() && (then.exists() != cfg!(unix)));
 }
 
 #[apply(test!)]

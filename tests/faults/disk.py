@@ -20,7 +20,6 @@ from pathlib import Path
 
 from kills import RUN, SHARDS, Faults, committed, names
 
-HERE = Path(__file__).resolve().parent
 FULL = ["is full"]
 # SQLite takes a page that cannot be read for a broken one in places.
 FAILED = ["the disk or the connection to it failed", "is damaged (SQLite finds its pages inconsistent)", "Input/output error"]
@@ -31,8 +30,7 @@ class Disk(Faults):
     def __init__(self, program, folder, seed, most):
         super().__init__(program, folder, seed)
         self.most = most
-        self.shim = folder / "shim.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self.shim, HERE / "shim.c", "-ldl"], check=True)
+        self.preload = self.shim()
 
     def fails(self, fault, below, *args):
         """How the command ends under the fault, what it says, and how many operations of the kind it came to."""
@@ -40,7 +38,7 @@ class Disk(Faults):
         count.unlink(missing_ok=True)
         variables = {
             **os.environ,
-            "LD_PRELOAD": str(self.shim),
+            "LD_PRELOAD": str(self.preload),
             "TILTMETER_FAULT": fault,
             "TILTMETER_FAULT_DIR": str(below),
             "TILTMETER_FAULT_COUNT": str(count),

@@ -2,6 +2,7 @@
 //
 //   TILTMETER_FAULT_DIR=/folder TILTMETER_FAULT=write:7:ENOSPC   the 7th write, and all behind it
 //   TILTMETER_FAULT=read:3:EIO | lock:1:ENOLCK | clock:1:        reads; locks of whole files; a clock that jumps by years
+//   TILTMETER_FAULT=names:1:                                     a file system that knows no files without names
 //
 // Says on exit, in TILTMETER_FAULT_COUNT if that names a file, how many operations of the kind there were.
 #define _GNU_SOURCE
@@ -82,6 +83,21 @@ GIVEN(ssize_t, read, "read", (int file, void *into, size_t n), (file, into, n))
 GIVEN(ssize_t, pread, "read", (int file, void *into, size_t n, off_t place), (file, into, n, place))
 GIVEN(ssize_t, pread64, "read", (int file, void *into, size_t n, off64_t place), (file, into, n, place))
 GIVEN(int, flock, "lock", (int file, int how), (file, how))
+
+// As some network file systems answer.
+int open64(const char *path, int how, ...) {
+    static int (*real)(const char *, int, ...);
+    if (!real) real = dlsym(RTLD_NEXT, "open64");
+    va_list more;
+    va_start(more, how);
+    mode_t mode = how & (O_CREAT | __O_TMPFILE) ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    if (!strcmp(kind, "names") && (how & O_TMPFILE) == O_TMPFILE) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return real(path, how, mode);
+}
 
 // Wall clock time: ten years on, ten years back, turn about.
 static time_t jumped(time_t now) {

@@ -198,7 +198,7 @@ def asked(work, sample, again):
         own = sorted((mutant for mutant in mutants if room_of(mutant) == room), key=lambda mutant: mutant["name"])
         random.Random(SEED).shuffle(own)
         queues.append(own[:sample])
-    turns = [mutant for turn in range(sample) for queue in queues for mutant in queue[turn : turn + 1]]
+    turns = [mutant for turn in range(max(map(len, queues))) for queue in queues for mutant in queue[turn : turn + 1]]
     return [mutant for mutant in turns if mutant["name"] not in results]
 
 

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::plain::{self, is_there};
 use crate::study::Prompt;
 
+use super::left::is_part;
 use super::lock::{LOCK_FILE, RunLock};
 use super::names::{self, Names, PromptKey};
 use super::provenance::{RunIdentity, check_kept};
@@ -247,7 +248,8 @@ pub(super) fn refuse_filled(dir: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(dir).map_err(|e| StoreError::io(dir, e))? {
         let name = entry.map_err(|e| StoreError::io(dir, e))?.file_name();
         // What a sweep may leave that was killed before it had a database.
-        if name != LOCK_FILE || !RunLock::is_ours(dir) {
+        let is_ours = is_part(&name) || (name == LOCK_FILE && RunLock::is_ours(dir));
+        if !is_ours {
             return Err(StoreError::Filled { dir: dir.to_path_buf(), name: name.into() });
         }
     }
