@@ -175,6 +175,8 @@ mod tests {
         let plan = Plan::new(&items, &sets, true);
         let split = plan.split(2);
         assert_eq!(split, [(0..10).collect::<Vec<_>>(), (10..20).collect()]);
+        let families: Vec<Vec<usize>> = (0..4).map(|family| (5 * family..5 * family + 5).collect()).collect();
+        assert_eq!(plan.split(4), families);
         for (parts, sharing) in [(1, true), (3, true), (7, true), (100, true), (3, false)] {
             let plan = Plan::new(&items, &sets, sharing);
             let split = plan.split(parts);
@@ -184,5 +186,24 @@ mod tests {
             assert!(all.into_iter().eq(0..20), "{parts} parts");
         }
         assert_eq!(Plan::new(&[], &sets, true).split(2), Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn a_plan_is_split_between_families_that_lie_near_an_equal_share() {
+        // Two families, 240 tokens: a stem, and leaves of 4 tokens.
+        let of = |family: u32, stem: u32, leaves: u32| {
+            (0..leaves).map(move |leaf| ScoreItem {
+                tokens: (0..stem)
+                    .map(|t| 100 * family + t)
+                    .chain((0..4).map(|t| 1000 + 10 * leaf + t))
+                    .collect(),
+                choices: 0,
+            })
+        };
+        let sets = [ChoiceSet::Tokens(vec![vec![1], vec![2]])];
+        let first = |items: Vec<ScoreItem>| Plan::new(&items, &sets, true).split(2)[0].len();
+        // Seven tokens off, a sixteenth of a share, is near; ten are not, and a family is cut.
+        assert_eq!(first(of(0, 43, 21).chain(of(1, 41, 18)).collect()), 21);
+        assert_eq!(first(of(0, 42, 22).chain(of(1, 42, 17)).collect()), 19);
     }
 }

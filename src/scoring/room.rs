@@ -157,6 +157,7 @@ fn path_bytes(spec: &DecoderSpec, path: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::spec::SideInput;
 
     fn spec() -> DecoderSpec {
         DecoderSpec::plain(32, 10, 8, 1e-6, vec![LayerSpec::plain(4, 2, 8, 100); 2])
@@ -179,9 +180,20 @@ mod tests {
         // 95 % of it holds weights, path and 130 tokens.
         let free = (5000 + path + 130 * token) * 100 / 95 + 100;
         assert_eq!(tokens(room(Some(free), 1 << 30)), Ok(128));
+        // 95 % of the one is 231,800 bytes, of the other 231,895.
+        let pack = path + 128 * token;
+        for (free, weights, fitting) in
+            [(244_000, 231_801 - pack, 64), (244_000, 231_800 - pack, 128), (244_100, 231_895 - pack, 128)]
+        {
+            assert_eq!(room(Some(free), 1 << 30).pack_tokens(&spec(), weights, 10), Ok(fitting));
+        }
         let error = tokens(room(Some(5000 + path), 1 << 30)).expect_err("weights and nothing else");
         assert_eq!(error.pass_bytes, path + 64 * token);
         assert!(error.to_string().contains("free memory"), "{error}");
+        // Second embeddings of 3 elements for each of two layers: 4 * 2 * 6 * 3 / 2 bytes more.
+        let side = SideInput { width: 3, token_scale: 1.0, context_scale: 1.0, join_scale: 1.0 };
+        let with_side = DecoderSpec { side: Some(side), ..spec() };
+        assert_eq!(token_bytes(&with_side), token_bytes(&spec()) + 72);
         // Fused layers take packs of whole tiles while there is room for one.
         let planes = |free| Room { step: 256, workspace: Workspace::Planes(2), ..room(free, u64::MAX / 8) };
         assert_eq!(tokens(planes(None)), Ok(768));

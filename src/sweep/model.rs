@@ -259,3 +259,18 @@ fn stored_types(checkpoint: &Checkpoint) -> String {
     names.dedup();
     names.join("+")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::BackendError;
+
+    #[test]
+    fn only_a_device_that_is_gone_ends_the_whole_sweep() {
+        let error = |inner: BackendError| decoder_error("m", inner.into());
+        let lost = error(BackendError::Lost("gone".into()));
+        assert!(matches!(lost, SweepError::Device { .. }), "{lost:?}");
+        let refused = error(BackendError::Device("no such kernel".into()));
+        assert!(matches!(refused, SweepError::Checkpoint { .. }), "{refused:?}");
+    }
+}

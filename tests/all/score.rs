@@ -91,7 +91,13 @@ fn a_score_has_the_fields_and_they_agree_with_each_other() {
         assert!((odds - (logprobs[0] - logprobs[1])).abs() < 1e-9);
         let compliance = v["compliance"].as_f64().expect("number");
         assert!((compliance - mass(&logits.concat())).abs() < 1e-9);
-        assert!(v["top"][0]["logprob"].as_f64() >= v["top"][1]["logprob"].as_f64());
+        let top = |place: usize, key: &str| v["top"][place][key].as_f64().expect("number");
+        for place in 0..2 {
+            // Its logit is the shortest text of an f32.
+            let logit = f64::from(top(place, "logit") as f32);
+            assert!((logit - lse - top(place, "logprob")).abs() < 1e-9);
+        }
+        assert!(top(0, "logprob") >= top(1, "logprob"));
         assert!(v["n_tokens"].as_u64().expect("number") > 0);
     }
 }
@@ -99,7 +105,8 @@ fn a_score_has_the_fields_and_they_agree_with_each_other() {
 #[apply(test!)]
 fn bad_lines_are_named_by_number_and_nothing_is_written() {
     let good = json!({"id": "x", "tokens": [1, 2], "choice_tokens": [[3], [4]]}).to_string();
-    let cases: [(&str, Value); 16] = [
+    let cases: [(&str, Value); 17] = [
+        ("the id is empty", json!({"id": "", "tokens": [1], "choice_tokens": [[3], [4]]})),
         ("no id", json!({"tokens": [1], "choice_tokens": [[3], [4]]})),
         ("already used", json!({"id": "x", "tokens": [1], "choice_tokens": [[3], [4]]})),
         ("unknown field", json!({"id": "y", "tokens": [1], "choice_tokens": [[3], [4]], "extra": 1})),

@@ -105,6 +105,17 @@ proptest! {
 }
 
 #[test]
+fn each_checkpoint_begins_with_its_first_piece() {
+    let prompts = |n: u32| (0..n).map(|i| (vec![i % 7, i, 9], 0)).collect();
+    let made: Vec<Made> = [12, 20].map(|n| Made { layers: 1, prompts: prompts(n) }).into();
+    let split = split(&made, 2);
+    let first: Vec<bool> =
+        split.checkpoints.iter().flat_map(|counted| (0..counted.units.len()).map(|unit| unit == 0)).collect();
+    assert!(first.len() > 2);
+    assert_eq!(pieces(&split.checkpoints).iter().map(|piece| piece.first).collect::<Vec<_>>(), first);
+}
+
+#[test]
 fn a_cut_stands_between_checkpoints_or_where_little_is_shared() {
     let piece = |cost, shared, first| Piece { cost, shared, first };
     // Two checkpoints of 52 and 48: not for two parts in a hundred is the first loaded twice.

@@ -37,6 +37,13 @@ fn what_nobody_can_be_asked_is_refused() {
     request.conditions = vec!["prefill".into()];
     let error = request.check().expect_err("no checkpoint has a prefill").to_string();
     assert!(error.contains("condition `prefill` is for checkpoints with a `prefill`"), "{error}");
+    // One that has it is asked, whatever the others have.
+    let given = ROSTER.replace("'x/b'", "'x/b', prefill = '('");
+    let roster = Roster::parse(&given, "r.toml", std::path::Path::new("")).expect("the roster parses");
+    let setting = Setting { roster, ..Setting::new() };
+    let mut request = setting.request();
+    request.conditions = vec!["prefill".into()];
+    assert_eq!(request.check().expect("there is one").len(), 2);
 }
 
 #[test]
