@@ -185,6 +185,11 @@ mod tests {
             all.sort_unstable();
             assert!(all.into_iter().eq(0..20), "{parts} parts");
         }
+        // What stands inside continuations is no item.
+        let whole = [ChoiceSet::Continuations(vec![vec![vec![1, 2]], vec![vec![3, 4, 5]]])];
+        let mut all = Plan::new(&items, &whole, true).split(3).concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..20));
         assert_eq!(Plan::new(&[], &sets, true).split(2), Vec::<Vec<usize>>::new());
     }
 

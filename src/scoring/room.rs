@@ -194,6 +194,10 @@ mod tests {
         let side = SideInput { width: 3, token_scale: 1.0, context_scale: 1.0, join_scale: 1.0 };
         let with_side = DecoderSpec { side: Some(side), ..spec() };
         assert_eq!(token_bytes(&with_side), token_bytes(&spec()) + 72);
+        // Keys and values that another layer reads are kept beside a layer's own: 4 * 32 * 3 / 2 bytes more.
+        let mut lending = spec();
+        lending.layers[1].kv = Kv::Of(0);
+        assert_eq!(token_bytes(&lending), token_bytes(&spec()) + 192);
         // Fused layers take packs of whole tiles while there is room for one.
         let planes = |free| Room { step: 256, workspace: Workspace::Planes(2), ..room(free, u64::MAX / 8) };
         assert_eq!(tokens(planes(None)), Ok(768));

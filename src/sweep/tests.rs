@@ -310,6 +310,12 @@ fn a_sweep_that_is_stopped_keeps_its_packs_and_the_run_knows_what_is_left() {
         all.iter().map(|c| c.prompt_tokens).collect::<Vec<_>>()
     };
     assert_eq!(tokens(reader), tokens(RunReader::open(whole.path()).expect("the run opens")));
+    // One that is done by then is done.
+    let dir = tempfile::tempdir().expect("a folder");
+    let said = Said { stop_after: Some(40 / 5), ..Said::default() };
+    let (outcome, _) = setting.watched(&request, dir.path(), &Fakes::new(usize::MAX), said);
+    assert!(outcome.stopped);
+    assert_eq!((outcome.done, outcome.failed, outcome.totals.prompts), (1, 0, 40));
 }
 
 #[test]
@@ -373,6 +379,23 @@ fn a_prompt_beyond_the_context_is_refused_by_name() {
         error.starts_with("checkpoint `a`: prompt `fr/main/USA-") && error.contains("context of 100"),
         "{error}"
     );
+}
+
+#[test]
+fn a_token_beyond_the_vocabulary_is_refused_by_name() {
+    let setting = Setting::new();
+    // The fake's vocabulary has 256 rows.
+    for (end, letter, told) in [(256, 65, "prompt `fr/main/"), (10, 256, "256"), (255, 65, "")] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let loader = Fakes { end, letter, ..Fakes::new(usize::MAX) };
+        let (outcome, said) = setting.sweep(&setting.request(), dir.path(), &loader);
+        assert_eq!(outcome.failed > 0, !told.is_empty(), "{:?}", said.errors);
+        assert!(
+            said.errors.iter().all(|error| error.contains(told) && error.contains("256")),
+            "{:?}",
+            said.errors
+        );
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::common::run::{PROMPTS, export, tiltmeter, write_all};
 
@@ -151,4 +152,45 @@ fn the_day_that_a_template_is_told_is_in_the_record() {
             .expect("one checkpoint");
         assert_eq!(kept.as_deref(), day, "{name}");
     }
+}
+
+#[apply(test!)]
+fn what_was_measured_on_what_is_in_the_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    write_all(dir);
+    let chat = dir.join("checkpoints/chat");
+    let template = "{% for m in messages %}{{ m['content'] }}{% endfor %}";
+    fs::write(chat.join("chat_template.jinja"), template).expect("written");
+    let asked = ["--roster", "roster.toml", "--run", "run", "--limit", "8", "--backend", "cpu"];
+    let (output, _, said) = sweep(dir, &asked);
+    assert!(output.status.success(), "{said}");
+    let run = rusqlite::Connection::open(dir.join("run/run.sqlite")).expect("a database");
+    let text = |column: &str, model: &str| -> Option<String> {
+        let query = format!("SELECT {column} FROM checkpoint WHERE model = ?1");
+        run.query_row(&query, [model], |row| row.get(0)).expect("one checkpoint")
+    };
+    let sha256 = |bytes: &[u8]| {
+        let digest = Sha256::digest(bytes);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let config = fs::read(chat.join("config.json")).expect("readable");
+    assert_eq!(text("config_sha256", "tiny-chat"), Some(sha256(&config)));
+    assert_eq!(text("template_sha256", "tiny-chat"), Some(sha256(template.as_bytes())));
+    assert_eq!(text("template_sha256", "tiny-base"), None);
+    assert_eq!(text("dtype", "tiny-base").as_deref(), Some("f32"));
+    // Both have the same tokenizer and other weights.
+    for (column, same) in [("tokenizer_sha256", true), ("weights_sha256", false)] {
+        let [base, chat] = ["tiny-base", "tiny-chat"].map(|model| text(column, model).expect("a hash"));
+        assert_eq!((base.len(), base == chat), (64, same), "{column}");
+    }
+    let (device, [tree, computed], [load, compute]): (String, [i64; 2], [f64; 2]) = run
+        .query_row(
+            "SELECT device, tree_tokens, computed_tokens, load_seconds, compute_seconds FROM session LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, [row.get(1)?, row.get(2)?], [row.get(3)?, row.get(4)?])),
+        )
+        .expect("a session");
+    assert!(device.starts_with("cpu, ") && !device.contains(" of them"), "{device}");
+    assert!(tree > 0 && computed == tree && load > 0.0 && compute > 0.0);
 }

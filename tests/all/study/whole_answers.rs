@@ -62,6 +62,14 @@ fn a_whole_answer_has_to_fit_into_the_context_behind_its_prompt() {
     let lines = scored(dir, 1).unwrap();
     let answers =
         lines[0]["continuations"].as_array().unwrap().iter().flat_map(|list| list.as_array().unwrap());
+    let texts = ANSWERS.iter().flatten();
+    for (answer, text) in answers.clone().zip(texts) {
+        let number = |key: &str| answer[key].as_f64().unwrap();
+        let tokens = answer["tokens"].as_array().unwrap().len();
+        for (key, length) in [("per_byte", text.len()), ("mean", tokens)] {
+            assert!((number(key) - number("logprob") / length as f64).abs() < 1e-9, "{answer}");
+        }
+    }
     let longest = answers.map(|answer| answer["tokens"].as_array().unwrap().len()).max().unwrap();
     assert!(longest > 1);
     // The last token is asked for and not read.
