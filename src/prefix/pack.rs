@@ -77,31 +77,14 @@ impl Pack {
                 if row >= run.rows.end {
                     break;
                 }
-                let depth = run.first_depth + (row - run.rows.start);
-                out.push(QueryRun {
-                    rows: i..i + 1,
-                    first_depth: depth,
-                    keys: truncate(&run.keys, depth + 1),
-                });
+                // An end is the last row of its run, which sees all of the run's keys.
+                let first_depth = run.first_depth + (row - run.rows.start);
+                out.push(QueryRun { rows: i..i + 1, first_depth, keys: run.keys.clone() });
                 ends.next();
             }
         }
         out
     }
-}
-
-/// The first `count` keys.
-fn truncate(keys: &[KeyRange], count: usize) -> Vec<KeyRange> {
-    let mut left = count;
-    let mut out = Vec::with_capacity(keys.len());
-    for key in keys {
-        let len = key.len.min(left);
-        if len > 0 {
-            out.push(KeyRange { row: key.row, len });
-        }
-        left -= len;
-    }
-    out
 }
 
 impl PrefixTree {

@@ -104,6 +104,10 @@ mod tests {
         assert_eq!(work.head, f64::from(2 * 2 * 10 * 4));
         assert_eq!(work.layers_whole, f64::from(2 * 3 * (kv + rest)));
         assert!((work.skipped() - f64::from(rest) / f64::from(6 * (kv + rest))).abs() < 1e-12);
+        // A last layer of twice the heads: its queries see their keys at the ends alone.
+        let layers = vec![LayerSpec::plain(2, 1, 3, 5), LayerSpec::plain(4, 1, 3, 5)];
+        let wider = Work::of(&Plan::new(&items, &[], true), &DecoderSpec::plain(4, 10, 8, 1e-6, layers));
+        assert_eq!(wider.attention, f64::from(4 * 6 * 5 + 4 * 12 * 4));
         // The same in whole numbers: one token that both share, and one of each.
         let rates = Rates::of(&spec);
         let counted = rates.run(0, 1) + 2 * (rates.run(1, 2) + rates.end(2));

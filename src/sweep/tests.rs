@@ -176,7 +176,9 @@ impl Model for Fake {
                 })
                 .collect();
             tally.prompts += scores.len();
-            store(Pack { scores: &scores, tally: &tally, load_seconds: 0.0 })?;
+            tally.computed_tokens += 3 * scores.len();
+            tally.compute_seconds += 0.25;
+            store(Pack { scores: &scores, tally: &tally, load_seconds: 0.5 })?;
         }
         Ok(tally)
     }
@@ -379,6 +381,21 @@ fn a_prompt_beyond_the_context_is_refused_by_name() {
         error.starts_with("checkpoint `a`: prompt `fr/main/USA-") && error.contains("context of 100"),
         "{error}"
     );
+}
+
+#[test]
+fn the_totals_are_those_of_all_checkpoints_together() {
+    let setting = Setting::new();
+    let request = Request { limit: Some(40), ..setting.request() };
+    let dir = tempfile::tempdir().expect("a folder");
+    let (outcome, _) = setting.sweep(&request, dir.path(), &Fakes::new(usize::MAX));
+    let totals = outcome.totals;
+    let reader = RunReader::open(dir.path()).expect("the run opens");
+    let tokens: u64 = reader.checkpoints().expect("readable").iter().map(|c| c.prompt_tokens).sum();
+    // Two checkpoints of 40 prompts in 8 packs; what the fake says of each, and the time it took to load it.
+    assert_eq!((totals.prompts, totals.naive_tokens, totals.computed_tokens), (80, tokens, 3 * 80));
+    assert_eq!(totals.compute_seconds, 0.25 * 16.0);
+    assert!((1.0..1.5).contains(&totals.load_seconds), "{}", totals.load_seconds);
 }
 
 #[test]

@@ -346,3 +346,23 @@ fn standard_input_and_output_stand_for_a_dash() {
     let (_, _, file) = score(&lines.lines().map(str::to_owned).collect::<Vec<_>>(), &[]);
     assert_eq!(Some(String::from_utf8_lossy(&run.get_output().stdout).into_owned()), file);
 }
+
+#[apply(test!)]
+fn a_prompt_may_fill_the_context_and_name_every_row_of_the_vocabulary() {
+    let config = std::fs::read_to_string(model().join("config.json")).expect("readable");
+    let config: Value = serde_json::from_str(&config).expect("JSON");
+    let size = |key: &str| config[key].as_u64().expect("a size") as usize;
+    let (context, vocab) = (size("max_position_embeddings"), size("vocab_size"));
+    for (tokens, choice, refusal) in [
+        (vec![1; context], 3, ""),
+        (vec![1; context + 1], 3, "more than the model's context"),
+        (vec![vocab - 1], vocab - 2, ""),
+        (vec![vocab], 3, "outside the model's vocabulary"),
+        (vec![1], vocab, "outside the model's vocabulary"),
+    ] {
+        let line = json!({"id": 1, "tokens": tokens, "choice_tokens": [[choice], [4]]});
+        let (code, said, _) = score(&[line.to_string()], &[]);
+        assert_eq!(code != 0, !refusal.is_empty(), "{said}");
+        assert!(said.contains(refusal), "{said}");
+    }
+}
