@@ -3,6 +3,7 @@
 mod commands;
 mod default_study;
 mod format;
+mod prefilled;
 mod whole_answers;
 
 use tiltmeter::study::PromptText;
