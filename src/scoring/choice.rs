@@ -87,6 +87,11 @@ impl ChoiceScore {
             continuations,
         }
     }
+
+    /// Whether it can be told: also where continuations are summed and there is no log-sum-exp to show it.
+    pub fn is_finite(&self) -> bool {
+        self.log_odds.is_finite() && self.logsumexp.is_finite()
+    }
 }
 
 /// The log-probabilities of those that do not begin with another of `all`.
@@ -117,6 +122,17 @@ fn log_sum_exp(logits: impl Iterator<Item = f64> + Clone) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_overflowed_is_not_finite() {
+        let of =
+            |logit: f32, logsumexp: f64| ChoiceScore::new(vec![vec![logit], vec![0.0]], logsumexp, vec![]);
+        assert!(of(1.0, 3.0).is_finite());
+        assert!(!of(f32::NAN, 3.0).is_finite() && !of(1.0, f64::INFINITY).is_finite());
+        let ids = [vec![vec![1, 2]], vec![vec![3]]];
+        let whole = |logprob: f64| ChoiceScore::of_continuations(vec![vec![logprob], vec![-2.0]], &ids);
+        assert!(whole(-1.0).is_finite() && !whole(f64::NAN).is_finite());
+    }
 
     #[test]
     fn variants_of_an_answer_add_up() {

@@ -86,7 +86,7 @@ impl<'w, B: Backend> Engine<'w, B> {
         let mut end = |pack: UnderWay<'_, B>, open: &mut Open<'_>| {
             let UnderWay { reading, questions, tokens } = pack;
             let scores = questions.answered(&self.decoder.collect(reading)?, open);
-            if scores.iter().any(|(_, score)| !score.log_odds.is_finite() || !score.logsumexp.is_finite()) {
+            if scores.iter().any(|(_, score)| !score.is_finite()) {
                 return Err(DecoderError::NotFinite { place: "the logits".into() }.into());
             }
             tally.computed_tokens += tokens;
