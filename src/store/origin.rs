@@ -170,5 +170,7 @@ mod tests {
         let other = Filters { shard: shard(2), ..Filters::default() };
         assert_eq!(first.clone().common(&other).shard, None);
         assert_eq!(first.common(&Filters::default()).shard, None);
+        let drawn = |seed| Filters { seed: Some(seed), ..Filters::default() };
+        assert_eq!((drawn(7).common(&drawn(7)).seed, drawn(7).common(&drawn(8)).seed), (Some(7), None));
     }
 }

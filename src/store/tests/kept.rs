@@ -106,6 +106,11 @@ fn the_roster_is_kept_and_read_back() {
     let (rows, settings) = load_items(dir.path()).expect("readable");
     assert!(rows.is_empty());
     assert_eq!(settings.map(|(_, text)| text).as_deref(), Some("a = 2\n"));
+    // What cannot be read is not written over.
+    let path = dir.path().join(ROSTER);
+    fs::write(&path, b"\xff no text").expect("written");
+    store.keep_roster("a = 3\n", &HashSet::new()).expect_err("refused");
+    assert_eq!(fs::read(&path).expect("there"), b"\xff no text");
 }
 
 #[test]

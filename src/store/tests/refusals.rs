@@ -82,6 +82,10 @@ fn figures_that_are_no_numbers_are_not_stored() {
     let error = store.put(checkpoint, run, &rows, Progress::default()).expect_err("refused").to_string();
     assert!(error.contains("`fr/main/USA-China/s2/justified/fwd/21`") && error.contains("NaN"), "{error}");
     assert!(error.contains("checkpoint `m`"), "{error}");
+    // Not the one that the figures are made of.
+    let beside = vec![vec![0.0, f32::INFINITY], vec![0.0]];
+    let error = store.put(checkpoint, run, &[row(keys[0], set, &beside)], Progress::default());
+    assert!(matches!(error, Err(StoreError::NotFinite { field: "logit", .. })), "{error:?}");
     let short = vec![vec![0.0], vec![0.0]];
     let error = store.put(checkpoint, run, &[row(keys[0], set, &short)], Progress::default());
     assert!(matches!(error, Err(StoreError::LogitCount { given: 2, expected: 3, .. })), "{error:?}");
