@@ -69,7 +69,7 @@ fn the_forms_that_torch_writes_are_read() {
         .text("")
         .raw(b"}")
         .text("version")
-        .raw(b"K\x01susb")
+        .raw(b"]K\x01asusb")
         .stop();
     same_as_plain(&spelled(module), "OrderedDict");
     for key in ["state_dict", "model"] {
