@@ -94,6 +94,13 @@ mod tests {
                         let value = dtype.value(&bytes, at).expect("it is there");
                         assert_eq!(value.is_nan(), bad.is_nan());
                         assert_eq!(value.is_sign_negative(), bad.is_sign_negative());
+                        // One behind it does not hide it, wherever it stands.
+                        for behind in at + 1..length.min(at + 6) {
+                            values[behind] = bad;
+                            let bytes = bytes_of(&values, dtype);
+                            assert_eq!(first_not_finite(&bytes, dtype), Some(at), "{dtype:?}, {behind}");
+                            values[behind] = 1.0;
+                        }
                     }
                 }
             }

@@ -180,4 +180,20 @@ mod tests {
         }
         assert!(Begun::beside(&dir.path().join("none/table.csv")).is_err());
     }
+
+    /// As a killed process of the same number leaves it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_that_was_left_behind_is_passed_over() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let target = dir.path().join("table.csv");
+        let taken = format!("{}{}-0{}", left::PREFIX, std::process::id(), left::SUFFIX);
+        fs::write(&target, "old").expect("written");
+        fs::write(dir.path().join(&taken), "half").expect("written");
+        let begun = Begun::beside(&target).expect("a file");
+        begun.file().write_all(b"new").expect("room");
+        begun.finish(&target).expect("it is put there");
+        let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        assert_eq!(there(dir.path()), [file(&taken, "half"), file("table.csv", "new")]);
+    }
 }

@@ -174,3 +174,46 @@ impl StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::{Error, ffi, types::Type};
+
+    #[test]
+    fn what_sqlite_says_is_told_by_what_to_do() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("run.sqlite");
+        let told =
+            |code| StoreError::sqlite(&path, Error::SqliteFailure(ffi::Error::new(code), None)).to_string();
+        for (code, part) in [
+            (ffi::SQLITE_FULL, "free some space"),
+            (ffi::SQLITE_IOERR, "could not be read or written"),
+            (ffi::SQLITE_READONLY, "cannot be written (read-only"),
+            (ffi::SQLITE_BUSY, "is locked by another program"),
+            (ffi::SQLITE_LOCKED, "is locked by another program"),
+            (ffi::SQLITE_NOTADB, "is not a run of tiltmeter's"),
+            (ffi::SQLITE_CORRUPT, "is damaged (SQLite finds its pages inconsistent)"),
+        ] {
+            let told = told(code);
+            assert!(told.contains(part) && told.contains("run.sqlite"), "{told}");
+        }
+        let of_a_column = Error::InvalidColumnType(0, "value".into(), Type::Null);
+        assert!(matches!(StoreError::sqlite(&path, of_a_column), StoreError::Damaged { .. }));
+        let other = StoreError::sqlite(&path, Error::QueryReturnedNoRows);
+        assert!(matches!(other, StoreError::Sqlite { .. }), "{other}");
+    }
+
+    #[test]
+    fn a_full_disk_a_limit_and_a_disk_for_reading_have_sentences_of_their_own() {
+        for (kind, part) in [
+            (io::ErrorKind::StorageFull, "so it was not written: free some space"),
+            (io::ErrorKind::QuotaExceeded, "so it was not written: free some space"),
+            (io::ErrorKind::ReadOnlyFilesystem, "cannot be written (read-only"),
+            (io::ErrorKind::FileTooLarge, "so it was not written: raise the limit"),
+        ] {
+            let told = StoreError::io(Path::new("table.csv"), kind.into()).to_string();
+            assert!(told.contains(part) && told.contains("table.csv"), "{told}");
+        }
+    }
+}

@@ -144,9 +144,81 @@ fn size_limit() -> Option<u64> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_file_is_within_a_folder_by_its_own_place_or_by_what_it_leads_to() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("model/deep")).expect("folders");
+        for name in ["model/deep/weights", "beside"] {
+            fs::write(at(name), "x").expect("written");
+        }
+        symlink(at("beside"), at("model/out")).expect("a link");
+        symlink(at("model/deep/weights"), at("in")).expect("a link");
+        for (name, expected) in [
+            ("model/deep/weights", true),
+            ("model/out", true),
+            ("in", true),
+            ("beside", false),
+            ("model/deep", false),
+            ("model/none", false),
+        ] {
+            assert_eq!(is_within(&at(name), &at("model")), expected, "{name}");
+        }
+        assert!(!is_within(&at("beside"), &at("none")));
+    }
+
+    #[test]
+    fn a_file_is_the_same_by_every_path_to_it_before_and_after_it_is_there() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("deep")).expect("a folder");
+        symlink(at("deep"), at("link")).expect("a link");
+        for there in [false, true] {
+            if there {
+                fs::write(at("deep/table"), "x").expect("written");
+                fs::write(at("deep/other"), "x").expect("written");
+            }
+            for other in ["deep/table", "link/table", "deep/../link/./table"] {
+                assert!(is_same(&at("deep/table"), &at(other)), "{other}");
+            }
+            assert!(!is_same(&at("deep/table"), &at("deep/other")));
+            assert!(!is_same(&at("deep/table"), &at("table")));
+        }
+        crate::plain::named_pipe(at("pipe"));
+        assert!(!is_same(&at("pipe"), &at("pipe")), "it may be read and written");
+    }
+
+    #[test]
+    fn a_place_is_refused_where_nothing_could_be_written() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("old"), "x").expect("written");
+        crate::plain::named_pipe(at("pipe"));
+        for name in ["new", "old", "pipe"] {
+            check_place(&at(name)).expect(name);
+        }
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 2, "it leaves nothing");
+        assert!(matches!(check_place(&at("none/new")), Err(StoreError::NoFolder { .. })));
+        let folder = check_place(&at("")).expect_err("refused").to_string();
+        assert!(folder.contains("names a folder"), "{folder}");
+        fs::create_dir(at("folder")).expect("a folder");
+        let folder = check_place(&at("folder")).expect_err("refused").to_string();
+        assert!(folder.contains("is a folder"), "{folder}");
+        // A file that is there, in a folder in which not even the administrator can make another.
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+            check_place(Path::new("/proc/version")).expect_err("refused");
+            // A pipe there is written to as it stands.
+            let (_reader, writer) = io::pipe().expect("a pipe");
+            check_place(Path::new(&format!("/proc/self/fd/{}", writer.as_raw_fd()))).expect("writable");
+        }
+    }
 
     const PLACE: &str = "TILTMETER_TEST_UNFINISHED";
 

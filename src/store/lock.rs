@@ -95,13 +95,18 @@ impl Drop for RunLock {
 
 /// No name of a machine or a person: run folders are handed on.
 fn this_process() -> String {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let job = match (set("SLURM_ARRAY_JOB_ID"), set("SLURM_ARRAY_TASK_ID"), set("SLURM_JOB_ID")) {
+    let job = job(|name| std::env::var(name).ok());
+    format!("process {}{job} since {}", std::process::id(), plain::now())
+}
+
+/// ` of Slurm job 12_3`, if the environment that `variable` reads names one.
+fn job(variable: impl Fn(&str) -> Option<String>) -> String {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    match (set("SLURM_ARRAY_JOB_ID"), set("SLURM_ARRAY_TASK_ID"), set("SLURM_JOB_ID")) {
         (Some(job), Some(task), _) => format!(" of Slurm job {job}_{task}"),
         (_, _, Some(job)) => format!(" of Slurm job {job}"),
         _ => String::new(),
-    };
-    format!("process {}{job} since {}", std::process::id(), plain::now())
+    }
 }
 
 /// What the file says, if that is what we write there.
@@ -118,4 +123,30 @@ fn has_no_locks(error: &std::io::Error) -> bool {
         return true;
     }
     error.kind() == std::io::ErrorKind::Unsupported
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_as_its_cluster_names_it() {
+        let named = |set: &[(&str, &str)]| {
+            job(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        };
+        let (array, task, whole) = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID");
+        assert_eq!(named(&[(array, "12"), (task, "3"), (whole, "15")]), " of Slurm job 12_3");
+        assert_eq!(named(&[(array, ""), (task, ""), (whole, "15")]), " of Slurm job 15");
+        assert_eq!(named(&[(array, "12"), (whole, "15")]), " of Slurm job 15");
+        assert_eq!(named(&[(whole, "")]), "");
+        assert_eq!(named(&[]), "");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_systems_without_locks_are_told_from_faults() {
+        let of = |code| std::io::Error::from_raw_os_error(code);
+        assert!(has_no_locks(&of(libc::ENOLCK)) && has_no_locks(&of(libc::EOPNOTSUPP)));
+        assert!(!has_no_locks(&of(libc::EIO)) && !has_no_locks(&of(libc::EACCES)));
+    }
 }

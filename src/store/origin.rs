@@ -158,4 +158,19 @@ mod tests {
         );
         assert!(both.common(&Filters::default()).in_words().is_empty());
     }
+
+    #[test]
+    fn a_condition_is_kept_once_and_a_shard_only_if_it_is_the_same() {
+        let shard = |index| Some(ShardRecord { index, count: 3, ..ShardRecord::default() });
+        let first = Filters { conditions: list(&["main"]), shard: shard(1), ..Filters::default() };
+        let second =
+            Filters { conditions: list(&["neutral", "main"]), shard: shard(1), ..Filters::default() };
+        let both = first.clone().common(&second);
+        assert_eq!((both.conditions, both.shard), (list(&["main", "neutral"]), shard(1)));
+        let other = Filters { shard: shard(2), ..Filters::default() };
+        assert_eq!(first.clone().common(&other).shard, None);
+        assert_eq!(first.common(&Filters::default()).shard, None);
+        let drawn = |seed| Filters { seed: Some(seed), ..Filters::default() };
+        assert_eq!((drawn(7).common(&drawn(7)).seed, drawn(7).common(&drawn(8)).seed), (Some(7), None));
+    }
 }

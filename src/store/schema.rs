@@ -328,3 +328,51 @@ fn check_tables(db: &Connection, path: &Path) -> Result<(), StoreError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+    use std::fs;
+
+    /// A link, which SQLite does not follow there, keeps it from making the log's index, as a folder that cannot be written does.
+    #[cfg(unix)]
+    #[test]
+    fn a_closed_run_is_read_without_a_log_and_a_run_with_one_is_not() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = dir.path().join("50% of a run?#é");
+        fs::create_dir(&folder).expect("a folder");
+        let path = folder.join("run.sqlite");
+        drop(open_writer(&path).expect("made"));
+        std::os::unix::fs::symlink("nowhere", folder.join("run.sqlite-shm")).expect("a link");
+        let read = || {
+            let db = open_reader(&path)?;
+            db.query_row("SELECT count(*) FROM score", [], |row| row.get::<_, i64>(0))
+                .map_err(|e| StoreError::sqlite(&path, e))
+        };
+        assert_eq!(read().expect("readable"), 0);
+        fs::write(folder.join("run.sqlite-wal"), "").expect("written");
+        assert_eq!(read().expect("readable"), 0);
+        // What is in it might be read as it was before.
+        fs::write(folder.join("run.sqlite-wal"), "a log").expect("written");
+        read().expect_err("refused");
+    }
+
+    #[test]
+    fn only_a_log_that_cannot_be_made_is_done_without() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("run.sqlite");
+        let needs = |code| needs_no_log(&path, &rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        assert!(!needs(ffi::SQLITE_CANTOPEN), "there is no file");
+        fs::write(&path, "").expect("written");
+        for (code, expected) in [
+            (ffi::SQLITE_CANTOPEN, true),
+            (ffi::SQLITE_READONLY, true),
+            // Somebody writes to it at this moment.
+            (ffi::SQLITE_BUSY, false),
+            (ffi::SQLITE_IOERR, false),
+        ] {
+            assert_eq!(needs(code), expected, "{code}");
+        }
+    }
+}

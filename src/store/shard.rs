@@ -93,4 +93,19 @@ mod tests {
             assert_eq!(shard_of_folder(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn shards_are_the_folders_of_their_names_in_order() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for name in ["shard-10-of-12", "shard-02-of-12", "other", "shard-3-of-12"] {
+            fs::create_dir(dir.path().join(name)).expect("a folder");
+        }
+        let file = dir.path().join("shard-01-of-12");
+        fs::write(&file, "no folder").expect("written");
+        let place = |name: &str, index| (dir.path().join(name), (index, 12));
+        let expected = [place("shard-02-of-12", 2), place("shard-10-of-12", 10)];
+        assert_eq!(shards_in(dir.path()).expect("readable"), expected);
+        assert!(shards_in(&dir.path().join("none")).expect("nothing").is_empty());
+        shards_in(&file).expect_err("no folder");
+    }
 }

@@ -45,3 +45,24 @@ impl RunState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_begun_once_it_has_a_sweep_or_prompts() {
+        let of = |held, begun, asked, scored| {
+            RunState::of(held, begun, &Completeness { asked, scored, ..Completeness::default() })
+        };
+        assert_eq!(of(Some(false), false, 0, 0), RunState::NotBegun);
+        assert_eq!(of(None, false, 0, 0), RunState::NotBegun);
+        assert_eq!(of(Some(false), true, 0, 0), RunState::Finished, "a sweep that had nothing to ask");
+        assert_eq!(of(Some(false), false, 3, 0), RunState::Stopped);
+        assert_eq!(of(Some(false), false, 0, 3), RunState::Finished);
+        assert_eq!(of(Some(false), true, 3, 2), RunState::Stopped);
+        assert_eq!(of(None, true, 3, 2), RunState::Unknown);
+        assert_eq!(of(None, true, 3, 3), RunState::Finished);
+        assert_eq!(of(Some(true), true, 3, 3), RunState::Running);
+    }
+}

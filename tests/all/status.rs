@@ -71,7 +71,7 @@ fn a_run_of_an_older_format_is_read_as_it_stands() {
     );
     assert!(checkpoints.iter().all(|c| c.record.arithmetic.is_none()));
     let found = reader.completeness().expect("readable");
-    assert_eq!((found.asked, found.scored, found.recorded), (80, 80, false));
+    assert_eq!((found.whole, found.asked, found.scored, found.recorded), (0, 80, 80, false));
     drop(reader);
     let (text, _) = output(&["status"], dir.path());
     assert!(text.contains("perhaps unfinished") && !text.contains("finished: 80"), "{text}");

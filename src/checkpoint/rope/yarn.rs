@@ -79,3 +79,24 @@ impl Yarn {
 fn length(factor: f64, mscale: f64) -> f64 {
     if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Rope;
+    use super::super::scaling::Scaling;
+    use super::*;
+
+    /// Expected by the formulas of `_compute_yarn_parameters` of transformers, worked in Python.
+    #[test]
+    fn the_ramp_ends_at_the_last_element_where_the_base_is_small() {
+        let (beta_fast, beta_slow) = (BETA_FAST, BETA_SLOW);
+        let yarn =
+            Yarn { factor: 4.0, beta_fast, beta_slow, original: 64.0, truncate: true, attention_factor: 1.0 };
+        let table = Rope { scaling: Scaling::Yarn(yarn), ..Rope::fixed(2.0) }.table(8);
+        let expected = [1.0, 0.750_800_3, 0.555_583_9, 0.403_481];
+        for (found, expected) in table.rotary.freq.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+        }
+        assert_eq!(table.rotary.freq.len(), 4);
+    }
+}

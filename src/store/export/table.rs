@@ -141,3 +141,16 @@ impl Serialize for Value<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_says_of_each_column_what_it_is_and_in_what_unit() {
+        let schema = row_schema(SCORES);
+        let about = |name: &str| schema.as_value()["properties"][name]["description"].clone();
+        assert_eq!(about("model"), "checkpoint's name in the run");
+        assert_eq!(about("logits"), "of each token of each answer; logit");
+    }
+}

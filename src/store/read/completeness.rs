@@ -184,3 +184,22 @@ impl RunReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_said_with_and_without_the_words_for_it() {
+        let found = Completeness { whole: 3, asked: 2, scored: 2, recorded: true, ..Completeness::default() };
+        let said = "filtered: 2 of the study's 3 prompts for these checkpoints and conditions were asked";
+        assert_eq!(found.sentences(), [said]);
+        let filters = Filters { languages: vec!["en".into()], ..Filters::default() };
+        let with = Completeness { filters, ..found.clone() };
+        assert_eq!(with.sentences(), [format!("{said} (languages en)")]);
+        let whole = Completeness { whole: 2, ..found.clone() };
+        assert_eq!(whole.sentences(), [""; 0]);
+        let unfinished = Completeness { whole: 2, scored: 1, ..found };
+        assert_eq!(unfinished.sentences(), ["unfinished: 1 of 2 prompts are scored"]);
+    }
+}

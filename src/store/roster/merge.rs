@@ -186,5 +186,15 @@ mod tests {
         let new = format!("# mine\n{OLD}[[family]]\nname = 'g'\nbase = {{ model = 'c' }}\n");
         assert_eq!(merge(OLD, &new, |_| true), None);
         assert_eq!(merge("no roster", OLD, |_| true), None);
+        // Each thing that a roster says otherwise is kept as it was of a checkpoint that has scores.
+        for (from, to) in [
+            ("name = 'f'", "name = 'g'"),
+            ("maker_country = 'X'", "maker_country = 'Y'"),
+            ("base = { model = 'a' }", "base = { model = 'a', prefill = '(' }"),
+        ] {
+            assert!(OLD.contains(from));
+            let merged = merge(OLD, &OLD.replace(from, to), |_| true).expect(to);
+            assert_eq!((of(&merged.text).1, merged.also), (of(OLD).1, Vec::new()), "{to}");
+        }
     }
 }

@@ -66,6 +66,7 @@ mod tests {
             ("org/Some-Model-1B", "Some-Model-1B"),
             ("/data/mine/", "mine"),
             ("/hub/models--org--Tiny-1.0/snapshots/0123", "Tiny-1.0"),
+            ("/data/mine/snapshots/0123", "0123"),
             ("/", "checkpoint"),
         ] {
             assert_eq!(model_name(checkpoint), name);

@@ -42,6 +42,60 @@ fn items_add_up_in_order_and_incomplete_ones_are_counted() {
 }
 
 #[test]
+fn cells_are_counted_alike_with_and_without_the_items() {
+    let dir = tempfile::tempdir().expect("a folder");
+    sweep(dir.path(), &prompts()[..18], 3, 99).expect("the sweep runs");
+    let open = || RunReader::open(dir.path()).expect("the run opens");
+    let counts = |reader: &RunReader| -> Vec<(String, u64)> {
+        let cells = reader.completeness().expect("readable").cells;
+        cells.into_iter().map(|cell| (cell.language, cell.scored)).collect()
+    };
+    let reader = open();
+    reader.items().expect("items");
+    let expected = [("en".to_owned(), 6), ("fr".to_owned(), 12)];
+    assert_eq!((counts(&reader), counts(&open())), (expected.to_vec(), expected.to_vec()));
+}
+
+#[test]
+fn a_run_is_found_by_its_folder_with_what_it_says_of_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    sweep(&dir.path().join("a/b"), &prompts(), 24, 24).expect("the sweep runs");
+    let mut store = RunStore::open_or_create(&dir.path().join("a/b"), &identity()).expect("the run opens");
+    let keys = store.keys(&prompts()).expect("keys");
+    let cell = |language: &str| Cell { language: language.into(), condition: "main".into(), whole: 12 };
+    store.ask(&["m"], &[cell("en"), cell("fr")], &keys).expect("recorded");
+    drop(store);
+    let found = find_runs(dir.path()).expect("readable");
+    let [run] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((run.dir.clone(), run.error.clone()), (dir.path().join("a/b"), None));
+    let said = [&run.study, &run.study_version, &run.program].map(|text| text.as_deref());
+    assert_eq!(said, [Some("toy"), Some("1"), Some("0.1.0")]);
+    // 2026-01-31T12:00:00Z
+    assert!(run.begun.as_ref().is_some_and(|time| time.len() == 20 && time.ends_with('Z')), "{run:?}");
+    assert_eq!((run.checkpoints.as_slice(), run.asked, run.scored), (["m".to_owned()].as_slice(), 24, 24));
+    assert_eq!((run.state, run.filtered), (RunState::Finished, false));
+    // Begun or not, where nothing was asked.
+    for (name, begun, state) in [("c", false, RunState::NotBegun), ("d", true, RunState::Finished)] {
+        let one = dir.path().join(name);
+        let mut store = RunStore::open_or_create(&one, &identity()).expect("made");
+        if begun {
+            store.begin_sweep(&SweepRecord::default()).expect("recorded");
+        }
+        drop(store);
+        assert_eq!(find_runs(&one).expect("readable")[0].state, state);
+        fs::remove_dir_all(one).expect("removed");
+    }
+    // As deep as is said, and no deeper.
+    for place in ["1/2/3/4", "1/2/3/4/5"] {
+        fs::create_dir_all(dir.path().join(place)).expect("folders");
+        fs::write(dir.path().join(place).join(DATABASE), "").expect("written");
+    }
+    let found = find_runs(dir.path()).expect("readable");
+    let places: Vec<_> = found.into_iter().map(|run| run.dir).collect();
+    assert_eq!(places, ["1/2/3/4", "a/b"].map(|place| dir.path().join(place)));
+}
+
+#[test]
 fn the_roster_is_kept_and_read_back() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = RunStore::open_or_create(dir.path(), &identity()).expect("the run opens");
@@ -52,6 +106,11 @@ fn the_roster_is_kept_and_read_back() {
     let (rows, settings) = load_items(dir.path()).expect("readable");
     assert!(rows.is_empty());
     assert_eq!(settings.map(|(_, text)| text).as_deref(), Some("a = 2\n"));
+    // What cannot be read is not written over.
+    let path = dir.path().join(ROSTER);
+    fs::write(&path, b"\xff no text").expect("written");
+    store.keep_roster("a = 3\n", &HashSet::new()).expect_err("refused");
+    assert_eq!(fs::read(&path).expect("there"), b"\xff no text");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod exports;
 mod kept;
+mod merges;
 mod refusals;
 
 use std::fs;

@@ -46,7 +46,11 @@ fn one_sweep_at_a_time() {
     let error = RunStore::open_or_create(dir.path(), &identity()).expect_err("in use");
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
     RunReader::open(dir.path()).expect("reading is free");
+    let says = || fs::read_to_string(dir.path().join("lock")).expect("readable");
+    let who = format!("process {}", std::process::id());
+    assert!(says().starts_with(&who) && error.to_string().contains(&who), "{error}");
     drop(first);
+    assert_eq!(says(), "", "nobody holds it");
     RunStore::open_or_create(dir.path(), &identity()).expect("free again");
 }
 
@@ -77,6 +81,11 @@ fn figures_that_are_no_numbers_are_not_stored() {
     let rows = [row(keys[0], set, &good), row(keys[1], set, &bad)];
     let error = store.put(checkpoint, run, &rows, Progress::default()).expect_err("refused").to_string();
     assert!(error.contains("`fr/main/USA-China/s2/justified/fwd/21`") && error.contains("NaN"), "{error}");
+    assert!(error.contains("checkpoint `m`"), "{error}");
+    // Not the one that the figures are made of.
+    let beside = vec![vec![0.0, f32::INFINITY], vec![0.0]];
+    let error = store.put(checkpoint, run, &[row(keys[0], set, &beside)], Progress::default());
+    assert!(matches!(error, Err(StoreError::NotFinite { field: "logit", .. })), "{error:?}");
     let short = vec![vec![0.0], vec![0.0]];
     let error = store.put(checkpoint, run, &[row(keys[0], set, &short)], Progress::default());
     assert!(matches!(error, Err(StoreError::LogitCount { given: 2, expected: 3, .. })), "{error:?}");
@@ -151,6 +160,12 @@ fn named_pipes_in_a_run_folder_are_refused_and_not_waited_for() {
         }
         crate::plain::named_pipe(dir.path().join(name));
         let opened = RunStore::open_or_create(dir.path(), &identity()).map(drop);
+        if name == DATABASE {
+            let read = RunReader::open(dir.path()).map(drop);
+            for refused in [&opened, &read] {
+                assert!(matches!(refused, Err(StoreError::NotARun { .. })), "{refused:?}");
+            }
+        }
         let error = match name {
             ROSTER => {
                 RunReader::open(dir.path()).expect("the run opens").roster().map(drop).expect_err("refused")
@@ -205,6 +220,25 @@ fn a_damaged_file_is_an_error_not_a_crash() {
             let _ = reader.visit_prompts(|_, _| Ok::<(), StoreError>(()));
         }
         let _ = RunStore::open_or_create(dir.path(), &identity());
+    }
+}
+
+#[test]
+fn logits_that_do_not_fit_their_answers_are_damage() {
+    // Three answer tokens, four bytes each.
+    for (bytes, is_sound) in [(12, true), (0, false), (8, false), (11, false), (13, false), (16, false)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        sweep(dir.path(), &prompts(), 24, 24).expect("the sweep runs");
+        let db = Connection::open(dir.path().join(DATABASE)).expect("opens");
+        db.execute("UPDATE score SET logits = zeroblob(?1)", [bytes]).expect("changed");
+        let reader = RunReader::open(dir.path()).expect("opens");
+        match reader.visit_prompts(|_, _| Ok::<(), StoreError>(())) {
+            Ok(_) => assert!(is_sound, "{bytes} bytes"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(!is_sound && error.contains("logits that do not fit"), "{error}");
+            }
+        }
     }
 }
 

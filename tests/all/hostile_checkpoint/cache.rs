@@ -81,11 +81,27 @@ fn what_is_not_there_is_named_with_its_remedy() {
 fn names_cannot_lead_out_of_the_cache() {
     let root = cache();
     let roots = [root.path().join("models--maker--Tiny-1.0")];
-    for name in ["", "a/..", "../x", "a/b/c", "a--b", "maker/", "/maker", "a b", "a/b\0", "~/x", "org/naïve"]
-    {
+    for name in [
+        "",
+        "a/..",
+        "../x",
+        "a/b/c",
+        "a--b",
+        "maker/",
+        "/maker",
+        "a b",
+        "a/b\0",
+        "~/x",
+        "org/naïve",
+        ".a/b",
+        "a/-b",
+    ] {
         refusal(name, None, &roots, &["neither a folder nor a hub id"]);
     }
     let roots = [root.path().to_owned()];
+    for (length, why) in [(96, "nor in the local Hugging Face cache"), (97, "nor a hub id")] {
+        refusal(&"a".repeat(length), None, &roots, &["neither a folder", why]);
+    }
     for revision in ["", "..", "../main", "refs/../main", "/main", "a//b", "a b", "main\n"] {
         refusal("maker/Tiny-1.0", Some(revision), &roots, &["is not the name of a revision"]);
     }

@@ -167,6 +167,10 @@ fn a_list_is_quoted_as_it_stands() {
     parts.config["architectures"] = json!(["Other"]);
     let expected = "is [\"Other\"], but only [\"LlamaForCausalLM\"] is supported";
     refusal(parts.write(1).path(), "architectures", &[expected]);
+    for (length, expected) in [(8, "is [\"a\",\"a\","), (9, "is a list of 9, but only")] {
+        parts.config["architectures"] = json!(vec!["a"; length]);
+        refusal(parts.write(1).path(), "architectures", &[expected]);
+    }
 }
 
 /// Text from a file cannot fill the screen or move the cursor.

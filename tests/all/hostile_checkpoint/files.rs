@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tiltmeter::checkpoint::tensor_table;
 
 use super::{Parts, open, refusal};
 #[cfg(unix)]
@@ -151,6 +152,7 @@ fn lying_tensor_entries_are_refused_by_name() {
             h[HEAD]["data_offsets"] = json!([0, 1, 2])
         }),
         ("`shape` must be a list of at most 8 sizes, not 5.0", &|h| h[HEAD]["shape"] = json!([5.0, 4])),
+        ("`shape` must be a list of at most 8 sizes at", &|h| h[HEAD]["shape"] = json!(vec![1; 9])),
         ("`strides` is not a known field", &|h| h[HEAD]["strides"] = json!([4, 1])),
         ("`shape` is missing", &|h| h[HEAD] = json!({"dtype": "F32", "data_offsets": [0, 80]})),
         ("`data_offsets`, found null", &|h| h[HEAD] = json!(null)),
@@ -169,6 +171,24 @@ fn lying_tensor_entries_are_refused_by_name() {
     refusal(dir.path(), "unclaimed data", &["no tensor claims"]);
     let dir = with_header(|header| header["__metadata__"] = json!({"format": {"deep": 1}}));
     refusal(dir.path(), "metadata", &["not valid"]);
+    for sound in [json!({}), json!({"format": "pt"}), json!({"format": "pt", "made": "by hand"}), json!(null)]
+    {
+        let dir = with_header(|header| header["__metadata__"] = sound.clone());
+        open(dir.path()).unwrap_or_else(|message| panic!("{sound}: {message}"));
+    }
+}
+
+#[apply(test!)]
+fn a_table_says_where_each_tensor_lies() {
+    let dir = written(1);
+    let bytes = fs::read(dir.path().join(WEIGHTS)).expect("the file was written");
+    let table = tensor_table(Path::new(WEIGHTS), &bytes).expect("it is sound");
+    let parts = Parts::of(&TinyConfig::small());
+    assert_eq!(table.len(), parts.tensors.len());
+    for tensor in parts.tensors {
+        let (_, place) = table.iter().find(|(name, _)| *name == tensor.name).expect("it is there");
+        assert_eq!(bytes[place.clone()], tensor.bytes, "{}", tensor.name);
+    }
 }
 
 #[apply(test!)]
@@ -220,7 +240,7 @@ fn an_index_that_disagrees_with_its_shards_is_refused() {
             i["weight_map"][NORM] = json!("model-00009-of-00002.safetensors")
         }),
         (&["lists no tensor"], &|i| i["weight_map"] = json!({})),
-        (&["not valid"], &|i| i["weight_map"] = json!([])),
+        (&["not valid", "an object of file names by tensor name"], &|i| i["weight_map"] = json!([])),
         (&["not valid"], &|i| i["weight_map"][NORM] = json!(2)),
         (&["weight_map"], &|i| *i = json!({"metadata": {}})),
         (&["expected an object, found a list"], &|i| *i = json!([{}, i["weight_map"]])),

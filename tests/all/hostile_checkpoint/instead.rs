@@ -124,13 +124,16 @@ fn quantised_weights_are_named_by_their_method() {
         parts.tensor(&format!("{QUERY}.weight")).name = format!("{QUERY}{ending}");
         refusal(parts.write(1).path(), who, &[QUERY, "is missing", who, "are not read"]);
     }
-    for (dtype, size, kind) in
-        [("F8_E4M3", 1, "8-bit floats (fp8)"), ("U8", 1, "whole numbers"), ("I32", 4, "whole")]
-    {
+    for (dtype, bits, kind) in [
+        ("F8_E4M3", 8, "8-bit floats (fp8)"),
+        ("F4", 4, "floats of fewer bits"),
+        ("U8", 8, "whole numbers"),
+        ("I32", 32, "whole"),
+    ] {
         let mut parts = parts();
         let tensor = parts.tensor(&format!("{QUERY}.weight"));
         let count = tensor.shape.iter().product::<usize>();
-        (tensor.dtype, tensor.bytes) = (dtype, vec![0; count * size]);
+        (tensor.dtype, tensor.bytes) = (dtype, vec![0; count * bits / 8]);
         refusal(parts.write(1).path(), dtype, &[QUERY, dtype, kind, "are not read"]);
     }
 }

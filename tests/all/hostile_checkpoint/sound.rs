@@ -1,10 +1,15 @@
 //! What is sound opens, and means what it says.
 
-use serde_json::{Value, json};
-use tiltmeter::checkpoint::{Checkpoint, Dtype, HashOrigin, Role, Weights, fingerprint};
+use std::sync::Mutex;
 
-use super::{Parts, SEED, open};
-use crate::common::{FAMILIES, TinyConfig, TinyFamily, write_tiny_checkpoint};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tiltmeter::checkpoint::{
+    Checkpoint, Dtype, HashOrigin, Reading, Role, Take, Tensor, Weights, fingerprint,
+};
+
+use super::{Parts, SEED, open, refusal};
+use crate::common::{FAMILIES, RawTensor, TinyConfig, TinyFamily, write_tiny_checkpoint};
 
 fn opened(parts: &Parts, shards: usize) -> Checkpoint {
     let dir = parts.write(shards);
@@ -84,6 +89,88 @@ fn float64_is_read_as_the_nearest_f32() {
         let refused = open(parts.write(8).path()).expect_err("it is infinite in f32");
         assert!(refused.contains(&name) && refused.contains("element 1"), "{refused}");
     }
+}
+
+/// Whoever takes the matrices to a device gets all of those that it holds, and each byte of them once.
+#[apply(test!)]
+fn takers_get_each_byte_of_what_a_device_holds_once() {
+    struct Taken<'a>(&'a Mutex<Vec<(usize, usize, Vec<u8>)>>);
+    impl Take for Taken<'_> {
+        fn take(&self, tensor: &Tensor<'_>, at: usize, bytes: &[u8]) {
+            let mut all = self.0.lock().expect("nobody panics");
+            all.push((tensor.bytes.as_ptr() as usize, at, bytes.to_vec()));
+        }
+    }
+    let families = [TinyFamily::Llama, TinyFamily::Qwen2, TinyFamily::Gemma3, TinyFamily::Gemma4];
+    for (family, tied) in families.into_iter().flat_map(|family| [(family, false), (family, true)]) {
+        let plain = TinyConfig::new(family);
+        let tiny = TinyConfig { tied: if family.may_tie() { tied } else { plain.tied }, ..plain };
+        let checkpoint = opened(&Parts::of(&tiny), 2);
+        let all = Mutex::new(Vec::new());
+        let takers: [Box<dyn Take + Send + '_>; 2] = [Box::new(Taken(&all)), Box::new(Taken(&all))];
+        checkpoint.read(&Reading { takers: &takers, ..Reading::default() }).expect("numbers");
+        let mut taken = all.lock().expect("nobody panics").clone();
+        taken.sort();
+        // Rows of tables are gathered where they lie; vectors go another way.
+        let (mut expected, mut vectors) = (Vec::new(), 0);
+        for used in checkpoint.used() {
+            let is_gathered = match used.role {
+                Role::SideTable => true,
+                Role::Embedding => !checkpoint.spec.head.tied,
+                _ => false,
+            };
+            let tensor = checkpoint.get(used.role, used.layer).expect("it is used");
+            match used.rows {
+                _ if is_gathered => {}
+                1 => vectors += tensor.bytes.len(),
+                _ => expected.push((tensor.bytes.as_ptr() as usize, 0, tensor.bytes.to_vec())),
+            }
+        }
+        let sizes: Vec<usize> = expected.iter().map(|(.., bytes)| bytes.len()).collect();
+        let (sum, most) = (sizes.iter().sum::<usize>(), sizes.iter().max().copied().unwrap_or(0));
+        assert_eq!(checkpoint.taken_bytes(), (sum as u64, most as u64), "{family:?}");
+        assert_eq!(checkpoint.device_bytes(), (sum + vectors) as u64, "{family:?}");
+        let mut twice = [expected.clone(), expected].concat();
+        twice.sort();
+        assert!(taken == twice, "{family:?}");
+    }
+    // What is rounded when it is opened is not what the file holds.
+    let mut parts = Parts::of(&TinyConfig::new(TinyFamily::Llama));
+    for tensor in &mut parts.tensors {
+        let values: Vec<f32> = Dtype::F32.values(&tensor.bytes).collect();
+        tensor.bytes = values.iter().flat_map(|value| f64::from(*value).to_le_bytes()).collect();
+        tensor.dtype = "F64";
+    }
+    assert_eq!(opened(&parts, 1).taken_bytes(), (0, 0));
+}
+
+/// A tensor of several pieces: each is where it belongs, whether it is compared, looked through or handed on.
+#[apply(test!)]
+fn a_large_table_is_read_in_pieces_as_if_it_were_one() {
+    const ROWS: usize = 40_000;
+    let tiny = TinyConfig { tied: true, vocab: ROWS, ..TinyConfig::new(TinyFamily::Llama) };
+    let mut parts = Parts { config: tiny.config(), tensors: TinyConfig { vocab: 1, ..tiny }.tensors(SEED) };
+    // Whole numbers that every type holds.
+    let values: Vec<f32> = (0..ROWS * 32).map(|i| (i % 251) as f32).collect();
+    let table = parts.tensor("embed_tokens.weight");
+    *table = RawTensor::new(table.name.clone(), Dtype::F32, vec![ROWS, 32], &values);
+    let copy = RawTensor::new("lm_head.weight", Dtype::Bf16, vec![ROWS, 32], &values);
+    parts.tensors.push(copy);
+    let dir = parts.write(1);
+    let checkpoint = open(dir.path()).unwrap_or_else(|message| panic!("{message}"));
+    assert_eq!(checkpoint.ignored(), ["lm_head.weight"]);
+    let file = std::fs::read(dir.path().join("model.safetensors")).expect("written");
+    let sha256: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(super::hashes(&checkpoint)[0].sha256, sha256);
+    drop(checkpoint);
+    let last = parts.tensor("lm_head.weight").bytes.len() - 2;
+    parts.tensor("lm_head.weight").bytes[last] ^= 1;
+    refusal(parts.write(1).path(), "another last value", &["lm_head.weight", "differs"]);
+    parts.remove_tensor("lm_head.weight");
+    // Behind four MiB.
+    let bad = 1_234_567;
+    parts.tensor("embed_tokens.weight").bytes[4 * bad..4 * bad + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    refusal(parts.write(1).path(), "late", &["embed_tokens.weight holds NaN at element 1234567;"]);
 }
 
 fn plus_one(bytes: &[u8], dtype: Dtype) -> Vec<u8> {
@@ -183,6 +270,7 @@ fn fields_that_tools_leave_out_or_add_mean_what_they_mean_to_the_reference() {
         ("auto", |p| p.config["torch_dtype"] = json!("auto")),
         ("auto and a type", |p| p.config["dtype"] = json!("auto")),
         ("float64", |p| p.config["torch_dtype"] = json!("float64")),
+        ("partial_rotary_factor", |p| p.config["partial_rotary_factor"] = json!(1.0)),
     ];
     for family in [TinyFamily::Llama, TinyFamily::Mistral, TinyFamily::Qwen2, TinyFamily::Qwen3] {
         let plain = opened(&Parts::of(&TinyConfig::new(family)), 1).spec;
@@ -257,11 +345,13 @@ fn leftovers_and_a_true_copy_of_a_tied_head_are_ignored_and_listed() {
     let tiny = TinyConfig { tied: true, ..TinyConfig::new(TinyFamily::Llama) };
     let mut parts = Parts::of(&tiny);
     parts.add_tensor("model.layers.0.self_attn.rotary_emb.inv_freq", &[4]);
+    parts.add_tensor("model.layers.1.self_attn.rotary_emb.inv_freq", &[0]);
     let mut head = parts.tensor("model.embed_tokens.weight").clone();
     head.name = "lm_head.weight".into();
     parts.tensors.push(head);
     let checkpoint = opened(&parts, 2);
-    assert_eq!(checkpoint.ignored(), ["lm_head.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"]);
+    let buffers = [0, 1].map(|layer| format!("model.layers.{layer}.self_attn.rotary_emb.inv_freq"));
+    assert_eq!(checkpoint.ignored(), ["lm_head.weight", &*buffers[0], &*buffers[1]]);
     assert!(checkpoint.spec.head.tied);
     let head = checkpoint.get(Role::OutputEmbedding, None).expect("a head");
     let table = checkpoint.get(Role::Embedding, None).expect("a table");
@@ -329,9 +419,11 @@ fn newer_spelling(tiny: &TinyConfig, parts: &mut Parts) {
     if tiny.family.is_gemma4() {
         parts.remove_text("global_head_dim");
         parts.remove_text("num_global_key_value_heads");
-        let global = (0..tiny.layers).filter(|&layer| tiny.global[layer]);
-        parts.text()["per_layer_config"] =
-            global.map(|layer| (layer.to_string(), json!({"head_dim": tiny.global_head_dim}))).collect();
+        // The local ones may be there as well.
+        let is_there = |&layer: &usize| tiny.global[layer] || tiny.family == TinyFamily::Gemma4Text;
+        let layers = (0..tiny.layers).filter(is_there);
+        let object = |layer: usize| (layer.to_string(), json!({"head_dim": tiny.layer_head_dim(layer)}));
+        parts.text()["per_layer_config"] = layers.map(object).collect();
         return;
     }
     let config = parts.config.as_object_mut().expect("an object");
@@ -390,4 +482,6 @@ fn what_glm_files_leave_out_is_half() {
     assert_eq!(stated.rotaries[0].freq.len(), 2);
     parts.remove_field("partial_rotary_factor");
     assert_eq!(opened(&parts, 1).spec, stated);
+    parts.config["partial_rotary_factor"] = json!(1.0);
+    assert_eq!(opened(&parts, 1).spec.rotaries[0].freq.len(), 4);
 }

@@ -91,6 +91,14 @@ fn entries_that_share_bytes_are_refused() {
     let last = files.last_mut().expect("files");
     (last.packed, last.size) = (60, 60);
     refused("into the directory", &archive::write(&files), &["overlaps the central directory"]);
+    // Up to the directory, as without the sizes behind the data.
+    for (more, is_sound) in [(16, true), (17, false)] {
+        let mut files = Parts::sound().files();
+        let last = files.last_mut().expect("files");
+        (last.packed, last.size) = (last.size + more, last.size + more);
+        let dir = folder(&archive::write(&files));
+        assert_eq!(Checkpoint::open(dir.path()).is_ok(), is_sound, "{more} bytes more");
+    }
 }
 
 #[apply(test!)]

@@ -209,6 +209,8 @@ fn broken_programs_are_refused() {
         (b"N(NNu", "SETITEMS on something that is not"),
         (b"}(Nu", "a key without a value"),
         (b"}s", "SETITEM finds too few"),
+        // The dictionary and its key lie below the mark.
+        (b"}N(Nst", "SETITEM finds too few"),
         (b"NNNs", "SETITEM on something that is not"),
         (b"e", "APPENDS without MARK"),
         (b"}(Ne", "APPENDS on something that is not"),

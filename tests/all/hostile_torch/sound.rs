@@ -1,8 +1,9 @@
 //! What is sound is read, to the bit.
 
 use std::fs;
+use std::path::Path;
 
-use tiltmeter::checkpoint::{Checkpoint, Dtype, Role, Weights};
+use tiltmeter::checkpoint::{Checkpoint, Dtype, Role, Weights, tensor_table};
 
 use super::pickle::{Pickle, Tensor};
 use super::{BIN, Parts, archive, folder};
@@ -68,7 +69,7 @@ fn the_forms_that_torch_writes_are_read() {
         .text("")
         .raw(b"}")
         .text("version")
-        .raw(b"K\x01susb")
+        .raw(b"]K\x01asusb")
         .stop();
     same_as_plain(&spelled(module), "OrderedDict");
     for key in ["state_dict", "model"] {
@@ -90,7 +91,7 @@ fn the_forms_that_torch_writes_are_read() {
             .ints(&tensor.strides)
             .raw([0x88])
             .ordered_dict()
-            .raw(b"NtR\x88")
+            .raw(if tensor.sizes.len() == 1 { b"NtR\x88" } else { b"}tR\x88" })
             .ordered_dict()
             .raw(b"tRs")
     });
@@ -135,6 +136,40 @@ fn a_tied_head_may_be_the_same_storage() {
     assert_eq!(checkpoint.ignored(), ["lm_head.weight"]);
     let table = checkpoint.get(Role::OutputEmbedding, None).expect("tied");
     assert_eq!((table.rows, table.cols), (5, 4));
+}
+
+#[apply(test!)]
+fn a_tied_head_of_its_own_is_compared_to_its_end() {
+    let tiny = TinyConfig { tied: true, ..TinyConfig::small() };
+    let mut parts = Parts::of(&tiny.tensors(20));
+    let table = parts.tensor("model.embed_tokens.weight").clone();
+    let bytes = parts.storages.iter().find(|(key, _)| *key == table.key).map(|(_, bytes)| bytes.clone());
+    parts.tensors.push(Tensor { name: "lm_head.weight".into(), key: "77".into(), ..table });
+    parts.storages.push(("77".into(), bytes.expect("a storage")));
+    for is_same in [true, false] {
+        if !is_same {
+            *parts.storages.last_mut().and_then(|(_, bytes)| bytes.last_mut()).expect("a byte") ^= 1;
+        }
+        let dir = folder(&parts.bytes());
+        crate::common::write_config(dir.path(), &tiny.config());
+        match Checkpoint::open(dir.path()) {
+            Ok(_) => assert!(is_same),
+            Err(error) => assert!(!is_same && error.to_string().contains("differs"), "{error}"),
+        }
+    }
+}
+
+#[apply(test!)]
+fn a_table_says_where_each_tensor_lies() {
+    let parts = Parts::sound();
+    let bytes = parts.bytes();
+    let table = tensor_table(Path::new(BIN), &bytes).expect("it is sound");
+    assert_eq!(table.len(), parts.tensors.len());
+    for (name, place) in table {
+        let tensor = parts.tensors.iter().find(|tensor| tensor.name == name).expect("it is there");
+        let (_, storage) = parts.storages.iter().find(|(key, _)| *key == tensor.key).expect("a storage");
+        assert_eq!(bytes[place], storage[..], "{name}");
+    }
 }
 
 #[apply(test!)]
