@@ -195,7 +195,10 @@ fn the_post_processor_decides_and_the_rule_says_so() {
     let off = tiny::changed(|_| {}, |config| config["add_bos_token"] = json!(false));
     assert!(rule(&off).contains("`add_bos_token`: false"), "{}", rule(&off));
     let none = tiny::changed(|json| json["post_processor"] = json!(null), |_| {});
-    assert!(rule(&none).contains("nothing in front"), "{}", rule(&none));
+    assert_eq!(
+        rule(&none),
+        "the tokenizer puts nothing in front of a plain prompt; its BOS token is <s> (262)"
+    );
     let nameless = tiny::changed(
         |json| json["post_processor"] = json!(null),
         |config| config["bos_token"] = json!(null),
@@ -243,11 +246,12 @@ fn tokens_that_only_the_config_knows_are_added() {
         |config| {
             config["added_tokens_decoder"] = json!({"265": {"content": "<x>", "special": true}});
             config["pad_token"] = json!("<pad>");
+            config["image_token"] = json!("<image>");
             config["extra_special_tokens"] = json!(["<y>"]);
         },
     );
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
-    assert_eq!(tokenizer.encode_piece("<x><pad><y>").unwrap(), [265, 266, 267]);
+    assert_eq!(tokenizer.encode_piece("<x><pad><image><y>").unwrap(), [265, 266, 267, 268]);
 }
 
 #[apply(test!)]
@@ -282,6 +286,17 @@ fn a_token_s_text_is_what_a_person_reads() {
     // Half a character has no text of its own.
     assert_eq!(text(tokenizer.encode_piece("中").unwrap()[0]).as_deref(), Some("ä"));
     assert_eq!(text(9999), None);
+
+    // A special token stands as it is, and one that the configuration names is special.
+    let dir = tiny::changed(
+        |_| {},
+        |config| {
+            config["added_tokens_decoder"] = json!({"265": {"content": "Ġx"}, "266": {"content": "Ġy"}});
+            config["pad_token"] = json!("Ġy");
+        },
+    );
+    let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+    assert_eq!([265, 266].map(|id| tokenizer.token_text(id)), [" x", "Ġy"].map(|text| Some(text.to_owned())));
 }
 
 fn strings(choices: &[&[&str]]) -> Vec<Vec<String>> {
@@ -330,6 +345,10 @@ fn a_letter_that_merges_with_the_cue_is_found() {
         assert!(!found[1].is_clean());
         assert_eq!(found[1].merged, [tiny::PAREN]);
         assert_eq!(found[1].answer, [tiny::PAREN_B]);
+        assert_eq!(
+            (&found[1].merged_text[..], &found[1].answer_text[..]),
+            (&["(".to_owned()][..], &["(B".to_owned()][..])
+        );
         assert!(!found[1].listed);
         assert!(found[1].to_string().contains("merges with the end of the prompt"), "{}", found[1]);
     }
