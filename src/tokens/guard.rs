@@ -126,3 +126,30 @@ pub(crate) fn on_deep_stack<T: Send + 'static>(
     stream(1, |done| done(work()), |result| outcome = Ok(result))?;
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+
+    /// Where the system says it: see [`Clock::of_this_thread`].
+    #[test]
+    fn time_of_a_thread_goes_on() {
+        let Some(clock) = Clock::of_this_thread() else { return };
+        let begun = clock.used();
+        let works = |_| (0..1_000_000u32).map(black_box).fold(0, u32::wrapping_add);
+        assert!((0..2000).map(works).map(black_box).any(|_| clock.used() > begun));
+    }
+
+    #[test]
+    fn results_come_in_order_and_a_panic_is_an_error() {
+        let mut results = Vec::new();
+        let count = |done: &mut dyn FnMut(i32)| (0..3).for_each(done);
+        stream(3, count, |result| results.push(result)).unwrap();
+        assert_eq!(results, [0, 1, 2]);
+        let early = stream(4, count, |_| {}).unwrap_err();
+        assert!(early.reason.contains("ended too early") && !early.too_slow, "{}", early.reason);
+        let panicked = on_deep_stack(|| -> i32 { panic!("so it is") }).unwrap_err();
+        assert!(panicked.reason.contains("so it is") && !panicked.too_slow, "{}", panicked.reason);
+    }
+}

@@ -168,6 +168,20 @@ fn bos_stands_once() {
     assert!(error.to_string().contains("the chat template writes <s> (262) twice"), "{error}");
     assert!(error.to_string().contains("<s><s>A"), "{error}");
     assert!(tokenizer.encode_plain("A<s><s>").is_ok());
+
+    // What stands in front need not be BOS.
+    let other = json!({
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "</s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"</s>": {"id": "</s>", "ids": [tiny::EOS], "tokens": ["</s>"]}}
+    });
+    let dir = tiny::changed(|json| json["post_processor"] = other, |_| {});
+    let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+    assert_eq!(tokenizer.encode_plain("A").unwrap(), [tiny::EOS, tiny::A]);
+    let error = tokenizer.encode_plain("</s>A").unwrap_err();
+    assert!(matches!(error, TokensError::DoubledPrefix { .. }), "{error}");
+    assert!(error.to_string().contains("</s> (263)"), "{error}");
 }
 
 #[apply(test!)]
@@ -357,6 +371,11 @@ fn a_letter_that_merges_with_the_cue_is_found() {
     let found = choices.in_context(&tokenizer, PromptInput::Plain("the:")).unwrap();
     assert!(found[0].merged.is_empty() && !found[0].listed && !found[0].is_clean());
     assert!(found[0].to_string().contains("not among the tokens read off"), "{}", found[0]);
+    // Of two tokens, the first of which is read off.
+    let choices = ChoiceTokens::from_answers(&tokenizer, &strings(&[&["A A", "A"], &["B"]])).unwrap();
+    let found = choices.in_context(&tokenizer, PromptInput::Plain("the:")).unwrap();
+    assert!(found[0].merged.is_empty() && found[0].listed && !found[0].is_clean());
+    assert!(found[0].to_string().contains("the first of which is read off"), "{}", found[0]);
 }
 
 #[apply(test!)]
