@@ -142,6 +142,12 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_without_computing_is_waited_for() {
+        let slept = on_deep_stack(|| thread::sleep(LOOK * 3 / 2));
+        assert!(slept.is_ok(), "{slept:?}");
+    }
+
+    #[test]
     fn results_come_in_order_and_a_panic_is_an_error() {
         let mut results = Vec::new();
         let count = |done: &mut dyn FnMut(i32)| (0..3).for_each(done);

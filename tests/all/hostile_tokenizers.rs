@@ -93,6 +93,7 @@ fn wrong_types_and_numbers_are_named() {
 #[apply(test!)]
 fn what_would_be_random_or_boundless_is_refused() {
     assert!(refused(|json| json["model"]["dropout"] = json!(0.1)).contains("dropout"));
+    attempt(&tiny::changed(|json| json["model"]["dropout"] = json!(0.0), |_| {})).unwrap();
     let doubling = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"});
     let bomb =
         refused(|json| json["normalizer"] = json!({"type": "Sequence", "normalizers": vec![doubling; 40]}));

@@ -305,12 +305,16 @@ fn a_token_s_text_is_what_a_person_reads() {
     let dir = tiny::changed(
         |_| {},
         |config| {
-            config["added_tokens_decoder"] = json!({"265": {"content": "Ġx"}, "266": {"content": "Ġy"}});
+            config["added_tokens_decoder"] = json!({
+                "265": {"content": "Ġx"}, "266": {"content": "Ġy"}, "267": {"content": "Ġz", "special": true}
+            });
             config["pad_token"] = json!("Ġy");
+            config["unk_token"] = json!("Ġz");
         },
     );
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
-    assert_eq!([265, 266].map(|id| tokenizer.token_text(id)), [" x", "Ġy"].map(|text| Some(text.to_owned())));
+    let texts = [265, 266, 267].map(|id| tokenizer.token_text(id).unwrap());
+    assert_eq!(texts, [" x", "Ġy", "Ġz"]);
 }
 
 fn strings(choices: &[&[&str]]) -> Vec<Vec<String>> {

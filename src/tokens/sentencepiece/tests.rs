@@ -134,6 +134,19 @@ fn of_equal_paths_the_earliest_start_wins() {
 }
 
 #[test]
+fn a_name_that_another_piece_has_is_not_given_twice() {
+    let pieces = ["a", "b", "c"].map(|text| piece(text, -1.0, NORMAL));
+    let named = |names: &[(u32, &'static str)]| {
+        let names = names.iter().copied().collect();
+        let read = SentencePiece::from_bytes(&model(&[], &plain(), &pieces), &names, false).unwrap();
+        (1..4).map(|id| read.piece(id).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&[(1, "x")]), ["x", "b", "c"]);
+    assert_eq!(named(&[(1, "x"), (2, "c")]), ["x", "b", "c"]);
+    assert_eq!(named(&[(1, "b"), (2, "a")]), ["b", "a", "c"]);
+}
+
+#[test]
 fn marked_pieces_are_tokens_that_a_normaliser_does_not_change() {
     let pieces = [piece("<s>", 0.0, CONTROL), piece("<u>", 0.0, USER), piece("a", 0.0, NORMAL)];
     let read = from_bytes(&model(&[], &plain(), &pieces)).unwrap();

@@ -302,6 +302,10 @@ fn statements_give_what_python_gives() {
         ("{% for k, v in {'a': 7 % 4}.items() if v % 2 %}{{ k }}{{ v }}{% endfor %}", "a3"),
         ("{% for x in [[1], [2]] recursive %}{% for y in x %}{{ y }}{% endfor %}{% endfor %}", "12"),
         ("{%- for x in [1, 2] -%} {{ x }} {%- endfor -%}", "12"),
+        (
+            "{%macro m(a, b=a)%}{{ b }}{%endmacro%}{%macro n()%}{{ varargs }}{%endmacro%}{{ m(1) }}{{ n(2) }}",
+            "1(2,)",
+        ),
         ("{%set x=1%}{%-set y=2-%}{%+ set z = 3 +%}{{ x }}{{ y }}{{ z }}", "123"),
         (
             "{% set x = 1 == 1 %}{% set y = 'a=b' %}{% set z = [1][0] %}{% set w = {'k': 1} %}{{ x }}{{ y }}{{ z }}{{ w }}",
