@@ -89,8 +89,9 @@ fn bos_and_eos_are_what_the_configuration_says() {
     assert_eq!(both.encode_plain("A").expect("ids"), [&[1], &ids[..], &[2]].concat());
     assert_eq!((both.prefix(), both.suffix()), (&[1][..], &[2][..]));
     assert_eq!(both.bos(), Some((1, "<s>".to_owned())));
-    let unknown = r#"{"bos_token": "<none>", "add_bos_token": false}"#;
-    assert_eq!(open(unknown).expect("it is read").bos(), None);
+    // A name that no piece has is numbered on, as the reference does.
+    let new = open(r#"{"bos_token": "<new>", "add_bos_token": false}"#).expect("it is read");
+    assert_eq!(new.bos(), Some((new.size() as u32 - 1, "<new>".to_owned())));
     let by_class = open(&format!(r#"{{{names}, "tokenizer_class": "LlamaTokenizer"}}"#)).expect("it is read");
     assert_eq!(by_class.prefix(), [1]);
     let unsaid = open(&format!("{{{names}}}")).err().expect("it is refused");

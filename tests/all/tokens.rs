@@ -306,15 +306,16 @@ fn a_token_s_text_is_what_a_person_reads() {
         |_| {},
         |config| {
             config["added_tokens_decoder"] = json!({
-                "265": {"content": "Ġx"}, "266": {"content": "Ġy"}, "267": {"content": "Ġz", "special": true}
+                "265": {"content": "Ġx"}, "266": {"content": "Ġy"}, "267": {"content": "Ġz", "special": true},
+                "268": {"content": "Ġw", "special": true}
             });
             config["pad_token"] = json!("Ġy");
             config["unk_token"] = json!("Ġz");
         },
     );
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
-    let texts = [265, 266, 267].map(|id| tokenizer.token_text(id).unwrap());
-    assert_eq!(texts, [" x", "Ġy", "Ġz"]);
+    let texts = [265, 266, 267, 268].map(|id| tokenizer.token_text(id).unwrap());
+    assert_eq!(texts, [" x", "Ġy", "Ġz", "Ġw"]);
 }
 
 fn strings(choices: &[&[&str]]) -> Vec<Vec<String>> {
