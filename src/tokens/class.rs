@@ -209,7 +209,7 @@ mod tests {
     /// The table of docs/decisions/0012-tokenizer-classes.md; transformers' `AutoTokenizer` for how a class is chosen.
     #[test]
     fn the_class_follows_from_the_folder() {
-        const JSON: Option<&str> = Some("{}");
+        const JSON: Option<&str> = Some(r#"{"pre_tokenizer": {"type": "Metaspace"}}"#);
         const BYTES: Option<&str> = Some(r#"{"pre_tokenizer": {"type": "ByteLevel"}}"#);
         const ONE: &str = "LlamaTokenizer: a space in front of the text";
         const EACH: &str = "LlamaTokenizer: a space in front of the text and behind each added token";
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn where_the_versions_differ_is_known() {
-        const JSON: Option<&str> = Some("{}");
+        const JSON: Option<&str> = Some(r#"{"pre_tokenizer": {"type": "Metaspace"}}"#);
         let (legacy, prefix, bare) =
             (r#", "legacy": true"#, r#", "add_prefix_space": true"#, r#", "add_prefix_space": false"#);
         let named = |name: &str, flags: &str, json: Option<&str>| {
