@@ -99,5 +99,8 @@ mod tests {
         assert_eq!(read_optional(&file, 3).unwrap().unwrap(), b"abc");
         let error = read_optional(&file, 2).unwrap_err();
         assert!(matches!(error, TokensError::TooLarge { size: 3, limit: 2, .. }), "{error}");
+        // What cannot be asked for is not taken for absent.
+        #[cfg(unix)]
+        assert!(matches!(read_optional(&file.join("y"), 3), Err(TokensError::Unreadable { .. })));
     }
 }

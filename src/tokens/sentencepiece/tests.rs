@@ -186,6 +186,7 @@ fn what_is_not_covered_is_refused_by_name() {
     assert!(spec(&number(3, 4)).contains("CHAR"));
     assert!(spec(&number(3, 9)).contains("`trainer_spec.model_type` is 9"));
     assert!(spec(&number(24, 1)).contains("treat_whitespace_as_suffix"));
+    assert!(from_bytes(&model(&number(24, 0), &plain(), &a())).is_ok());
     assert!(spec(&number(35, 1)).contains("<0x00> is missing"));
     let pieces = |pieces: &[Vec<u8>]| refusal(&model(&[], &plain(), pieces));
     assert!(pieces(&[piece("b", 0.0, 5)]).contains("\"b\" is an UNUSED piece"));
