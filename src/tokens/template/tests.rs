@@ -403,11 +403,11 @@ fn honest_work_is_affordable() {
     let long = Message::new("user", "some words ".repeat(20_000));
     let template = template(
         "{% set s = messages[0].content %}{{ '%s' % s == s }}{{ s.split(sep='w') | length }}\
-         {{ s.splitlines() | length }}{{ s | string | length }}{{ (s | tojson) | length }}\
+         {{ s.splitlines() | length }}{{ s | string | length }}{{ (s | tojson) | length }}{{ (s | e) | length }}{{ s | wordcount }}\
          {{ (range(8000) | tojson(indent=4)) | length }}\
          {% for i in range(50) %}{% set x = 'a'.center(4096) %}{% endfor %}{% set l = [s] * 9000 %}{{ l | length }}",
     );
-    assert_eq!(text(&template.render(&[long], None).unwrap()), "True200011220000220002788929000");
+    assert_eq!(text(&template.render(&[long], None).unwrap()), "True20001122000022000222000040000788929000");
 }
 
 #[test]
