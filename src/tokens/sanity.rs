@@ -304,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn as_many_added_tokens_as_are_accepted_fit_with_all_their_fields() {
+        let token = |id: usize| {
+            json!({"id": id, "content": "<x>", "single_word": false, "lstrip": false, "rstrip": false,
+                   "normalized": false, "special": true})
+        };
+        let tokens: Vec<Value> = (0..MOST_ADDED_TOKENS).map(token).collect();
+        let file = json!({"added_tokens": tokens, "model": {}}).to_string();
+        let facts = check(Path::new("tokenizer.json"), file.as_bytes()).unwrap();
+        assert_eq!(facts.added_tokens.len(), MOST_ADDED_TOKENS);
+    }
+
+    #[test]
     fn what_a_post_processor_adds_is_looked_up() {
         let adds =
             |list: &str, id: &str| json!({list: [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": id}}]});
