@@ -140,3 +140,54 @@ impl<'de> Visitor<'de> for Entries {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str, values: usize, text: usize) -> Result<Value, serde_json::Error> {
+        let mut budget = Budget::new(values, text);
+        budget.keep().deserialize(&mut serde_json::Deserializer::from_str(json))
+    }
+
+    #[test]
+    fn every_kind_of_value_is_counted() {
+        for (json, values) in [
+            ("null", 1),
+            ("true", 1),
+            ("-1", 1),
+            ("1", 1),
+            ("1.5", 1),
+            ("\"a\"", 1),
+            ("[null, [0]]", 4),
+            // Names of fields are counted as well.
+            ("{\"a\": {}, \"b\": 1}", 5),
+        ] {
+            let expected: Value = serde_json::from_str(json).unwrap();
+            assert_eq!(read(json, values, 10).unwrap(), expected);
+            let error = read(json, values - 1, 10).unwrap_err().to_string();
+            assert!(error.contains(&format!("holds more than {} values", values - 1)), "{json}: {error}");
+        }
+        let texts = r#"{"ab": ["c", "é"]}"#;
+        assert!(read(texts, 10, 5).is_ok());
+        let error = read(texts, 10, 4).unwrap_err().to_string();
+        assert!(error.contains("holds more than 4 bytes of text"), "{error}");
+    }
+
+    #[test]
+    fn entries_are_counted_and_looked_at() {
+        let wrong: Check = |key, value| (*value == 0).then(|| format!("{key:?} is zero"));
+        let look = |json: &str, most: usize| {
+            let read =
+                Entries { most, check: wrong }.deserialize(&mut serde_json::Deserializer::from_str(json));
+            read.map_err(|error: serde_json::Error| error.to_string())
+        };
+        for two in ["[1, 2]", r#"{"a": 1, "b": [2, 3, "x"]}"#] {
+            assert_eq!(look(two, 2), Ok(()));
+            assert!(look(two, 1).unwrap_err().contains("holds more than 1 entries"));
+        }
+        assert!(look("[1, 0]", 2).unwrap_err().contains("None is zero"));
+        assert!(look(r#"{"a": 1, "b": 0}"#, 2).unwrap_err().contains("Some(\"b\") is zero"));
+        assert!(look("[[1, 2, 3, 4, 5, 6, 7, 8]]", 2).unwrap_err().contains("more than 8 values"));
+    }
+}

@@ -191,3 +191,123 @@ impl fmt::Display for Class {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(config: Option<&str>, model: &str, json: Option<&str>) -> (Class, TokenizerConfig) {
+        let dir = tempfile::tempdir().unwrap();
+        if let Some(config) = config {
+            std::fs::write(dir.path().join("tokenizer_config.json"), config).unwrap();
+        }
+        std::fs::write(dir.path().join("config.json"), model).unwrap();
+        let config = TokenizerConfig::read(dir.path()).unwrap();
+        (Class::of(dir.path(), &config, json.map(str::as_bytes)).unwrap(), config)
+    }
+
+    /// The table of docs/decisions/0012-tokenizer-classes.md; transformers' `AutoTokenizer` for how a class is chosen.
+    #[test]
+    fn the_class_follows_from_the_folder() {
+        const JSON: Option<&str> = Some(r#"{"pre_tokenizer": {"type": "Metaspace"}}"#);
+        const BYTES: Option<&str> = Some(r#"{"pre_tokenizer": {"type": "ByteLevel"}}"#);
+        const ONE: &str = "LlamaTokenizer: a space in front of the text";
+        const EACH: &str = "LlamaTokenizer: a space in front of the text and behind each added token";
+        const GENERIC_SAYS: &str = "TokenizersBackend: the file decides";
+        let (legacy, modern) = (r#", "legacy": true"#, r#", "legacy": false"#);
+        let (prefix, bare) = (r#", "add_prefix_space": true"#, r#", "add_prefix_space": false"#);
+        let both = &format!("{prefix}{modern}");
+        for (class_name, flags, model_type, json, expected) in [
+            ("LlamaTokenizer", modern, "llama", None, ONE),
+            ("LlamaTokenizer", legacy, "llama", None, EACH),
+            ("LlamaTokenizer", bare, "llama", None, "LlamaTokenizer: no space in front"),
+            ("LlamaTokenizer", "", "llama", JSON, "LlamaTokenizer: the file decides"),
+            ("LlamaTokenizer", both, "llama", JSON, ONE),
+            ("LlamaTokenizer", legacy, "llama", BYTES, GENERIC_SAYS),
+            ("LlamaTokenizer", legacy, "mistral", None, GENERIC_SAYS),
+            ("LlamaTokenizer", legacy, "qwen2", None, "Qwen2Tokenizer: the file decides"),
+            ("LlamaTokenizer", modern, "qwen3", None, ONE),
+            ("CodeLlamaTokenizer", "", "llama", None, "CodeLlamaTokenizer: a space in front of the text"),
+            ("CodeLlamaTokenizer", legacy, "llama", JSON, "CodeLlamaTokenizer: a space in front of the text"),
+            ("CodeLlamaTokenizer", bare, "llama", None, "CodeLlamaTokenizer: no space in front"),
+            ("CodeLlamaTokenizer", "", "llama", JSON, "CodeLlamaTokenizer: the file decides"),
+            ("GemmaTokenizerFast", "", "gemma2", None, "GemmaTokenizer: spaces become U+2581"),
+            ("GemmaTokenizer", prefix, "gemma2", JSON, "GemmaTokenizer: the file decides"),
+            ("PreTrainedTokenizerFast", "", "llama", JSON, GENERIC_SAYS),
+            (
+                "BaichuanTokenizer",
+                r#", "auto_map": {}"#,
+                "mistral",
+                None,
+                "BaichuanTokenizer: SentencePiece between added tokens",
+            ),
+            (
+                "BaichuanTokenizer",
+                "",
+                "baichuan",
+                None,
+                "BaichuanTokenizer: SentencePiece alone; special tokens only where the files list them",
+            ),
+        ] {
+            let config = format!(r#"{{"tokenizer_class": "{class_name}"{flags}}}"#);
+            let model = format!(r#"{{"model_type": "{model_type}"}}"#);
+            let (class, _) = class(Some(&config), &model, json);
+            assert_eq!(class.to_string(), expected, "{config}, {model}");
+        }
+        let name = |config: Option<&str>, model: &str, json: Option<&str>| class(config, model, json).0.name;
+        for (model_type, expected) in [
+            ("gemma3n_text", GEMMA),
+            ("code_llama", CODE_LLAMA),
+            ("qwen3_moe", "Qwen2Tokenizer"),
+            ("glm4", GENERIC),
+        ] {
+            assert_eq!(name(Some("{}"), &format!(r#"{{"model_type": "{model_type}"}}"#), None), expected);
+        }
+        assert_eq!(name(Some("{}"), r#"{"tokenizer_class": "LlamaTokenizerFast"}"#, None), LLAMA);
+        assert_eq!(name(None, "{}", None), NONE);
+        // Anything that tells what the model is makes it the generic class.
+        assert_eq!(name(Some("{}"), "{}", None), GENERIC);
+        assert_eq!(name(None, r#"{"model_type": "x"}"#, None), GENERIC);
+        assert_eq!(name(None, "{}", JSON), GENERIC);
+    }
+
+    #[test]
+    fn where_the_versions_differ_is_known() {
+        const JSON: Option<&str> = Some(r#"{"pre_tokenizer": {"type": "Metaspace"}}"#);
+        let (legacy, prefix, bare) =
+            (r#", "legacy": true"#, r#", "add_prefix_space": true"#, r#", "add_prefix_space": false"#);
+        let named = |name: &str, flags: &str, json: Option<&str>| {
+            class(Some(&format!(r#"{{"tokenizer_class": "{name}"{flags}}}"#)), "{}", json).0
+        };
+        let torn = |flags: &str, json: Option<&str>| named("LlamaTokenizer", flags, json).torn;
+        assert!(torn(bare, JSON) && !torn(bare, None) && !torn(legacy, JSON));
+        assert!(!named("CodeLlamaTokenizer", bare, JSON).torn);
+        let unlike = |flags: &str, json: Option<&str>| {
+            named("LlamaTokenizer", flags, json).unlike_four.unwrap_or_default()
+        };
+        assert!(unlike("", None).contains("`legacy` is absent"));
+        assert!(unlike(prefix, JSON).contains("`legacy` is absent"));
+        assert!(unlike(legacy, JSON).contains("`legacy` is obeyed"));
+        assert_eq!((unlike(bare, None), unlike(legacy, None)), ("", ""));
+        assert_eq!(unlike(&format!("{legacy}{prefix}"), JSON), "");
+        assert_eq!(named("CodeLlamaTokenizer", "", None).unlike_four, None);
+    }
+
+    #[test]
+    fn a_class_has_its_own_tokens_and_puts_bos_in_front() {
+        let known = |name: &str, model: &str| {
+            let config = format!(r#"{{"tokenizer_class": {name}, "auto_map": {{}}}}"#);
+            let (class, config) = class(Some(&config), model, None);
+            let bos = class.default_tokens().iter().find(|(name, _)| *name == "bos_token");
+            (bos.map(|(_, text)| *text), class.adds_bos(&config))
+        };
+        assert_eq!(known("\"LlamaTokenizerFast\"", "{}"), (Some("<s>"), Some(true)));
+        assert_eq!(known("\"CodeLlamaTokenizer\"", "{}"), (Some("<s>"), Some(true)));
+        assert_eq!(known("\"YiTokenizer\"", "{}"), (Some("<s>"), Some(true)));
+        assert_eq!(known("\"GemmaTokenizer\"", "{}"), (Some("<bos>"), Some(true)));
+        assert_eq!(known("\"PreTrainedTokenizerFast\"", "{}"), (None, None));
+        // The name in the file counts, the model's own class where there is none.
+        assert_eq!(known("\"LlamaTokenizer\"", r#"{"model_type": "mistral"}"#), (None, Some(true)));
+        assert_eq!(known("null", r#"{"model_type": "gemma"}"#), (Some("<bos>"), Some(true)));
+    }
+}

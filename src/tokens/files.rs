@@ -85,3 +85,22 @@ pub(crate) fn malformed(path: impl Into<PathBuf>, reason: impl Into<String>) -> 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_whole_up_to_its_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x");
+        assert_eq!(read_optional(&file, 3).unwrap(), None);
+        std::fs::write(&file, "abc").unwrap();
+        assert_eq!(read_optional(&file, 3).unwrap().unwrap(), b"abc");
+        let error = read_optional(&file, 2).unwrap_err();
+        assert!(matches!(error, TokensError::TooLarge { size: 3, limit: 2, .. }), "{error}");
+        // What cannot be asked for is not taken for absent.
+        #[cfg(unix)]
+        assert!(matches!(read_optional(&file.join("y"), 3), Err(TokensError::Unreadable { .. })));
+    }
+}

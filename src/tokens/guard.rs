@@ -107,9 +107,12 @@ impl Clock {
     }
 
     fn used(&self) -> Option<Duration> {
+        Self::said(&std::fs::read_to_string(&self.0).ok()?)
+    }
+
+    fn said(stat: &str) -> Option<Duration> {
         /// Of Linux, on every processor that this program runs on.
         const TICKS_PER_SECOND: u64 = 100;
-        let stat = std::fs::read_to_string(&self.0).ok()?;
         // The name, in parentheses, may hold anything; user and system time are the 12th and 13th field behind it.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
         let mut ticks = || fields.next()?.parse::<u64>().ok();
@@ -125,4 +128,48 @@ pub(crate) fn on_deep_stack<T: Send + 'static>(
     let mut outcome = Err("it ended too early".to_owned().into());
     stream(1, |done| done(work()), |result| outcome = Ok(result))?;
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+
+    /// Where the system says it: see [`Clock::of_this_thread`].
+    #[test]
+    fn time_of_a_thread_goes_on() {
+        let Some(clock) = Clock::of_this_thread() else {
+            assert!(!cfg!(target_os = "linux"));
+            return;
+        };
+        let begun = clock.used();
+        let works = |_| (0..1_000_000u32).map(black_box).fold(0, u32::wrapping_add);
+        assert!((0..2000).map(works).map(black_box).any(|_| clock.used() > begun));
+    }
+
+    /// proc(5): utime and stime are the fields 14 and 15, in hundredths of a second.
+    #[test]
+    fn time_is_that_of_user_and_system() {
+        let stat = "7 (a) b (c) R 4 5 6 7 8 9 10 11 12 13 140 15 16 17";
+        assert_eq!(Clock::said(stat), Some(Duration::from_millis(1550)));
+        assert_eq!(Clock::said("7 (a) R 4 5"), None);
+    }
+
+    #[test]
+    fn who_waits_without_computing_is_waited_for() {
+        let slept = on_deep_stack(|| thread::sleep(LOOK * 3 / 2));
+        assert!(slept.is_ok(), "{slept:?}");
+    }
+
+    #[test]
+    fn results_come_in_order_and_a_panic_is_an_error() {
+        let mut results = Vec::new();
+        let count = |done: &mut dyn FnMut(i32)| (0..3).for_each(done);
+        stream(3, count, |result| results.push(result)).unwrap();
+        assert_eq!(results, [0, 1, 2]);
+        let early = stream(4, count, |_| {}).unwrap_err();
+        assert!(early.reason.contains("ended too early") && !early.too_slow, "{}", early.reason);
+        let panicked = on_deep_stack(|| -> i32 { panic!("so it is") }).unwrap_err();
+        assert!(panicked.reason.contains("so it is") && !panicked.too_slow, "{}", panicked.reason);
+    }
 }

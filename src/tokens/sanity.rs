@@ -274,3 +274,66 @@ fn growth(normalizer: &Value) -> f64 {
         _ => 1.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn growth_is_that_of_the_longest_replacement() {
+        let replace = |pattern: Value, content: &str| json!({"type": "Replace", "pattern": pattern, "content": content});
+        let text = |pattern: &str, content: &str| replace(json!({"String": pattern}), content);
+        let both = [text(" ", "abc"), json!({"type": "Prepend", "prepend": "a"})];
+        for (normalizer, expected) in [
+            (Value::Null, 1.0),
+            (json!({"type": "NFC"}), 1.0),
+            (json!({"type": "ByteLevel"}), 2.0),
+            (json!({"type": "Prepend", "prepend": "\u{2581}"}), 4.0),
+            (text(" ", "\u{2581}"), 3.0),
+            (text("ab", "abcdef"), 3.0),
+            // What becomes shorter may stand beside what does not.
+            (text("abcdef", "ab"), 1.0),
+            (text("", "ab"), 3.0),
+            (replace(json!({"Regex": "a+"}), "ab"), 3.0),
+            (json!({"type": "Sequence", "normalizers": both}), 6.0),
+            (json!({"type": "Sequence", "normalizers": []}), 1.0),
+        ] {
+            assert_eq!(growth(&normalizer), expected, "{normalizer}");
+        }
+    }
+
+    #[test]
+    fn as_many_added_tokens_as_are_accepted_fit_with_all_their_fields() {
+        let token = |id: usize| {
+            json!({"id": id, "content": "<x>", "single_word": false, "lstrip": false, "rstrip": false,
+                   "normalized": false, "special": true})
+        };
+        let tokens: Vec<Value> = (0..MOST_ADDED_TOKENS).map(token).collect();
+        let file = json!({"added_tokens": tokens, "model": {}}).to_string();
+        let facts = check(Path::new("tokenizer.json"), file.as_bytes()).unwrap();
+        assert_eq!(facts.added_tokens.len(), MOST_ADDED_TOKENS);
+    }
+
+    #[test]
+    fn what_a_post_processor_adds_is_looked_up() {
+        let adds =
+            |list: &str, id: &str| json!({list: [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": id}}]});
+        let mut known = adds("single", "<s>");
+        known["special_tokens"] = json!({"<s>": {}});
+        assert_eq!(unknown_special(&known), None);
+        assert_eq!(unknown_special(&adds("single", "<s>")), Some("<s>"));
+        assert_eq!(unknown_special(&adds("pair", "<t>")), Some("<t>"));
+        let within = json!({"type": "Sequence", "processors": [known, adds("pair", "<t>")]});
+        assert_eq!(unknown_special(&within), Some("<t>"));
+        assert_eq!(unknown_special(&Value::Null), None);
+    }
+
+    #[test]
+    fn a_byte_level_decoder_is_found_within_others() {
+        let sequence =
+            |last: &str| json!({"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": last}]});
+        assert!(holds_byte_level(&json!({"type": "ByteLevel"})) && holds_byte_level(&sequence("ByteLevel")));
+        assert!(!holds_byte_level(&sequence("Fuse")) && !holds_byte_level(&Value::Null));
+    }
+}

@@ -244,3 +244,74 @@ fn added_file(path: &Path) -> Result<Vec<(u32, String)>> {
     }
     Ok(tokens)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(config: &str) -> TokenizerConfig {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("tokenizer_config.json"), config).unwrap();
+        TokenizerConfig::read(dir.path()).unwrap()
+    }
+
+    /// `AddedToken` of transformers: what is special is not normalised unless it says so.
+    #[test]
+    fn tokens_in_long_form_have_the_reference_s_defaults() {
+        let config = read(
+            r#"{"added_tokens_decoder": {
+                "5": {"content": "a"},
+                "6": {"content": "b", "special": true},
+                "7": {"content": "c", "special": true, "normalized": true, "single_word": true},
+                "8": {"content": "d", "normalized": false, "lstrip": true, "rstrip": true}
+            }}"#,
+        );
+        let plain = |text: &str| AddedToken::from(text, false).normalized(true);
+        let expected = [
+            (5, plain("a")),
+            (6, plain("b").special(true).normalized(false)),
+            (7, plain("c").special(true).single_word(true)),
+            (8, plain("d").normalized(false).lstrip(true).rstrip(true)),
+        ];
+        // Two tokens of one text are equal to the tokenizers library, whatever else they are.
+        assert_eq!(format!("{:?}", config.added_tokens().unwrap()), format!("{expected:?}"));
+        assert!(config.lists_added_tokens() && !read("{}").lists_added_tokens());
+    }
+
+    #[test]
+    fn special_tokens_come_by_name_then_by_their_own_names_then_without() {
+        let texts = |config: &str| {
+            let tokens = read(config).special_tokens(&[("unk_token", "<unk>"), ("bos_token", "<s>")]);
+            assert!(tokens.iter().all(|token| token.special));
+            tokens.into_iter().map(|token| token.content).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            texts(
+                r#"{"image_token": "<i>", "eos_token": {"content": "</s>"}, "bos_token": null, "sep": "x",
+                    "additional_special_tokens": ["<a>", {"content": "<b>", "special": true}]}"#
+            ),
+            ["</s>", "<unk>", "<i>", "<a>", "<b>"]
+        );
+        let extra = |extra: &str| {
+            texts(&format!(
+                r#"{{"bos_token": null, "unk_token": null, "extra_special_tokens": {extra}, "additional_special_tokens": ["<a>"]}}"#
+            ))
+        };
+        for none in ["null", "[]", "{}"] {
+            assert_eq!(extra(none), ["<a>"]);
+        }
+        assert_eq!(extra(r#"["<x>"]"#), ["<x>"]);
+        assert_eq!(extra(r#"{"eot": "<x>", "eoi": {"content": "<y>", "special": true}}"#), ["<x>", "<y>"]);
+    }
+
+    #[test]
+    fn templates_may_print_every_token_that_has_a_name() {
+        let config = read(
+            r#"{"bos_token": "<s>", "image_token": {"content": "<i>"}, "pad_token": null, "add_bos_token": true,
+                "extra_special_tokens": {"eot": "<x>"}}"#,
+        );
+        let tokens: Vec<_> = config.template_tokens().collect();
+        assert_eq!(tokens, [("bos_token", "<s>"), ("image_token", "<i>"), ("eot", "<x>")]);
+        assert_eq!((config.token("image_token"), config.token("pad_token")), (Some("<i>"), None));
+    }
+}

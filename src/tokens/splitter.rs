@@ -178,24 +178,23 @@ impl Splitter {
                 continue;
             };
             let (left, right) = (at.checked_sub(1), Some(at + 1).filter(|right| *right < pieces.len()));
+            // Looked at before it takes spaces from there.
+            let glued = (
+                left.filter(|left| token.single_word && pieces[*left].ends_with(|c| c != ' ')),
+                right.filter(|right| token.single_word && pieces[*right].starts_with(|c| c != ' ')),
+            );
             if let Some(right) = right.filter(|_| token.rstrip) {
                 pieces[right] = pieces[right].trim_start_matches(is_space).to_owned();
             }
             if let Some(left) = left.filter(|_| token.lstrip) {
                 pieces[left] = pieces[left].trim_end_matches(is_space).to_owned();
             }
-            if token.single_word {
-                let left = left.filter(|left| pieces[*left].ends_with(|c| c != ' '));
-                let right = right.filter(|right| pieces[*right].starts_with(|c| c != ' '));
-                let token = match (left, right) {
-                    (None, None) => continue,
-                    _ => std::mem::take(&mut pieces[at]),
-                };
-                match (left, right) {
-                    (Some(left), _) => pieces[left].push_str(&token),
-                    (_, Some(right)) => pieces[right].insert_str(0, &token),
-                    (None, None) => {}
-                }
+            if let (Some(left), _) = glued {
+                let token = std::mem::take(&mut pieces[at]);
+                pieces[left].push_str(&token);
+            } else if let (None, Some(right)) = glued {
+                let token = std::mem::take(&mut pieces[at]);
+                pieces[right].insert_str(0, &token);
             }
         }
         let part = |text: String| match self.id(&text) {
@@ -210,4 +209,86 @@ impl Splitter {
 fn is_word(c: char) -> bool {
     let joins = ['\u{200c}', '\u{200d}'].contains(&c);
     c.is_alphabetic() || c.is_mark() || c.is_number_decimal_digit() || c.is_punctuation_connector() || joins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `<w>` as described, beside `<s>` that takes nothing.
+    fn splitter(python: bool, describe: impl FnOnce(AddedToken) -> AddedToken) -> Splitter {
+        let mut splitter = Splitter::new(python);
+        splitter.add(5, AddedToken::from("<s>", true));
+        splitter.add(7, describe(AddedToken::from("<w>", false)));
+        let all = splitter.tokens.iter().map(|(id, token)| (&*token.content, *id));
+        splitter.passes = vec![Prefixes::new(all)];
+        splitter
+    }
+
+    /// Texts as they are, tokens as their ids.
+    fn split(splitter: &Splitter, text: &str) -> Vec<String> {
+        let shown = |part| match part {
+            Part::Token(id) => id.to_string(),
+            Part::Text { text, .. } => text,
+        };
+        splitter.split(text).into_iter().map(shown).collect()
+    }
+
+    /// `tokenize` of `tokenization_python.py`: a space, or nothing, lets a whole word stand, and what does not stand is
+    /// glued to its left neighbour first. It looks beside the token before it takes spaces from there.
+    #[test]
+    fn a_whole_word_of_python_s_is_a_token_between_spaces() {
+        let words = splitter(true, |token| token.single_word(true));
+        assert_eq!(split(&words, "<w>"), ["7"]);
+        assert_eq!(split(&words, "a <w> b"), ["a ", "7", " b"]);
+        assert_eq!(split(&words, "a<w> b"), ["a<w>", " b"]);
+        assert_eq!(split(&words, "a <w>b"), ["a ", "<w>b"]);
+        assert_eq!(split(&words, "a<w>b"), ["a<w>", "b"]);
+        assert_eq!(split(&words, "<s><w>"), ["<s><w>"]);
+        let taking = splitter(true, |token| token.single_word(true).lstrip(true).rstrip(true));
+        assert_eq!(split(&taking, "a <w> b"), ["a", "7", "b"]);
+        assert_eq!(split(&taking, "a\t<w> b"), ["a<w>", "b"]);
+        assert_eq!(split(&taking, "a <w>\tb"), ["a", "<w>b"]);
+    }
+
+    #[test]
+    fn a_token_of_python_s_takes_the_spaces_beside_it() {
+        let left = splitter(true, |token| token.lstrip(true));
+        assert_eq!(split(&left, " a \u{1f}<w> b"), [" a", "7", " b"]);
+        let right = splitter(true, |token| token.rstrip(true));
+        assert_eq!(split(&right, " a <w>\u{1f} b"), [" a ", "7", "b"]);
+        assert_eq!(split(&right, "<w> <s>"), ["7", "5"]);
+    }
+
+    /// `added_vocabulary.rs` of the tokenizers library: a word's character beside it lets no whole word stand.
+    #[test]
+    fn a_whole_word_of_the_library_s_has_no_letter_beside_it() {
+        let words = splitter(false, |token| token.single_word(true));
+        assert_eq!(split(&words, "a-<w>-b"), ["a-", "7", "-b"]);
+        for beside in ["a", "國", "1", "_", "\u{301}", "\u{200d}"] {
+            for text in [format!("{beside}<w>"), format!("<w>{beside}")] {
+                assert_eq!(split(&words, &text), [text.as_str()]);
+            }
+        }
+        let spaces = splitter(false, |token| token.lstrip(true).rstrip(true));
+        assert_eq!(split(&spaces, " a  <w> \n<w> b "), [" a", "7", "7", "b "]);
+        // Only what stands at the very beginning is the first text.
+        let first: Vec<bool> = splitter(false, |token| token)
+            .split("a<w>b")
+            .iter()
+            .filter_map(|part| match part {
+                Part::Text { first, .. } => Some(*first),
+                Part::Token(_) => None,
+            })
+            .collect();
+        assert_eq!(first, [true, false]);
+    }
+
+    #[test]
+    fn tokens_beyond_a_size_are_counted() {
+        let two = splitter(false, |token| token);
+        assert_eq!([5, 6, 7, 8].map(|size| two.beyond(size)), [2, 1, 1, 0]);
+        assert_eq!((two.next_id(3), two.next_id(20)), (Ok(8), Ok(20)));
+        assert_eq!((two.id("<w>"), two.token(7).as_deref(), two.token(6)), (Some(7), Some("<w>"), None));
+    }
 }

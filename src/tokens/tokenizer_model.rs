@@ -173,3 +173,20 @@ impl Encoder for TokenizerModel {
         &self.notes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::other_kind;
+
+    #[test]
+    fn tiktoken_files_are_known_by_their_first_line() {
+        for tiktoken in [&b"IQ== 0\nIg== 1\n"[..], b"+/a9 12", b"IQ== 0\r\n"] {
+            assert!(other_kind(tiktoken).is_some(), "{tiktoken:?}");
+        }
+        for other in
+            [&b"hello world\n"[..], b"IQ==\n", b"IQ== \n", b" 0\n", b"#! 0\n", b"\nIQ== 0\n", b"\n\x05 0"]
+        {
+            assert!(other_kind(other).is_none(), "{other:?}");
+        }
+    }
+}

@@ -93,6 +93,7 @@ fn wrong_types_and_numbers_are_named() {
 #[apply(test!)]
 fn what_would_be_random_or_boundless_is_refused() {
     assert!(refused(|json| json["model"]["dropout"] = json!(0.1)).contains("dropout"));
+    attempt(&tiny::changed(|json| json["model"]["dropout"] = json!(0.0), |_| {})).unwrap();
     let doubling = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"});
     let bomb =
         refused(|json| json["normalizer"] = json!({"type": "Sequence", "normalizers": vec![doubling; 40]}));
@@ -177,13 +178,14 @@ fn what_large_checkpoints_hold_is_opened() {
 
 #[apply(test!)]
 fn messages_are_in_the_words_of_the_file() {
-    let cases: [(&str, &dyn Fn(&mut Value)); 13] = [
+    let cases: [(&str, &dyn Fn(&mut Value)); 14] = [
         ("`surprise` is not a known field", &|json| json["surprise"] = json!(1)),
         ("`model` is missing", &|json| drop(json.as_object_mut().unwrap().remove("model"))),
         ("`model.type` is \"Markov\", expected BPE", &|json| json["model"]["type"] = json!("Markov")),
         ("`model.vocab` gives \"A\" the id -1", &|json| json["model"]["vocab"]["A"] = json!(-1)),
         ("`model.merges` holds 1, expected two texts", &|json| json["model"]["merges"] = json!([1, 2])),
         ("`model.merges`", &|json| json["model"]["merges"] = json!("t h")),
+        ("`model.dropout` is 0.1: the same text", &|json| json["model"]["dropout"] = json!(0.1)),
         ("`model.dropout` is \"x\", expected null or 0", &|json| json["model"]["dropout"] = json!("x")),
         ("`added_tokens[0].id` is -1", &|json| json["added_tokens"][0]["id"] = json!(-1)),
         ("`normalizer` is of a kind", &|json| json["normalizer"] = json!({"type": "Nonsense"})),

@@ -88,6 +88,10 @@ fn bos_and_eos_are_what_the_configuration_says() {
         open(&format!(r#"{{{names}, "add_bos_token": true, "add_eos_token": true}}"#)).expect("it is read");
     assert_eq!(both.encode_plain("A").expect("ids"), [&[1], &ids[..], &[2]].concat());
     assert_eq!((both.prefix(), both.suffix()), (&[1][..], &[2][..]));
+    assert_eq!(both.bos(), Some((1, "<s>".to_owned())));
+    // A name that no piece has is numbered on, as the reference does.
+    let new = open(r#"{"bos_token": "<new>", "add_bos_token": false}"#).expect("it is read");
+    assert_eq!(new.bos(), Some((new.size() as u32 - 1, "<new>".to_owned())));
     let by_class = open(&format!(r#"{{{names}, "tokenizer_class": "LlamaTokenizer"}}"#)).expect("it is read");
     assert_eq!(by_class.prefix(), [1]);
     let unsaid = open(&format!("{{{names}}}")).err().expect("it is refused");
@@ -98,6 +102,8 @@ fn bos_and_eos_are_what_the_configuration_says() {
     let added = open(added).expect("it is read");
     let last = added.size() as u32 - 1;
     assert_eq!(added.encode_plain("<x><s>").expect("ids"), [last, 1]);
+    assert_eq!([last, 1].map(|id| added.token_text(id)), ["<x>", "<s>"].map(|text| Some(text.to_owned())));
+    assert_eq!(added.token_text(last + 1), None);
     let rule = added.class_rule();
     assert!(rule.contains(&format!("\"<x>\" is {last}, not 5000")), "{rule}");
 }

@@ -301,6 +301,32 @@ fn other_merges_make_another_tokenizer() {
     assert!(rule.contains("is merged otherwise"), "{rule}");
 }
 
+/// A piece that tokenizer.json calls otherwise, as makers name spare ones, is a token of its own there.
+#[apply(test!)]
+fn a_piece_renamed_to_a_token_makes_no_other_tokenizer() {
+    let cases = cases();
+    let dir = cases.write(&cases.folders["both_prepend_legacy_true_prefix_none"]);
+    let path = dir.path().join("tokenizer.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).expect("there")).expect("JSON");
+    let vocab = json["model"]["vocab"].as_object_mut().expect("an object");
+    let id = vocab.remove("|").expect("no merge has it");
+    vocab.insert("<renamed>".to_owned(), id.clone());
+    let tokens = json["added_tokens"].as_array().expect("a list").clone();
+    let mut rule = |special: Option<bool>| {
+        let token = special.map(|special| {
+            serde_json::json!({"id": id, "content": "<renamed>", "lstrip": false, "normalized": false,
+                               "rstrip": false, "single_word": false, "special": special})
+        });
+        json["added_tokens"] = tokens.iter().cloned().chain(token).collect();
+        std::fs::write(&path, json.to_string()).expect("written");
+        PromptTokenizer::open(dir.path()).expect("read").class_rule()
+    };
+    assert!(rule(None).contains(&format!("another tokenizer (token {id} is")), "{}", rule(None));
+    for special in [true, false] {
+        assert!(!rule(Some(special)).contains("another tokenizer"), "{}", rule(Some(special)));
+    }
+}
+
 /// tokenizer.json has a token more than `added_tokens_decoder`, which is the list that the class goes by.
 #[apply(test!)]
 fn a_token_that_only_tokenizer_json_lists_is_text_and_said() {
@@ -325,6 +351,7 @@ fn a_token_that_only_tokenizer_json_lists_is_text_and_said() {
             !listed,
             "{rule}"
         );
+        assert_eq!(rule.contains("is no token here"), !listed, "{rule}");
         assert_eq!(ids == [u32::try_from(id).expect("small")], listed, "{ids:?}");
     };
     let mut numbered = token.clone();

@@ -168,6 +168,20 @@ fn bos_stands_once() {
     assert!(error.to_string().contains("the chat template writes <s> (262) twice"), "{error}");
     assert!(error.to_string().contains("<s><s>A"), "{error}");
     assert!(tokenizer.encode_plain("A<s><s>").is_ok());
+
+    // What stands in front need not be BOS.
+    let other = json!({
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "</s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"</s>": {"id": "</s>", "ids": [tiny::EOS], "tokens": ["</s>"]}}
+    });
+    let dir = tiny::changed(|json| json["post_processor"] = other, |_| {});
+    let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+    assert_eq!(tokenizer.encode_plain("A").unwrap(), [tiny::EOS, tiny::A]);
+    let error = tokenizer.encode_plain("</s>A").unwrap_err();
+    assert!(matches!(error, TokensError::DoubledPrefix { .. }), "{error}");
+    assert!(error.to_string().contains("</s> (263)"), "{error}");
 }
 
 #[apply(test!)]
@@ -195,7 +209,10 @@ fn the_post_processor_decides_and_the_rule_says_so() {
     let off = tiny::changed(|_| {}, |config| config["add_bos_token"] = json!(false));
     assert!(rule(&off).contains("`add_bos_token`: false"), "{}", rule(&off));
     let none = tiny::changed(|json| json["post_processor"] = json!(null), |_| {});
-    assert!(rule(&none).contains("nothing in front"), "{}", rule(&none));
+    assert_eq!(
+        rule(&none),
+        "the tokenizer puts nothing in front of a plain prompt; its BOS token is <s> (262)"
+    );
     let nameless = tiny::changed(
         |json| json["post_processor"] = json!(null),
         |config| config["bos_token"] = json!(null),
@@ -243,11 +260,12 @@ fn tokens_that_only_the_config_knows_are_added() {
         |config| {
             config["added_tokens_decoder"] = json!({"265": {"content": "<x>", "special": true}});
             config["pad_token"] = json!("<pad>");
+            config["image_token"] = json!("<image>");
             config["extra_special_tokens"] = json!(["<y>"]);
         },
     );
     let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
-    assert_eq!(tokenizer.encode_piece("<x><pad><y>").unwrap(), [265, 266, 267]);
+    assert_eq!(tokenizer.encode_piece("<x><pad><image><y>").unwrap(), [265, 266, 267, 268]);
 }
 
 #[apply(test!)]
@@ -282,6 +300,22 @@ fn a_token_s_text_is_what_a_person_reads() {
     // Half a character has no text of its own.
     assert_eq!(text(tokenizer.encode_piece("中").unwrap()[0]).as_deref(), Some("ä"));
     assert_eq!(text(9999), None);
+
+    // A special token stands as it is, and one that the configuration names is special.
+    let dir = tiny::changed(
+        |_| {},
+        |config| {
+            config["added_tokens_decoder"] = json!({
+                "265": {"content": "Ġx"}, "266": {"content": "Ġy"}, "267": {"content": "Ġz", "special": true},
+                "268": {"content": "Ġw", "special": true}
+            });
+            config["pad_token"] = json!("Ġy");
+            config["unk_token"] = json!("Ġz");
+        },
+    );
+    let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+    let texts = [265, 266, 267, 268].map(|id| tokenizer.token_text(id).unwrap());
+    assert_eq!(texts, [" x", "Ġy", "Ġz", "Ġw"]);
 }
 
 fn strings(choices: &[&[&str]]) -> Vec<Vec<String>> {
@@ -330,6 +364,10 @@ fn a_letter_that_merges_with_the_cue_is_found() {
         assert!(!found[1].is_clean());
         assert_eq!(found[1].merged, [tiny::PAREN]);
         assert_eq!(found[1].answer, [tiny::PAREN_B]);
+        assert_eq!(
+            (&found[1].merged_text[..], &found[1].answer_text[..]),
+            (&["(".to_owned()][..], &["(B".to_owned()][..])
+        );
         assert!(!found[1].listed);
         assert!(found[1].to_string().contains("merges with the end of the prompt"), "{}", found[1]);
     }
@@ -338,6 +376,11 @@ fn a_letter_that_merges_with_the_cue_is_found() {
     let found = choices.in_context(&tokenizer, PromptInput::Plain("the:")).unwrap();
     assert!(found[0].merged.is_empty() && !found[0].listed && !found[0].is_clean());
     assert!(found[0].to_string().contains("not among the tokens read off"), "{}", found[0]);
+    // Of two tokens, the first of which is read off.
+    let choices = ChoiceTokens::from_answers(&tokenizer, &strings(&[&["A A", "A"], &["B"]])).unwrap();
+    let found = choices.in_context(&tokenizer, PromptInput::Plain("the:")).unwrap();
+    assert!(found[0].merged.is_empty() && found[0].listed && !found[0].is_clean());
+    assert!(found[0].to_string().contains("the first of which is read off"), "{}", found[0]);
 }
 
 #[apply(test!)]

@@ -63,3 +63,18 @@ fn label(unit: u32) -> u32 {
 fn offset(unit: u32) -> usize {
     ((unit >> 10) << ((unit & 1 << 9) >> 6)) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `DoubleArrayUnit` of darts-clone: bit 8 has_leaf, bit 9 an offset 256 times as long, bits 10 to 30 the offset.
+    #[test]
+    fn units_are_read_as_darts_clone_lays_them_out() {
+        let unit = 5 << 10 | u32::from(b'a');
+        assert_eq!((offset(unit), has_leaf(unit), label(unit)), (5, false, u32::from(b'a')));
+        let far = unit | 1 << 9 | 1 << 8;
+        assert_eq!((offset(far), has_leaf(far), label(far)), (5 << 8, true, u32::from(b'a')));
+        assert_eq!(label(1 << 31 | u32::from(b'a')), 1 << 31 | u32::from(b'a'));
+    }
+}

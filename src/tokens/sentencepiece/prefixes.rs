@@ -30,3 +30,20 @@ impl Prefixes {
         self.matches(text.as_bytes()).last().map(|(length, _)| length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_beginnings_are_found_shortest_first() {
+        let known =
+            Prefixes::new([("ab", 1), ("a", 2), ("b", 3), ("abcd", 4), ("é", 5), ("\u{ea}x", 6)].into_iter());
+        let found = |text: &str| known.matches(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(found("abcx"), [(1, 2), (2, 1)]);
+        assert_eq!(found("abcde"), [(1, 2), (2, 1), (4, 4)]);
+        assert_eq!(found("é"), [(2, 5)]);
+        assert_eq!((found("xab"), found("")), (vec![], vec![]));
+        assert_eq!(["abcd", "abc", "ê", "x"].map(|text| known.longest(text)), [Some(4), Some(2), None, None]);
+    }
+}

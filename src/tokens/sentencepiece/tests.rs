@@ -120,6 +120,64 @@ fn user_defined_pieces_stand_apart_and_control_pieces_are_out_of_reach() {
     assert_eq!(read.id("<s>"), Some(6));
 }
 
+/// `unigram_model.cc` takes a later piece only where its path has more: of equal ones the earliest start stays.
+#[test]
+fn of_equal_paths_the_earliest_start_wins() {
+    let pieces = [("a", -1.0), ("b", -1.0), ("ab", -2.0), ("c", -1.5), ("bc", -2.5), ("abc", -3.5)]
+        .map(|(text, score)| piece(text, score, NORMAL));
+    let read = from_bytes(&model(&number(3, 1), &plain(), &pieces)).unwrap();
+    assert_eq!(read.encode("ab"), [3]);
+    assert_eq!(read.encode("abc"), [6]);
+    assert_eq!(read.encode("bc"), [5]);
+    // A character without a piece costs ten more than the rarest: -13.5 - 1 against -1 - 13.5.
+    assert_eq!(read.encode("axa"), [1, 0, 1]);
+}
+
+#[test]
+fn a_name_that_another_piece_has_is_not_given_twice() {
+    let pieces = ["a", "b", "c"].map(|text| piece(text, -1.0, NORMAL));
+    let named = |names: &[(u32, &'static str)]| {
+        let names = names.iter().copied().collect();
+        let read = SentencePiece::from_bytes(&model(&[], &plain(), &pieces), &names, false).unwrap();
+        (1..4).map(|id| read.piece(id).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&[(1, "x")]), ["x", "b", "c"]);
+    assert_eq!(named(&[(1, "x"), (2, "c")]), ["x", "b", "c"]);
+    assert_eq!(named(&[(1, "b"), (2, "a")]), ["b", "a", "c"]);
+}
+
+#[test]
+fn marked_pieces_are_tokens_that_a_normaliser_does_not_change() {
+    let pieces = [piece("<s>", 0.0, CONTROL), piece("<u>", 0.0, USER), piece("a", 0.0, NORMAL)];
+    let read = from_bytes(&model(&[], &plain(), &pieces)).unwrap();
+    let marked = |user_defined: bool| {
+        let marked = read.marked(user_defined).into_iter();
+        marked.map(|token| (token.content, token.special, token.normalized)).collect::<Vec<_>>()
+    };
+    let (control, user) = (("<s>".to_owned(), true, false), ("<u>".to_owned(), false, false));
+    assert_eq!(marked(true), [control.clone(), user]);
+    assert_eq!(marked(false), [control]);
+    assert_eq!(read.normal().collect::<Vec<_>>(), [(3, "a")]);
+}
+
+#[test]
+fn a_model_is_described_by_what_it_does() {
+    let a = [piece("a", -1.0, NORMAL)];
+    let described = |trainer: &[u8], normalizer: &[u8], pieces: &[Vec<u8>]| {
+        from_bytes(&model(trainer, normalizer, pieces)).unwrap().describe()
+    };
+    assert_eq!(
+        described(&[], &plain(), &a),
+        "SentencePiece BPE, no byte fallback, unnamed normaliser, no dummy prefix, spaces kept"
+    );
+    let named = bytes(1, b"nfkc");
+    assert_eq!(
+        described(&number(3, 1), &named, &a),
+        "SentencePiece unigram, no byte fallback, nfkc normaliser, a dummy prefix, extra spaces removed"
+    );
+    assert!(described(&number(35, 1), &named, &byte_pieces()).contains("BPE, byte fallback, "));
+}
+
 #[test]
 fn what_is_not_covered_is_refused_by_name() {
     let a = || vec![piece("a", -1.0, NORMAL)];
@@ -128,6 +186,7 @@ fn what_is_not_covered_is_refused_by_name() {
     assert!(spec(&number(3, 4)).contains("CHAR"));
     assert!(spec(&number(3, 9)).contains("`trainer_spec.model_type` is 9"));
     assert!(spec(&number(24, 1)).contains("treat_whitespace_as_suffix"));
+    assert!(from_bytes(&model(&number(24, 0), &plain(), &a())).is_ok());
     assert!(spec(&number(35, 1)).contains("<0x00> is missing"));
     let pieces = |pieces: &[Vec<u8>]| refusal(&model(&[], &plain(), pieces));
     assert!(pieces(&[piece("b", 0.0, 5)]).contains("\"b\" is an UNUSED piece"));

@@ -51,14 +51,11 @@ impl Unigram {
         for (start, first) in text.char_indices() {
             let here = ends[start].score;
             let width = first.len_utf8();
-            let mut has_single = false;
             for (length, id) in self.pieces.matches(&text.as_bytes()[start..]) {
                 ends[start + length].offer(here + self.scores[id as usize], start, Some(id));
-                has_single |= length == width;
             }
-            if !has_single {
-                ends[start + width].offer(here + self.unknown_score, start, None);
-            }
+            // Where the character is a piece, that has scored more already.
+            ends[start + width].offer(here + self.unknown_score, start, None);
         }
         let mut parts = Vec::new();
         let mut end = text.len();

@@ -195,6 +195,28 @@ mod tests {
         ] {
             assert_eq!(day.strftime(format).unwrap(), expected, "{format}");
         }
+        // From Python's datetime.strftime.
+        const ALL: &str = "%d|%e|%m|%y|%Y|%C|%b|%h|%B|%a|%A|%u|%w|%j|%H|%I|%M|%S|%f|%p|%F|%D|%x|%T|%X|%R|%c|%z|%Z|%%|%n|%t|\
+                           %-d|%-e|%-m|%-y|%-j|%-H|%-I|%-M|%-S|%-C";
+        for (day, expected) in [
+            (
+                "2000-03-05",
+                "05| 5|03|00|2000|20|Mar|Mar|March|Sun|Sunday|7|0|065|00|12|00|00|000000|AM|2000-03-05|03/05/00|03/05/00|\
+                 00:00:00|00:00:00|00:00|Sun Mar  5 00:00:00 2000|||%|\n|\t|5|5|3|0|65|0|12|0|0|20",
+            ),
+            (
+                "1904-12-31",
+                "31|31|12|04|1904|19|Dec|Dec|December|Sat|Saturday|6|6|366|00|12|00|00|000000|AM|1904-12-31|12/31/04|\
+                 12/31/04|00:00:00|00:00:00|00:00|Sat Dec 31 00:00:00 1904|||%|\n|\t|31|31|12|4|366|0|12|0|0|19",
+            ),
+            (
+                "2100-03-01",
+                "01| 1|03|00|2100|21|Mar|Mar|March|Mon|Monday|1|1|060|00|12|00|00|000000|AM|2100-03-01|03/01/00|03/01/00|\
+                 00:00:00|00:00:00|00:00|Mon Mar  1 00:00:00 2100|||%|\n|\t|1|1|3|0|60|0|12|0|0|21",
+            ),
+        ] {
+            assert_eq!(date(day).strftime(ALL).unwrap(), expected);
+        }
         assert_eq!(date("2000-02-29").strftime("%a %j").unwrap(), "Tue 060");
         assert_eq!(date("1 Jan 1900").strftime("%A %e").unwrap(), "Monday  1");
         assert_eq!(day.strftime("%Q").unwrap_err(), "%Q");
@@ -205,6 +227,9 @@ mod tests {
     fn reads_two_spellings_and_no_day_that_is_not_there() {
         assert_eq!(date("26 Jul 2024"), date("2024-07-26"));
         assert_eq!(date("26 july 2024").to_string(), "26 Jul 2024");
+        for last in ["2024-02-29", "2024-04-30", "2024-12-31", "1000-01-01", "9999-12-31"] {
+            assert_eq!(date(last).strftime("%F").unwrap(), last);
+        }
         for wrong in [
             "",
             "2024",
@@ -215,6 +240,16 @@ mod tests {
             "today",
             "2024-07-26-01",
             "-1-07-2024",
+            "2024-00-01",
+            "2024-13-01",
+            "2024-04-31",
+            "2024-06-31",
+            "2024-09-31",
+            "2024-11-31",
+            "2024-01-32",
+            "1900-02-29",
+            "0999-01-01",
+            "10000-01-01",
         ] {
             assert!(wrong.parse::<PinnedDate>().is_err(), "{wrong}");
         }

@@ -68,7 +68,9 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
         };
         let WithoutRepr { text, places, names } = without_repr(text);
         let text = text.as_str();
-        let args = if text.contains("%(") {
+        let is_named = text.contains("%(");
+        let wanted = text.replace("%%", "").matches('%').count();
+        let args = if is_named {
             let mut named = pairs(&right)?;
             for name in names {
                 let value = named.iter().find(|(known, _)| known == name).map(|(_, value)| repr(value));
@@ -77,14 +79,17 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
             let named = named.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
             vec![Value::from(Kwargs::from_iter(named.collect::<Result<Vec<_>, Error>>()?))]
         } else {
-            let given = if right.is_tuple() { right.try_iter()?.collect() } else { vec![right.clone()] };
+            let given = match right.kind() {
+                _ if right.is_tuple() => right.try_iter()?.collect(),
+                // A dictionary need not be asked for anything.
+                ValueKind::Map if wanted == 0 => Vec::new(),
+                _ => vec![right],
+            };
             let as_asked = |(at, value)| if places.contains(&at) { repr(&value) } else { value };
             given.into_iter().enumerate().map(as_asked).map(plain).collect::<Result<Vec<_>, Error>>()?
         };
         refuse_unbounded_format(text, &args)?;
-        let wanted = text.replace("%%", "").matches('%').count();
-        let ignored = args.iter().all(Value::is_kwargs) || right.kind() == ValueKind::Map;
-        if wanted < args.len() && !ignored {
+        if wanted < args.len() && !is_named {
             return Err(failed("not all arguments converted during string formatting"));
         }
         // What is escaped already escapes what goes in.
@@ -111,8 +116,11 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
     if b == 0.0 {
         return Err(failed("modulo by zero"));
     }
-    let rest = a % b;
-    Ok(Value::from(if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }))
+    Ok(Value::from(match a % b {
+        0.0 => 0.0_f64.copysign(b),
+        rest if (rest < 0.0) != (b < 0.0) => rest + b,
+        rest => rest,
+    }))
 }
 
 fn pairs(map: &Value) -> Result<Vec<(String, Value)>, Error> {

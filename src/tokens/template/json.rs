@@ -25,7 +25,6 @@ pub(super) fn tojson(
 ) -> Result<Value, Error> {
     let indent = match kwargs.get::<Option<Value>>("indent")?.or(indent_positional) {
         None => None,
-        Some(value) if value.is_none() || value.is_undefined() => None,
         Some(value) => match value.as_str() {
             Some(text) => Some(text.to_owned()),
             None => {
@@ -176,7 +175,7 @@ impl Writer<'_> {
                 '\t' => self.out.push_str("\\t"),
                 '\u{8}' => self.out.push_str("\\b"),
                 '\u{c}' => self.out.push_str("\\f"),
-                c if c < ' ' || (self.ensure_ascii && !c.is_ascii()) => {
+                c if c < ' ' || (self.ensure_ascii && c > '~') => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
                         self.out.push_str(&format!("\\u{unit:04x}"));
                     }
@@ -233,7 +232,7 @@ mod tests {
             (r#"[1, {"a": 2}, []] | tojson(indent=2)"#, "[\n  1,\n  {\n    \"a\": 2\n  },\n  []\n]"),
             (r#"[1] | tojson(2)"#, "[\n  1\n]"),
             (r#""<a href='x'>&é😀\n" | tojson"#, "\"<a href='x'>&é😀\\n\""),
-            (r#""é😀" | tojson(ensure_ascii=true)"#, r#""\u00e9\ud83d\ude00""#),
+            ("\"é😀\u{7f}~\" | tojson(ensure_ascii=true)", r#""\u00e9\ud83d\ude00\u007f~""#),
             (r#"{2: 1, none: 2, true: 3} | tojson"#, r#"{"2": 1, "null": 2, "true": 3}"#),
             ("[1.0, 1e16, 1.5e-7, 123456.75, 1e22] | tojson", "[1.0, 1e+16, 1.5e-07, 123456.75, 1e+22]"),
             ("(1, 2) | tojson", "[1, 2]"),

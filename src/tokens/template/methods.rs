@@ -140,15 +140,6 @@ fn string_method(state: &State, text: &str, method: &str, args: &[Value]) -> Res
             let (separator, most): (Option<&str>, Option<i64>) = from_args(args)?;
             Value::from(rsplit(text, separator, most)?)
         }
-        "index" | "rindex" => {
-            let (what,): (&str,) = from_args(args)?;
-            let at = match method {
-                "index" => text.find(what),
-                _ => text.rfind(what),
-            };
-            let at = at.ok_or_else(|| failed("substring not found"))?;
-            Value::from(text[..at].chars().count())
-        }
         // Python takes strings only; anything else could unfold without bound while it is printed.
         "join" => {
             let (items,): (&Value,) = from_args(args)?;

@@ -49,7 +49,7 @@ pub(super) fn method(
             };
             Value::from(text.chars().map(swap).collect::<String>())
         }
-        "find" | "rfind" | "index" | "rindex" | "count" if args.len() > 1 => {
+        "find" | "rfind" | "index" | "rindex" | "count" if args.len() > 1 || method.ends_with("index") => {
             let (what, start, end): (&str, Option<i64>, Option<i64>) = from_args(args)?;
             let (from, slice) = slice(text, start, end);
             let chars = |at: usize| from + slice[..at].chars().count();

@@ -86,14 +86,13 @@ fn text_length(rest: &str, quote: char) -> usize {
     rest.len()
 }
 
-/// A name, or a number with its fraction and exponent.
+/// A name, or a number with its exponent; one with a fraction is two, joined as a name and its attribute are.
 fn word_length(rest: &str) -> usize {
     let is_number = rest.starts_with(|c: char| c.is_ascii_digit());
     let mut before = ' ';
     for (at, c) in rest.char_indices() {
-        let fraction = c == '.' && is_number && rest[at + 1..].starts_with(|c: char| c.is_ascii_digit());
         let exponent = matches!(c, '+' | '-') && is_number && matches!(before, 'e' | 'E');
-        if !(c.is_alphanumeric() || c == '_' || fraction || exponent) {
+        if !(c.is_alphanumeric() || c == '_' || exponent) {
             return at;
         }
         before = c;

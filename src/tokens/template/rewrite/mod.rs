@@ -272,6 +272,10 @@ mod tests {
         ] {
             assert_eq!(prepare(template), expected);
         }
+        assert_eq!(
+            prepare("{% raw %}{% set a = 1 %}{%- endraw -%}{% set a = 1 %}"),
+            "{% raw %}{% set a = 1 %}{%- endraw -%}{% set a = ( 1 ) | _bounded_variable %}"
+        );
         for unchanged in [
             "{% set a %}b = c{% endset %}",
             "{% set a | replace('b', new='c') %}{% endset %}",

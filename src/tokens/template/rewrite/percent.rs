@@ -89,7 +89,7 @@ fn left_of(
     while let Some(number) = next {
         let token = &tokens[number];
         next = number.checked_sub(1);
-        if token.depth < depth || (token.depth == depth && token.kind == Kind::Open && number + 1 == at) {
+        if token.depth < depth {
             break;
         }
         if token.depth > depth {
