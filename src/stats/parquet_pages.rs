@@ -273,6 +273,9 @@ mod tests {
         let nested = |depth: usize| Page::read(&[[0x19, 0x1c].repeat(depth), vec![0; depth + 1]].concat());
         assert!(nested(7).is_ok());
         assert_eq!(nested(8), Err("nests too deeply".into()));
+        let structs = |depth: usize| Page::read(&[vec![0x1c; depth], vec![0; depth + 1]].concat());
+        assert!(structs(15).is_ok());
+        assert_eq!(structs(16), Err("nests too deeply".into()));
     }
 
     #[test]
