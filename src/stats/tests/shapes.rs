@@ -24,6 +24,13 @@ fn a_single_checkpoint_is_enough() {
     near(value(&analysis, "favourability/fr/org/chat/A/unjustified/all"), -1.0);
     near(value(&analysis, "favourability/fr/org/chat/A/residual/all"), 0.0);
     near(value(&analysis, "role_bias/fr/org/chat/justified/all"), 0.25);
+    let Some(Estimate::Confirmatory(lean)) = analysis.estimate("confirmatory/fr/org/chat/A/preference/all")
+    else {
+        panic!("no lean")
+    };
+    let needed = lean.planning.as_ref().map_or(&[][..], |planning| &planning.needed);
+    assert_eq!(needed.len(), 9);
+    assert!(needed.iter().all(|n| n.scenarios == n.types.map(|k| k * n.per_type as u64)));
     // One opponent says nothing of how opponents vary.
     let Some(Estimate::TwoWay(two_way)) = analysis.estimate("two_way/fr/org/chat/A/preference/all") else {
         panic!("no average")
