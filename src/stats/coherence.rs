@@ -197,3 +197,14 @@ pub fn sweeps(view: &View<'_>, counts: &Counts, least: &[usize], out: &mut Vec<F
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_settings_the_filter_tightens_from_half_to_nine_tenths() {
+        let of = |runs: usize| Counts { runs, by_scenario: Vec::new() }.default_sweep();
+        assert_eq!((of(10), of(84), of(3)), (vec![5, 6, 7, 8, 9], vec![42, 51, 59, 68, 76], vec![2, 3]));
+    }
+}

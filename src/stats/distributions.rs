@@ -204,7 +204,13 @@ mod tests {
         assert_eq!(binomial_half(6, 7), Some(0.125));
         assert_eq!(binomial_half(2, 4), Some(1.0));
         assert_eq!(binomial_half(0, 3), Some(0.25));
-        assert_eq!(binomial_half(0, 0), None);
+        // Tails of 1 + 12 + 66 + 220 and 1 + 7 + 21 of 2^n.
+        assert_eq!(
+            (binomial_half(3, 12), binomial_half(9, 12)),
+            (Some(598.0 / 4096.0), Some(598.0 / 4096.0))
+        );
+        assert_eq!(binomial_half(2, 7), Some(58.0 / 128.0));
+        assert_eq!((binomial_half(0, 0), binomial_half(4, 3)), (None, None));
         // All of one sign: only the two extreme patterns reach the sum.
         assert_eq!(sign_flip(&[1.0, 2.0, 3.0]), Some(0.25));
         // 1+2-3 = 0: every pattern reaches it.
@@ -216,6 +222,18 @@ mod tests {
         // A tie: ranks 1.5, 1.5, 3, all positive: P = 1/8, doubled.
         assert_eq!(wilcoxon(&[1.0, 1.0, 4.0, 0.0]), Some(0.25));
         assert_eq!(wilcoxon(&[0.0]), None);
+    }
+
+    /// By all patterns of signs, in Python; the first two have ties, the third has sums on either side.
+    #[test]
+    fn signed_ranks_agree_with_plain_enumeration() {
+        for (values, p) in [
+            (&[0.3, -1.2, 0.8, 2.5, -0.1, 0.9, 1.1, 0.8, -0.9][..], 0.386_718_75),
+            (&[1.0, 2.0, 3.0, -4.0, 5.0, 5.0, 5.0, -0.5, 0.0], 0.101_562_5),
+            (&[-1.0, -2.0, 3.0, -4.0, -5.0, 1.5, 2.0], 0.625),
+        ] {
+            close(wilcoxon(values), p, 1e-14);
+        }
     }
 
     #[test]

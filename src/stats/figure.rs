@@ -253,3 +253,19 @@ impl Analysis {
         out.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_found_by_its_name() {
+        let named: Named<i32> =
+            [("a", 1), ("b", 2)].map(|(name, n)| (name.to_owned(), n)).into_iter().collect();
+        assert_eq!(
+            (named.get("b"), named.get("c"), named.len(), named.is_empty()),
+            (Some(&2), None, 2, false)
+        );
+        assert!(Named::<i32>::default().is_empty());
+    }
+}

@@ -221,6 +221,15 @@ impl Thrift<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use parquet::basic::Compression;
+    use parquet::data_type::DoubleType;
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
     use super::*;
 
     #[test]
@@ -264,6 +273,9 @@ mod tests {
         let nested = |depth: usize| Page::read(&[[0x19, 0x1c].repeat(depth), vec![0; depth + 1]].concat());
         assert!(nested(7).is_ok());
         assert_eq!(nested(8), Err("nests too deeply".into()));
+        let structs = |depth: usize| Page::read(&[vec![0x1c; depth], vec![0; depth + 1]].concat());
+        assert!(structs(15).is_ok());
+        assert_eq!(structs(16), Err("nests too deeply".into()));
     }
 
     #[test]
@@ -290,5 +302,26 @@ mod tests {
         assert_eq!(refusal(b"PAR1\0\x01\0\0\0PAR1"), None);
         let flags = refusal(b"PAR1\x19\xf1\xff\xff\xff\x0f\0\x07\0\0\0PAR1");
         assert_eq!(flags.as_deref(), Some("its footer has a list of flags"));
+    }
+
+    #[test]
+    fn pages_that_pack_well_are_no_claim() {
+        let mut file = tempfile::tempfile().expect("a file");
+        let schema = parse_message_type("message m { required double x; }").expect("a schema");
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_dictionary_enabled(false)
+            .build();
+        let own = file.try_clone().expect("the file");
+        let mut writer =
+            SerializedFileWriter::new(own, Arc::new(schema), Arc::new(properties)).expect("a writer");
+        let mut group = writer.next_row_group().expect("a group");
+        let mut column = group.next_column().expect("a column").expect("the first");
+        column.typed::<DoubleType>().write_batch(&[0.5; 4000], None, None).expect("written");
+        (column.close().expect("closed"), group.close().expect("closed"), writer.close().expect("closed"));
+        let reader = SerializedFileReader::new(file.try_clone().expect("the file")).expect("Parquet");
+        let sizes = reader.metadata().row_group(0).column(0);
+        assert!(sizes.uncompressed_size() > 10 * sizes.compressed_size());
+        assert_eq!(check_pages(&mut file, reader.metadata()).expect("readable"), Ok(()));
     }
 }

@@ -245,6 +245,7 @@ mod tests {
         let plan = plan();
         assert_eq!(Preregistration::parse(&plan.text(), "p.toml").expect("the same"), plan);
         assert!(PlanCheck::new(plan.clone(), &facts()).holds);
+        assert!(PlanCheck::new(plan.clone(), &Facts { begun: Some(plan.written.clone()), ..facts() }).holds);
         let departures = [
             Facts { begun: Some("2026-01-01T00:00:00Z".into()), ..facts() },
             Facts { study: Some("t".into()), ..facts() },
@@ -258,6 +259,12 @@ mod tests {
             let check = PlanCheck::new(plan.clone(), &facts);
             assert_eq!((check.holds, check.departures.len()), (false, 1), "{facts:?}");
         }
+        let added = |names: &[&str]| {
+            let families = ["f"].iter().chain(names).map(|name| (*name).to_owned()).collect();
+            PlanCheck::new(plan.clone(), &Facts { families, ..facts() }).departures
+        };
+        assert_eq!(added(&["g"]), ["a family was not planned: g"]);
+        assert_eq!(added(&["g", "h"]), ["families were not planned: g, h"]);
         let check = PlanCheck::new(plan, &Facts { begun: None, ..facts() });
         assert_eq!((check.holds, check.departures.len(), check.unknown.len()), (false, 0, 1));
     }

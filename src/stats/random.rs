@@ -33,3 +33,22 @@ impl Draws {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first draws from zero as published with SplitMix64; what is made of them, in Python.
+    #[test]
+    fn draws_are_those_of_splitmix64() {
+        let mut draws = Draws::new(0);
+        let published = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
+        assert_eq!([draws.next(), draws.next(), draws.next()], published);
+        let mut draws = Draws::new(0);
+        assert_eq!((draws.uniform(), draws.uniform()), (0.883_310_808_213_642_7, 0.431_527_997_048_51));
+        let mut draws = Draws::new(0);
+        let below: Vec<usize> = (0..8).map(|_| draws.below(10)).collect();
+        assert_eq!(below, [8, 4, 0, 9, 1, 3, 1, 7]);
+        assert!((Draws::new(0).normal() + 0.452_757_740_217_458_07).abs() < 1e-15);
+    }
+}

@@ -51,3 +51,16 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
         json_schema!({"type": "object", "additionalProperties": value})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_an_object_of_what_it_names() {
+        let schema = serde_json::to_value(document_schema()).expect("JSON");
+        let number = serde_json::json!({"type": "number", "format": "double"});
+        let named = serde_json::json!({"type": "object", "additionalProperties": number});
+        assert_eq!(schema["$defs"]["Named_double"], named);
+    }
+}

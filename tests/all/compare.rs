@@ -149,8 +149,14 @@ fn tables_are_paired_item_by_item() {
         "{changed:?}"
     );
     assert!(changed.iter().all(|c| c["checkpoint"] == "n"), "{changed:?}");
+    let said = text(&compare(&one, &two, &[]).stdout);
+    assert!(!said.contains("figures stand"), "{said}");
+    for part in ["A, paired item by item", "+2.833", "+0.833"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
     let said = text(&compare(&one, &one, &[]).stdout);
     assert!(said.contains("The same scores, bit for bit: 12 log-odds of items."), "{said}");
+    assert!(!said.contains("paired item by item"), "{said}");
 
     items(&other, &[("q", [1.0, 2.0, 3.0])], false);
     let refused = compare(&one, &other, &[]);
@@ -158,6 +164,17 @@ fn tables_are_paired_item_by_item() {
     assert!(text(&refused.stderr).contains("have nothing in common"), "{}", text(&refused.stderr));
     let joined = json(&one, &other, &["--checkpoint", "m/x", "q"]);
     assert_eq!((&joined["joined"]["both"], &joined["log_odds"]["largest"]), (&6.into(), &0.0.into()));
+    // The leans of n and o, which the other does not have.
+    let more = dir.path().join("more.csv");
+    items(&more, &[("m/x", [1.0, 2.0, 3.0]), ("n", [2.0; 3]), ("o", [0.5, 1.0, 0.0])], false);
+    for (first, second, names, expected) in [
+        (&more, &other, ["m/x", "q"], "4 figures stand in the first only, 0 in the second only."),
+        (&other, &more, ["q", "m/x"], "0 figures stand in the first only, 4 in the second only."),
+    ] {
+        let said = text(&compare(first, second, &["--checkpoint", names[0], names[1]]).stdout);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(expected), "{said}");
+    }
     let over = compare(&one, &two, &["--output", one.to_str().expect("a path")]);
     assert_eq!(over.status.code(), Some(1));
 }

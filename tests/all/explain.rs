@@ -51,7 +51,8 @@ fn influence_by_hand() {
     assert_eq!(told.influence.cells[0].items[0].diff_fwd, 4.5);
     // The other side is the same with the other sign, and a list is said to be one.
     let other = analysis.figure("confirmatory/en/m@x/y-z/B|C/D/who/all").expect("the other lean");
-    assert_eq!(explainer.explain(&analysis, other, 1).influence.cells[0].change, Some(1.0));
+    let told = explainer.explain(&analysis, other, 1).influence;
+    assert_eq!((told.cells[0].change, told.pairs[0].name.as_str()), (Some(1.0), "A"));
     let list = analysis.figure("topics/en/m@x/y-z/A/who/all").expect("a list");
     let told = explainer.explain(&analysis, list, 1);
     assert!(

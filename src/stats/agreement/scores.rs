@@ -211,6 +211,26 @@ mod tests {
         assert_eq!(whole.largest_at.id(), "en/main/A-B/s3/q/fwd/12");
         // Only -0.5 turned; it alone lies nearer to zero than 1.
         assert_eq!((whole.changed_choices, whole.changed_share, whole.near), (1, 0.25, 1));
+        // What is exactly zero prefers neither.
+        let mut ties = Scores::default();
+        let names = ItemNames {
+            model: "m",
+            language: "en",
+            condition: "main",
+            country_1: "A",
+            country_2: "B",
+            scenario: "s",
+            scenario_type: "t",
+            question: "q",
+        };
+        for log_odds in [[0.0, 0.0], [0.0, -0.5], [0.0, 0.5], [0.25, 0.0], [-0.25, 0.0]] {
+            ties.push(&Pair { names, roles: "fwd", order: None, log_odds, same_bits: false });
+        }
+        let ties = ties.spreads().0.expect("pairs");
+        assert_eq!(
+            (ties.compared, ties.changed_choices, ties.largest_at.id()),
+            (5, 4, "en/main/A-B/s/q/fwd".into())
+        );
         let of: Vec<_> = each.iter().map(|s| (s.checkpoint.as_deref(), s.compared, s.largest)).collect();
         assert_eq!(of, [(Some("m"), 3, 1.0), (Some("n"), 1, 0.5)]);
     }

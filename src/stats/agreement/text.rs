@@ -171,3 +171,19 @@ fn paired(a: &Agreement) -> Section {
 fn signed(value: f64) -> String {
     if value.abs() < 1e-3 && value != 0.0 { format!("{value:+.1e}") } else { format!("{value:+.3}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_numbers_keep_a_digit_and_zero_is_zero() {
+        assert_eq!([0.0, 0.0004, -0.25].map(signed), ["+0.000", "+4.0e-4", "-0.250"]);
+        assert_eq!([0.0, 0.0004, 0.25].map(size), ["0", "4.0e-4", "0.2500"]);
+    }
+
+    #[test]
+    fn lists_say_what_they_leave_out() {
+        assert_eq!([0, 20, 21].map(more), ["", "", "1 more: --json has all.\n"]);
+    }
+}

@@ -93,3 +93,18 @@ impl Firm {
         Firm { verdict, log_odds: on_odds, choice: on_choice, role_scaled: on_roles, disagree }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_agrees_that_leaves_zero_out_on_the_same_side() {
+        let on = |estimate: f64, ci: f64| OnScale::new(estimate, Some(ci));
+        let lean = on(0.5, 0.25);
+        assert!(on(0.1, 0.05).agrees(&lean) && on(-0.1, 0.05).agrees(&on(-0.5, 0.25)));
+        for other in [on(-0.1, 0.05), on(0.1, 0.1), on(0.1, 0.2), OnScale::new(0.1, None), OnScale::NONE] {
+            assert!(!other.agrees(&lean), "{other:?}");
+        }
+    }
+}

@@ -99,3 +99,57 @@ impl<'c> Grid<'c> {
         (self.crossed && whole).then_some(cells)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first country's cells [opponent][type], one scenario a type; the others are all there.
+    fn contrast(asked: [[bool; 4]; 3]) -> Contrast {
+        let own = asked.into_iter().enumerate().flat_map(|(o, types)| {
+            types.map(|there| if there { (o + 1) as f64 } else { f64::NAN }).into_iter().enumerate()
+        });
+        let own = own.map(|(kind, value)| value * (kind + 1) as f64);
+        Contrast::of_cells(4, &[1; 4], own.chain([0.5; 12]).collect())
+    }
+
+    #[test]
+    fn what_is_seldom_asked_is_left_out_where_two_types_stay() {
+        let (yes, no) = (true, false);
+        // Opponents and types that stay, what is left out of either, and whether every cell is there.
+        type Left<'a> = (&'a [usize], &'a [usize], &'a [usize], &'a [usize], bool);
+        let cases: [([[bool; 4]; 3], Left<'_>, &[f64]); 5] = [
+            ([[yes; 4]; 3], (&[1, 2, 3], &[0, 1, 2, 3], &[], &[], yes), &[2.0, 4.0, 6.0, 8.0]),
+            // One in a quarter of the types, one in three quarters.
+            (
+                [[yes; 4], [yes, yes, yes, no], [yes, no, no, no]],
+                (&[1, 2], &[0, 1, 2], &[3], &[3], yes),
+                &[1.5, 3.0, 4.5],
+            ),
+            // Half of the types is often enough.
+            ([[yes; 4], [yes, yes, no, no], [yes; 4]], (&[1, 2, 3], &[0, 1], &[], &[2, 3], yes), &[2.0, 4.0]),
+            // No type would be left, or no opponent: all stay.
+            (
+                [[yes, yes, no, no], [no, no, yes, yes], [yes; 4]],
+                (&[1, 2, 3], &[0, 1, 2, 3], &[], &[], no),
+                &[2.0, 4.0, 7.5, 10.0],
+            ),
+            (
+                [[yes, no, no, no], [no, yes, no, no], [no, no, yes, no]],
+                (&[1, 2, 3], &[0, 1, 2], &[], &[], no),
+                &[1.0, 4.0, 9.0],
+            ),
+        ];
+        for (asked, expected, means) in cases {
+            let contrast = contrast(asked);
+            let grid = Grid::new(&contrast, 0).expect("cells");
+            let dropped = (grid.dropped_opponents.as_slice(), grid.dropped_kinds.as_slice());
+            let found =
+                (grid.opponents.as_slice(), grid.kinds.as_slice(), dropped.0, dropped.1, grid.crossed);
+            assert_eq!(found, expected);
+            assert_eq!(grid.type_means, means);
+            assert_eq!(grid.complete().is_some(), expected.4);
+        }
+        assert!(Grid::new(&contrast([[no; 4]; 3]), 0).is_none());
+    }
+}

@@ -263,3 +263,44 @@ fn of_languages(lens: &Lens<'_, '_>, spoken: &Spoken<'_>) -> Vec<Figure> {
     };
     lens.countries(&contrast).filter_map(of_country).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::items::ItemRow;
+    use super::*;
+
+    #[test]
+    fn a_balanced_bank_has_the_usual_size() {
+        let of = |sizes: &[usize]| {
+            let scenarios =
+                sizes.iter().enumerate().flat_map(|(kind, size)| (0..*size).map(move |s| (kind, s)));
+            let row = |(kind, s): (usize, usize)| ItemRow {
+                model: "m".to_owned(),
+                language: "en".to_owned(),
+                condition: "main".to_owned(),
+                country_1: "A".to_owned(),
+                country_2: "B".to_owned(),
+                scenario: format!("{kind}_v{s}"),
+                scenario_type: kind.to_string(),
+                question: "q".to_owned(),
+                diff_fwd: 0.5,
+                diff_rev: 0.5,
+                bias: 0.5,
+                compliance: 0.5,
+            };
+            let rows: Vec<ItemRow> = scenarios.map(row).collect();
+            let subset = balanced(&Table::from_rows(&rows).expect("a table"))?;
+            Some((subset.name, subset.keep.iter().filter(|kept| **kept).count()))
+        };
+        let named = |name: &str, scenarios: usize| Some((name.to_owned(), scenarios));
+        assert_eq!(of(&[2, 3, 2]), named("types_of_two", 4));
+        assert_eq!(of(&[12, 1, 12]), named("types_of_twelve", 24));
+        assert_eq!(of(&[1, 13, 13]), named("types_of_13", 26));
+        // As many of either size: the larger.
+        assert_eq!(of(&[3, 2, 2, 3]), named("types_of_three", 6));
+        // All of one size, each of another, or most of a single scenario.
+        for sizes in [&[2, 2, 2][..], &[1, 2, 3], &[1, 1, 3]] {
+            assert_eq!(of(sizes), None, "{sizes:?}");
+        }
+    }
+}

@@ -86,3 +86,33 @@ fn types_needed(a_type: f64, floor: f64, effect: f64, settings: &AnalysisSetting
     }
     Some(high)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By a plain search upwards from two types, in Python with scipy's quantiles.
+    #[test]
+    fn the_smallest_number_of_types_that_suffices() {
+        for (a_type, floor, effect, (alpha, power), types) in [
+            (0.04, 0.0, 0.25, (0.05, 0.8), Some(8)),
+            (0.04, 0.0, 0.5, (0.05, 0.8), Some(4)),
+            (0.04, 0.0, 1.0, (0.05, 0.8), Some(3)),
+            (1.0, 0.0, 0.25, (0.05, 0.8), Some(128)),
+            (0.3, 0.005, 0.25, (0.05, 0.8), Some(107)),
+            (0.3, 0.0079, 0.25, (0.05, 0.8), Some(5015)),
+            (2.0, 0.002, 0.2, (0.01, 0.9), Some(2918)),
+            (50.0, 0.0, 0.25, (0.05, 0.8), Some(6282)),
+            (0.02, 0.001, 0.25, (0.2, 0.3), Some(2)),
+            (0.0, 0.004, 0.25, (0.05, 0.8), Some(5)),
+            // More types do not lower what pairs add: (1.96 + 0.84)² 0.008 > 0.25².
+            (0.3, 0.008, 0.25, (0.05, 0.8), None),
+            // More than a million.
+            (75.0, 0.0079, 0.25, (0.05, 0.8), None),
+        ] {
+            let mut settings = AnalysisSettings::default();
+            (settings.power.alpha, settings.power.power) = (alpha, power);
+            assert_eq!(types_needed(a_type, floor, effect, &settings), types, "{a_type} {floor} {effect}");
+        }
+    }
+}

@@ -125,7 +125,7 @@ mod tests {
     /// are named wrongly.
     #[test]
     fn what_is_named_makes_the_figure_again() {
-        for fixture in ["items", "confirmatory"] {
+        for (fixture, groups) in [("items", 36), ("confirmatory", 36), ("review", 20)] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
             let table = read_table(&folder.join("items.csv")).expect("the item table");
             let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
@@ -157,7 +157,7 @@ mod tests {
                     again.is_some_and(|v| (v - whole.value).abs() <= 1e-12 * whole.value.abs().max(1.0));
                 assert!(near, "{}: {again:?} for {}", figure.id, whole.value);
             }
-            assert!(seen.len() > 35, "{fixture}: {} groups", seen.len());
+            assert!(seen.len() >= groups, "{fixture}: {} groups", seen.len());
         }
     }
 }

@@ -241,4 +241,14 @@ mod tests {
         assert_eq!(letters(&lines.concat()), letters(text));
         assert_eq!(lines[..3], ["one two", "three", ""]);
     }
+
+    #[test]
+    fn small_changes_keep_their_digits_and_lists_say_what_they_leave_out() {
+        assert_eq!([0.0, 0.000_512_3, -1.25].map(signed), ["0", "+5.12e-4", "-1.2500"]);
+        assert_eq!(changes(None, Some(0.5)), ["none", "+0.5000"]);
+        assert_eq!(
+            [0, 12, 13, 1012].map(more),
+            ["", "", "1 more: --json has all.\n", "1,000 more: --json has all.\n"]
+        );
+    }
 }

@@ -61,8 +61,8 @@ pub fn figures(lens: &Lens<'_, '_>, out: &mut Vec<Figure>) {
         for (subject, run) in view.runs().filter(|(s, _)| s.routed && s.condition != condition) {
             let Some(null) = view.table.run(subject.model, subject.language, condition) else { continue };
             let effects = effects(lens, null);
-            let excess = mean(effects.iter().map(|(e, v)| e * e - v));
-            let (Some(excess), true) = (excess, effects.len() > 1) else { continue };
+            // A pair has two countries, so that there are none or several.
+            let Some(excess) = mean(effects.iter().map(|(e, v)| e * e - v)) else { continue };
             let tau = excess.max(0.0).sqrt();
             let largest_effect = effects.iter().map(|(e, _)| e.abs()).fold(0.0, f64::max);
             let Some(contrast) = lens.contrast(&[(1.0, run)], lens.all) else { continue };

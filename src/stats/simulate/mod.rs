@@ -96,10 +96,7 @@ impl Truth {
             };
             let by_type = self.types.as_ref().map_or(0.0, |t| mean(t, &|k| k) - mean(t, &|k| b * types + k));
             let by_both = self.pair_types.as_ref().map_or(0.0, |t| mean(t, &|k| b * types + k));
-            own(0) - if self.strengths.is_some() { own(b) } else { design.leans[b] }
-                + pair
-                + by_type
-                + by_both
+            own(0) - own(b) + pair + by_type + by_both
         };
         (1..n).map(against).sum::<f64>() / (n - 1) as f64
     }
@@ -178,4 +175,89 @@ pub fn coverage(design: &Design, scope: Scope, interval: Scope, tables: usize, s
         covered += usize::from(found.is_some_and(inside));
     }
     covered as f64 / tables as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCOPES: [Scope; 4] = [Scope::SameTypes, Scope::NewTypes, Scope::Crossed, Scope::NewOpponents];
+
+    /// Every standard deviation another one, so that none can stand for another.
+    fn design(leans: &[f64], sizes: &[usize], shape: Shape) -> Design {
+        Design {
+            leans: leans.to_vec(),
+            sizes: sizes.to_vec(),
+            strength: 0.4,
+            pair: 0.1,
+            country_type: 0.2,
+            country_scenario: 0.3,
+            pair_type: 0.15,
+            cell: 0.25,
+            shape,
+        }
+    }
+
+    /// All golden numbers here: the model as the module states it, in Python, from the same seeds.
+    #[test]
+    fn cells_are_drawn_from_the_stated_model() {
+        // The first, sixth and last of twelve cells, and the sum of all.
+        let expected = [
+            (Shape::Normal, [2.226_425_148_42, 1.131_678_756_07, -0.529_692_994_822, 9.973_557_905_42]),
+            (
+                Shape::HeavyTails,
+                [-0.523_545_896_565, 0.410_453_261_444, 0.870_583_237_769, 1.345_229_899_602],
+            ),
+            (Shape::Skewed, [0.227_190_158_676, 0.541_868_266_854, -0.462_616_404_972, 3.378_146_465_017]),
+            (
+                Shape::UnequalPairs,
+                [0.732_391_935_849, 0.768_141_966_267, -0.478_472_232_09, 11.105_440_796_708],
+            ),
+            (
+                Shape::TypesInTwos,
+                [0.778_860_577_706, 0.953_748_936_645, -0.365_410_306_066, 8.478_076_912_438],
+            ),
+        ];
+        for (shape, expected) in expected {
+            let cells = preferences(&design(&[0.5, -0.25, 0.0], &[2, 1, 1], shape), 11);
+            assert_eq!(cells.len(), 12, "{shape:?}");
+            let found = [cells[0], cells[5], cells[11], cells.iter().sum()];
+            let near = found.iter().zip(expected).all(|(found, right)| (found - right).abs() < 1e-11);
+            assert!(near, "{shape:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_scopes_true_lean_is_made_of_what_the_scope_fixes() {
+        let leans = [0.5, -0.25, 0.0, 0.125];
+        let of = |shape: Shape| {
+            SCOPES.map(|scope| {
+                let design = design(&leans, &[2, 3, 2], shape);
+                design.truth(scope, &mut Draws::new(5)).lean(&design)
+            })
+        };
+        let fixed = [0.586_330_441_440_793_3, 0.565_939_692_658_518_4, 0.541_666_666_666_666_6];
+        let same_types = [0.558_358_091_009_599_7, 0.350_660_509_798_856_05];
+        for (shape, same_types) in [Shape::Normal, Shape::TypesInTwos].into_iter().zip(same_types) {
+            let right = [&[same_types][..], &fixed].concat();
+            let found = of(shape);
+            assert!(found.iter().zip(right).all(|(a, b)| (a - b).abs() < 1e-12), "{shape:?}: {found:?}");
+        }
+    }
+
+    /// Over so few tables the intervals cover one another's truths so often, and not otherwise.
+    #[test]
+    fn covered_tables_are_counted() {
+        let design = design(&[0.5, -0.25, 0.0, 0.125], &[2, 3, 2], Shape::Normal);
+        let expected = [
+            (Scope::SameTypes, [40.0, 39.0, 40.0, 40.0]),
+            (Scope::NewTypes, [38.0, 39.0, 39.0, 39.0]),
+            (Scope::Crossed, [37.0, 37.0, 39.0, 39.0]),
+            (Scope::NewOpponents, [33.0, 37.0, 37.0, 40.0]),
+        ];
+        for (scope, covered) in expected {
+            let found = SCOPES.map(|interval| coverage(&design, scope, interval, 40, 9));
+            assert_eq!(found, covered.map(|n| n / 40.0), "{scope:?}");
+        }
+    }
 }

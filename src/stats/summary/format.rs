@@ -69,6 +69,16 @@ mod tests {
         assert_eq!(Digits::of(vec![0.004, 0.001, 0.002]).signed(-0.0004), "-0.0004");
         assert_eq!(Digits::of(vec![0.0001]).signed(0.00004), "+0.00004");
         assert_eq!(Digits::of(Vec::new()).signed(1.5), "+1.500");
+        // Where there is no interval there is nothing that would have to show.
+        assert_eq!(Digits::of(vec![0.0, f64::INFINITY, 0.0, 0.002]).signed(0.000_44), "+0.0004");
+    }
+
+    #[test]
+    fn a_small_p_is_never_shown_as_zero() {
+        assert_eq!(
+            [None, Some(0.0004), Some(0.001), Some(0.25)].map(p_value),
+            ["-", "4.0e-4", "0.001", "0.250"]
+        );
     }
 
     #[test]

@@ -138,3 +138,58 @@ fn numbers(figure: &Figure) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::super::{Recipes, Settings, analyze_with, read_table};
+    use super::*;
+
+    /// What stands in the fixtures' `expected.json`, by numpy, in so many digits.
+    #[test]
+    fn every_scale_is_told_in_its_few_numbers() {
+        let confirmatory = [
+            ("choice/en/alpha-chat/Norland/preference/all", "+0.168 [+0.126 to +0.210]; role decides 0.611"),
+            ("choice_shift/en/alpha/Norland/preference/all", "+0.130 [+0.073 to +0.187]"),
+            (
+                "role_scaled/en/alpha-chat/Norland/preference/all",
+                "+0.783 [+0.574 to +0.992]; role effect 1.262",
+            ),
+            ("role_scaled_shift/en/alpha/Norland/preference/all", "+0.184 [-0.718 to +1.086]"),
+            ("sign_flip_types/en/alpha-chat/Ostia/preference/all", "p 0.125; 4 types, least 0.125"),
+            ("cr2/en/alpha-chat/Norland/preference/all", "+0.963; se 0.092, df 2.882, p 0.002"),
+            ("family_by_stage/en/Norland/preference/all", "F(2, 6) 4.86, epsilon 0.530, p 0.110"),
+            ("maker_groups/en/Norland/preference/all", "+0.452 (2 against 1); Welch p -, permutation 0.333"),
+        ];
+        let review = [
+            (
+                "empirical_null/en/alpha-chat/invented/Norland/fairer/all",
+                "+0.718; tau 0.253, p 6.9e-5 -> 0.115",
+            ),
+            (
+                "leave_one_out/en/alpha-chat/Ostia/fairer/all",
+                "opponents +0.014 to +0.282; types +0.042 to +0.174",
+            ),
+            (
+                "specification_curve/en/alpha-chat/Norland/fairer/all",
+                "-0.424 to +0.718; 50 % of 2 of one sign",
+            ),
+            ("language_invariance/alpha-chat/fairer/all", "0.898"),
+            ("scenario_dif/fr-en/alpha-chat/Norland/fairer/all", "1 of 20: border_v2"),
+            ("scenario_dif/fr-en/alpha-base/Norland/fairer/all", "0 of 20"),
+            ("reliability/en/beta-chat/fairer/all", "0.863; halves 0.998"),
+            ("item_quality/en/beta-chat/fairer/all", "0.843; 1 of 20 against the rest"),
+        ];
+        for (fixture, expected) in [("confirmatory", &confirmatory[..]), ("review", &review[..])] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
+            let table = read_table(&folder.join("items.csv")).expect("the item table");
+            let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
+            let analysis = analyze_with(&table, &settings, Recipes::Confirmatory).expect("an analysis");
+            for (id, text) in expected {
+                let figure = analysis.figure(id).unwrap_or_else(|| panic!("no {id}"));
+                assert_eq!(numbers(figure), *text, "{id}");
+            }
+        }
+    }
+}

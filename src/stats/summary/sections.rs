@@ -313,3 +313,32 @@ fn size_of(figure: &Figure) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::super::{Recipes, Settings, analyze_with, read_table};
+    use super::super::SummaryOptions;
+    use super::*;
+
+    /// As the fixture's `expected.json` has it.
+    #[test]
+    fn a_shifts_verdict_stands_beside_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/confirmatory");
+        let table = read_table(&folder.join("items.csv")).expect("the item table");
+        let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
+        let analysis = analyze_with(&table, &settings, Recipes::Confirmatory).expect("an analysis");
+        let options = SummaryOptions::default();
+        let summary = Summary::new(&analysis, &options).expect("a summary");
+        for (family, verdict) in [
+            ("en/alpha/Norland", "not firm: role scale"),
+            ("en/beta/Norland", "none found"),
+            ("en/gamma/Sudria", "none found"),
+            ("fr/alpha/Norland", "firm"),
+        ] {
+            let shift = analysis.figure(&format!("confirmatory_shift/{family}/preference/all"));
+            assert_eq!(summary.verdict(shift.expect("a shift")), verdict, "{family}");
+        }
+    }
+}

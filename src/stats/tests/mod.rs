@@ -2,6 +2,7 @@
 
 mod refusals;
 mod shapes;
+mod sources;
 
 use super::ItemRow;
 

@@ -141,6 +141,13 @@ fn a_bias_that_is_not_the_mean_of_its_halves_is_noted_unless_it_is_rounding() {
     };
     let other = ROW.replace("border_v1", "border_v2");
     assert!(notes(other.replace("1,2,1.5", "0.124,0.112,0.117")).is_empty(), "three decimals");
+    // Of large scores as many digits may be gone.
+    assert!(
+        notes(other.replace("1,2,1.5", "1000,0,501")).is_empty()
+            && !notes(other.replace("1,2,1.5", "1000,0,503")).is_empty()
+    );
+    let both = notes(other.replace("1.5", "1.51") + &other.replace("1.5", "9").replace("_v2", "_v3"));
+    assert!(both[0].contains("in 2 rows (first in line 3)"), "{both:?}");
     for bias in ["1.51", "-1.5"] {
         let notes = notes(other.replace("1.5", bias));
         assert!(notes.iter().any(|note| note.contains("in 1 row (first in line 3)")), "{notes:?}");
@@ -185,6 +192,7 @@ fn settings_are_refused_by_key() {
         ("[[family]]\nbase = { model = 'm' }", "family 1 has no `name`"),
         ("[[family]]\nname = 'f'", "family `f` has no stage"),
         ("[[family]]\nname = 'f'\nbase = { checkpoint = 'm' }", "family `f`, stage `base` has no `model`"),
+        ("[[family]]\nname = 'f'\nbase = { model = '' }", "family `f`, stage `base` has no `model`"),
         (
             "[[family]]\nname = 'f'\nbase = { model = 'm', chekpoint = 'x' }",
             "unknown key `chekpoint`, perhaps `checkpoint` is meant",

@@ -1,6 +1,7 @@
 use super::super::summary::{SummaryOptions, Tables, render};
 use super::super::{
-    Analysis, Estimate, Recipes, Settings, Singly, Table, TableBuilder, analyze, analyze_table, analyze_with,
+    Analysis, Estimate, ItemRow, Recipes, Settings, Singly, Table, TableBuilder, analyze, analyze_table,
+    analyze_with,
 };
 use super::rows;
 
@@ -23,6 +24,19 @@ fn a_single_checkpoint_is_enough() {
     near(value(&analysis, "favourability/fr/org/chat/A/unjustified/all"), -1.0);
     near(value(&analysis, "favourability/fr/org/chat/A/residual/all"), 0.0);
     near(value(&analysis, "role_bias/fr/org/chat/justified/all"), 0.25);
+    let Some(Estimate::Confirmatory(lean)) = analysis.estimate("confirmatory/fr/org/chat/A/preference/all")
+    else {
+        panic!("no lean")
+    };
+    let needed = lean.planning.as_ref().map_or(&[][..], |planning| &planning.needed);
+    assert_eq!(needed.len(), 9);
+    assert!(needed.iter().all(|n| n.scenarios == n.types.map(|k| k * n.per_type as u64)));
+    // One opponent says nothing of how opponents vary.
+    let Some(Estimate::TwoWay(two_way)) = analysis.estimate("two_way/fr/org/chat/A/preference/all") else {
+        panic!("no average")
+    };
+    near(two_way.mean_row, 0.95);
+    assert_eq!(two_way.se, None);
     for group in
         ["shift", "language_shift", "maker", "language_population", "planned_contrast", "power", "comparison"]
     {
@@ -97,6 +111,10 @@ fn other_questions_need_their_polarity_named() {
     near(value(&analysis, "favourability/en/m/A/safer/all"), 1.0);
     assert!(analysis.estimate("favourability/en/m/A/preference/all").is_none());
     assert!(analysis.notes.iter().any(|note| note.contains("riskier, safer")), "{:?}", analysis.notes);
+    // One question alone has no polarity to be named.
+    let single: Vec<ItemRow> = table.iter().filter(|row| row.question == "safer").cloned().collect();
+    let notes = analyze(&single, &Settings::default()).expect("an analysis").notes;
+    assert!(!notes.iter().any(|note| note.contains("polarity")), "{notes:?}");
 
     let text = "[analysis.questions]\npositive = 'safer'\nnegative = 'riskier'";
     let analysis = analyze(&table, &Settings::parse(text, "s.toml").expect("settings")).expect("an analysis");
@@ -210,6 +228,8 @@ fn prompts_without_roles_have_no_role_bias() {
     let analysis = analyze(&rows, &Settings::default()).expect("an analysis");
     assert!(analysis.estimate("role_bias/en/m/justified/all").is_some());
     assert!(analysis.estimate("role_bias/en/m@control_options/justified/all").is_none());
+    assert!(analysis.estimate("role_effect/en/m/justified/all").is_some());
+    assert!(analysis.estimate("role_effect/en/m@control_options/justified/all").is_none());
 }
 
 #[test]
@@ -260,6 +280,43 @@ fn tables_are_cut_down_and_mark_what_is_hard_to_read() {
         let error = render(&analysis, &unknown).expect_err("there is none");
         assert!(error.contains("it has en, fr") || error.contains("it has main, prefill"), "{error}");
     }
+}
+
+/// Checkpoints are corrected together in what the settings read for each; any other condition is a family of its own.
+#[test]
+fn conditions_that_are_not_read_are_corrected_apart() {
+    let runs = [("m", "en", "main"), ("m", "en", "x"), ("m", "en", "y"), ("n", "en", "x")];
+    let table = rows(&runs, &["A", "B"], |_, _, _, _| 1.0);
+    let settings = Settings::parse("[analysis.route]\nn = 'x'", "s.toml").expect("settings");
+    let analysis = analyze(&table, &settings).expect("an analysis");
+    for (label, tests) in [("m", 4), ("n", 4), ("m@x", 2), ("m@y", 2)] {
+        let figure = analysis.figure(&format!("confirmatory/en/{label}/A/preference/all")).expect("a lean");
+        assert_eq!(figure.adjusted.as_ref().map(|adjusted| adjusted.tests), Some(tests), "{label}");
+    }
+}
+
+/// What a table's intervals are over, and what was left out of them.
+#[test]
+fn tables_say_what_their_intervals_are_for() {
+    let whole = rows(&[("m", "en", "main")], &["A", "B", "C", "D"], |_, _, _, _| 1.0);
+    let text = |rows: &[ItemRow], recipes| {
+        let table = Table::from_rows(rows).expect("a table");
+        let analysis = analyze_with(&table, &Settings::default(), recipes).expect("an analysis");
+        let text = render(&analysis, &SummaryOptions::default()).expect("tables");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let published = text(&whole, Recipes::Published);
+    assert!(
+        published.contains("Means over scenario types; intervals and p from Student's t over the types.")
+    );
+    let confirmatory = text(&whole, Recipes::Confirmatory);
+    assert!(confirmatory.contains(" adj. p size ") && !published.contains(" adj. p size "), "{confirmatory}");
+    assert!(confirmatory.contains("Intervals and p for other incidents"), "{confirmatory}");
+    assert!(!confirmatory.contains("Left out where cells are missing"), "{confirmatory}");
+    let mut holed = whole;
+    holed.retain(|row| (row.country_2.as_str(), row.scenario_type.as_str()) != ("B", "cyber"));
+    let confirmatory = text(&holed, Recipes::Confirmatory);
+    assert!(confirmatory.contains("Left out where cells are missing: cyber."), "{confirmatory}");
 }
 
 /// Four prompts an item, with a preference, a role taste and a letter taste on top of each other.

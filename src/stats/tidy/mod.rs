@@ -159,3 +159,26 @@ fn row<'a>(figure: &'a Figure, cells: &Cells<'a>) -> TidyRow<'a> {
         ],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_markdown_have_four_digits_that_count() {
+        for (number, text) in [
+            (0.0, "0"),
+            (3.0, "3"),
+            (100_000.0, "100000"),
+            (-2.25, "-2.250"),
+            (12.3456, "12.35"),
+            (1234.56, "1235"),
+            (0.012_345_6, "0.01235"),
+            (0.001, "0.001000"),
+            (-0.000_123_456, "-1.235e-4"),
+            (12_345.6, "1.235e4"),
+        ] {
+            assert_eq!(short(number), text, "{number}");
+        }
+    }
+}
