@@ -332,7 +332,7 @@ mod tests {
         let options = SummaryOptions::default();
         let summary = Summary::new(&analysis, &options).expect("a summary");
         for (family, verdict) in [
-            ("en/alpha/Norland", "not firm: role scale"),
+            ("en/alpha/Norland", "not firm: role scaled"),
             ("en/beta/Norland", "none found"),
             ("en/gamma/Sudria", "none found"),
             ("fr/alpha/Norland", "firm"),
