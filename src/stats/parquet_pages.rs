@@ -318,7 +318,9 @@ mod tests {
         let mut group = writer.next_row_group().expect("a group");
         let mut column = group.next_column().expect("a column").expect("the first");
         column.typed::<DoubleType>().write_batch(&[0.5; 4000], None, None).expect("written");
-        (column.close().expect("closed"), group.close().expect("closed"), writer.close().expect("closed"));
+        column.close().expect("closed");
+        group.close().expect("closed");
+        writer.close().expect("closed");
         let reader = SerializedFileReader::new(file.try_clone().expect("the file")).expect("Parquet");
         let sizes = reader.metadata().row_group(0).column(0);
         assert!(sizes.uncompressed_size() > 10 * sizes.compressed_size());

@@ -139,7 +139,9 @@ mod tests {
     #[test]
     fn time_of_a_thread_goes_on() {
         let Some(clock) = Clock::of_this_thread() else {
-            assert!(!cfg!(target_os = "linux"));
+            if cfg!(target_os = "linux") {
+                panic!("Linux says it");
+            }
             return;
         };
         let begun = clock.used();

@@ -55,7 +55,8 @@ fn what_reviewers_ask_next_agrees_with_numpy_on_a_made_up_table() {
         let of_group = |id: &&str| id.split('/').next() == Some(group);
         let mut right: Vec<&str> =
             expected.iter().filter_map(|f| f["id"].as_str()).filter(of_group).collect();
-        (ids.sort_unstable(), right.sort_unstable());
+        ids.sort_unstable();
+        right.sort_unstable();
         assert_eq!(ids, right);
     }
 }

@@ -91,7 +91,7 @@ fn a_run_that_is_named_must_have_begun_and_a_shard_may_come_later() {
     fs::write(empty.join(DATABASE), "").expect("written");
     let split = dir.path().join("split");
     let done = merge(&[split], &dir.path().join("out"), |_| ()).expect("merged");
-    assert_eq!(done.absent, [empty.clone()]);
+    assert_eq!(done.absent, std::slice::from_ref(&empty));
     let error = merge(&[one, empty], &dir.path().join("other"), |_| ()).expect_err("refused").to_string();
     assert!(error.contains("shard-2-of-2") && error.contains("holds no run"), "{error}");
     assert!(!dir.path().join("other").exists());
