@@ -75,6 +75,7 @@ fn fill_panels<const PANEL: usize>(weight: &Tensor<'_>, rows: Range<usize>, pane
 #[inline(always)]
 fn interleave<const PANEL: usize>(rows: &[f32], lanes: &mut [[f32; PANEL]]) {
     assert!(rows.len() >= PANEL * STRETCH && lanes.len() <= STRETCH && PANEL.is_multiple_of(8));
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx") {
