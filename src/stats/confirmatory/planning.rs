@@ -26,7 +26,8 @@ pub struct Planning {
 pub struct Needed {
     pub effect: f64,
     pub per_type: usize,
-    /// `None`: out of reach, since the variance that more types do not lower is too large already.
+    /// `None`: out of reach, since the variance that more types do not lower is too large already, or more than a million
+    /// would be needed.
     pub types: Option<u64>,
     pub scenarios: Option<u64>,
 }
