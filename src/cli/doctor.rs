@@ -55,8 +55,8 @@ pub struct Report {
     advice: Option<&'static str>,
     /// Why no NVIDIA GPU can be used.
     cuda: Option<String>,
-    /// Backend that `--backend auto` takes.
-    auto_backend: &'static str,
+    /// Backend that `--backend auto` takes; `null` where `--backend` or `--adapter` kept some devices from being looked at.
+    auto_backend: Option<&'static str>,
     /// Index of the device that it takes; `null` for the processor.
     auto: Option<usize>,
     model: Option<ModelReport>,
@@ -124,13 +124,22 @@ pub fn run(args: Args) -> Result<ExitCode> {
     devices.extend(candidates.iter().map(|candidate| gpu(candidate, args.precision.into(), &sample)));
     let model = args.model.as_deref().map(|name| look_at(name, &devices)).transpose()?;
     let usable = cuda::usable(&devices);
+    // What auto takes is known where it was all looked at; a GPU by CUDA comes before any other.
+    let whole = args.adapter.is_none() && (args.backend == BackendName::Auto || usable.is_some());
     let auto_backend = match (usable, best) {
         (Some(_), _) => "cuda",
         (None, Some(_)) => "wgpu",
         (None, None) => "cpu",
     };
     let missing = devices.is_empty() || nvidia.fails;
-    let report = Report { devices, advice, cuda: nvidia.why, auto_backend, auto: usable.or(best), model };
+    let report = Report {
+        devices,
+        advice,
+        cuda: nvidia.why,
+        auto_backend: whole.then_some(auto_backend),
+        auto: usable.or(best).filter(|_| whole),
+        model,
+    };
     match args.json {
         true => print_json(&report)?,
         false => print(text(&report))?,
@@ -275,9 +284,10 @@ fn text(report: &Report) -> String {
         text += &format!("cuda: {why}\n");
     }
     text += &match (report.auto_backend, report.auto) {
-        ("cuda", Some(index)) => format!("--backend auto takes cuda {index}\n"),
-        (_, Some(index)) => format!("--backend auto takes device {index}\n"),
-        (_, None) => "--backend auto takes the processor\n".to_owned(),
+        (None, _) => String::new(),
+        (Some("cuda"), Some(index)) => format!("--backend auto takes cuda {index}\n"),
+        (Some(_), Some(index)) => format!("--backend auto takes device {index}\n"),
+        (Some(_), None) => "--backend auto takes the processor\n".to_owned(),
     };
     if let Some(model) = &report.model {
         text += &model_text(model);

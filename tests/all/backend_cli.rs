@@ -117,6 +117,12 @@ fn without_a_driver_wgpu_says_what_to_install_and_auto_takes_the_processor() {
     let doctor = output(without_driver(tiltmeter().arg("doctor")));
     let text = String::from_utf8_lossy(&doctor.stdout);
     assert!(doctor.status.success() && text.contains("libvulkan1") && text.contains("cpu"), "{text}");
+    // What was not looked at may be what auto takes.
+    let auto = |args: &[&str]| {
+        let done = output(without_driver(tiltmeter().arg("doctor").args(args)));
+        String::from_utf8_lossy(&done.stdout).contains("--backend auto takes")
+    };
+    assert_eq!([auto(&[]), auto(&["--backend", "cpu"]), auto(&["--backend", "wgpu"])], [true, false, false]);
 }
 
 /// Prompts that are scored in `dir/<run>`.
