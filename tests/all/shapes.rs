@@ -20,6 +20,24 @@ const SELDOM: [&str; 8] = [
     "seed",
 ];
 
+/// In order: those of a run, then those of several.
+const GROUPS: [&str; 14] = [
+    "confirmatory",
+    "choice",
+    "role_scaled",
+    "sign_flip_types",
+    "cr2",
+    "confirmatory_shift",
+    "choice_shift",
+    "role_scaled_shift",
+    "firm",
+    "family_by_stage",
+    "maker_home",
+    "maker_groups",
+    "confirmatory_language_shift",
+    "stage_by_language",
+];
+
 /// numpy and scipy, by `shapes.py` beside the table.
 #[apply(test!)]
 fn runs_of_any_shape_give_what_numpy_gives() {
@@ -41,6 +59,11 @@ fn runs_of_any_shape_give_what_numpy_gives() {
         let has = |estimate: &Value| SELDOM.map(|key| estimate.get(key).is_some());
         assert_eq!(has(&ours), has(&figure["estimate"]), "{}: of {SELDOM:?}", id(figure));
     }
+    // Group by group, whatever they were made with.
+    let mut groups: Vec<&str> = analysis.figures().iter().map(|figure| figure.parts.group).collect();
+    groups.dedup();
+    let first = groups.iter().position(|group| *group == "confirmatory").expect("the group");
+    assert_eq!(groups[first..][..GROUPS.len()], GROUPS);
     // And nothing else is there of what is made of several runs, or of a run whose roles do nothing.
     let ids = |group: &str| -> Vec<String> {
         let mut ids: Vec<String> =
@@ -48,17 +71,7 @@ fn runs_of_any_shape_give_what_numpy_gives() {
         ids.sort_unstable();
         ids
     };
-    for group in [
-        "confirmatory_shift",
-        "choice_shift",
-        "role_scaled_shift",
-        "firm",
-        "family_by_stage",
-        "maker_home",
-        "maker_groups",
-        "confirmatory_language_shift",
-        "stage_by_language",
-    ] {
+    for group in &GROUPS[5..] {
         assert_eq!(made(&analysis, group), ids(group));
     }
     let of_still = |group: &str| made(&analysis, group).iter().filter(|id| id.contains("/still/")).count();
