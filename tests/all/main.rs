@@ -43,6 +43,7 @@ mod resume;
 mod roster;
 mod score;
 mod sentencepiece;
+mod shapes;
 mod shards;
 mod status;
 mod study;

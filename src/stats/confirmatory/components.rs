@@ -21,11 +21,10 @@ pub fn components(grid: &Grid<'_>) -> Option<Components> {
     let cells = grid.complete()?;
     let sizes = grid.sizes();
     let (j, k) = (grid.opponents.len(), grid.kinds.len());
-    let s = grid.scenarios();
-    if j < 2 || k < 2 || s <= k {
+    if j < 2 || k < 2 {
         return None;
     }
-    let (jf, kf, sf) = (j as f64, k as f64, s as f64);
+    let (jf, kf, sf) = (j as f64, k as f64, grid.scenarios() as f64);
     let all: Vec<f64> = grid.scenario_means.iter().flatten().copied().collect();
     let grand = mean(all)?;
     let centres: Vec<f64> =

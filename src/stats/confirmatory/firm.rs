@@ -107,4 +107,12 @@ mod tests {
             assert!(!other.agrees(&lean), "{other:?}");
         }
     }
+
+    #[test]
+    fn tables_and_documents_call_a_verdict_the_same() {
+        use Verdict::{Firm, NoInterval, NoneFound, NotFirm, Unreadable};
+        for verdict in [Firm, NotFirm, NoneFound, NoInterval, Unreadable] {
+            assert_eq!(serde_json::to_value(verdict).expect("JSON"), verdict.name());
+        }
+    }
 }

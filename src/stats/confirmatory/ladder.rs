@@ -220,7 +220,7 @@ impl Strata {
         }
         let k = grid.kinds.len() as f64;
         let q = ((n - 1) * (n - 2)) as f64 / 2.0;
-        let mut rho = Vec::with_capacity(n * (n - 1) / 2 * grid.kinds.len());
+        let mut rho = Vec::new();
         for &kind in &grid.kinds {
             let w = |a: usize, b: usize| contrast.type_mean(countries[a], countries[b], kind);
             let theta: Vec<f64> =
@@ -294,10 +294,8 @@ fn new_opponents(grid: &Grid<'_>, estimate: f64) -> Option<Block> {
 /// p of two one-sided tests: that the effect lies within the margin on either side.
 fn tost(estimate: f64, block: &Block, margin: f64) -> Option<f64> {
     let (se, df) = (block.se?, block.df?);
-    let above = 1.0 - t_upper((estimate - margin) / se, df)?;
+    let above = t_upper((margin - estimate) / se, df)?;
     let below = t_upper((estimate + margin) / se, df)?;
-    // The lower tail is a tail too.
-    let above = if estimate < margin { t_upper((margin - estimate) / se, df)? } else { above };
     Some(above.max(below))
 }
 
@@ -323,6 +321,11 @@ mod tests {
         assert_eq!((starved.interval(), starved.excludes_zero(1e9)), (None, false));
         let usual = Block::new(0.5, 1.0, 2.0);
         assert!(usual.interval() == usual.ci && !usual.is_starved() && usual.excludes_zero(9.0));
+        // Nor is there one of no degrees of freedom, or of what is no number of them.
+        for df in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let block = Block::new(0.5, 1.0, df);
+            assert_eq!((block.se, block.df, block.ci, block.p), (Some(1.0), None, None, None), "{df}");
+        }
         // Without spread there is none either, for another reason.
         let flat = Block::new(0.5, 0.0, 2.0);
         assert!(flat.interval().is_none() && !flat.is_starved());

@@ -234,8 +234,8 @@ impl MakerGroups {
         let share = |values: &[f64]| variance(values) / values.len() as f64;
         let (a, b) = (share(&inside), share(&outside));
         let spread = (a + b).sqrt();
-        let several =
-            inside.len() > 1 && outside.len() > 1 && super::super::cluster::is_spread(spread, difference);
+        // No number where one family stands alone, which has no variance.
+        let several = super::super::cluster::is_spread(spread, difference);
         let df =
             (a + b).powi(2) / (a * a / (inside.len() as f64 - 1.0) + b * b / (outside.len() as f64 - 1.0));
         let signed: Vec<f64> = members.iter().map(|m| if m.2 { m.1 } else { -m.1 }).collect();
@@ -331,12 +331,11 @@ impl FamilyByStage {
     }
 }
 
-/// tr(M)²/((f-1) tr(M²)): M is the families' covariance over types, freed of its row and column means.
+/// tr(M)²/((f-1) tr(M²)): M is the families' covariance over types, freed of its row and column means. Its scale cancels.
 fn epsilon(shifts: &[Vec<f64>], centres: &[f64]) -> f64 {
-    let (f, k) = (shifts.len(), shifts.first().map_or(0, Vec::len));
-    let covariance = |a: usize, b: usize| {
-        let products = shifts[a].iter().zip(&shifts[b]).map(|(x, y)| (x - centres[a]) * (y - centres[b]));
-        products.sum::<f64>() / (k as f64 - 1.0)
+    let f = shifts.len();
+    let covariance = |a: usize, b: usize| -> f64 {
+        shifts[a].iter().zip(&shifts[b]).map(|(x, y)| (x - centres[a]) * (y - centres[b])).sum()
     };
     let matrix: Vec<Vec<f64>> = (0..f).map(|a| (0..f).map(|b| covariance(a, b)).collect()).collect();
     let rows: Vec<f64> = matrix.iter().map(|row| row.iter().sum::<f64>() / f as f64).collect();

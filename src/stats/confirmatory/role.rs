@@ -91,9 +91,8 @@ pub fn role_scaled(parts: &[Part<'_>]) -> Option<RoleScaled> {
     let estimate = ratio(None)?;
     let k = kinds.len();
     // Without its only type there is no ratio.
-    let pseudo: Option<Vec<f64>> =
-        (0..k).map(|at| Some(k as f64 * estimate - (k - 1) as f64 * ratio(Some(at))?)).collect();
-    let se = pseudo.map(|values| (variance(&values) / k as f64).sqrt());
+    let ratios: Option<Vec<f64>> = (0..k).map(|at| ratio(Some(at))).collect();
+    let se = ratios.map(|values| (k - 1) as f64 * (variance(&values) / k as f64).sqrt());
     let se = se.filter(|se| se.is_finite() && is_spread(*se, estimate));
     let df = (k - 1) as f64;
     Some(RoleScaled {
