@@ -281,6 +281,18 @@ fn names_that_the_table_lacks_are_refused() {
 }
 
 #[test]
+fn a_dozen_names_are_told_and_more_are_not() {
+    let names: Vec<String> = (1..=13).map(|n| format!("c{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let settings = Settings::parse("[analysis]\ntarget = 'Z'", "s.toml").expect("settings");
+    for (known, end) in [(12, "c11, c12)"), (13, "c11, c12, ...)")] {
+        let table = rows(&[("m", "en", "main")], &names[..known], |_, _, _, _| 0.5);
+        let error = analyze(&table, &settings).expect_err("no such country").to_string();
+        assert!(error.contains("(it has c01, ") && error.ends_with(end), "{error}");
+    }
+}
+
+#[test]
 fn names_that_run_together_in_an_id_are_refused() {
     let table =
         rows(&[("m", "en", "main"), ("m", "en", "x"), ("m@x", "en", "main")], &["A", "B"], |_, _, _, _| 0.5);
