@@ -113,5 +113,7 @@ mod tests {
             [0.99, 0.5, 0.8, 0.2, 0.01].map(Tier::of).map(Tier::name),
             [">= 0.97", "0.4-0.6", "between tiers", "between tiers", "< 0.1"]
         );
+        // A bound belongs to what it begins, and 0.6 to what it ends.
+        assert_eq!(Tier::BOUNDS.map(Tier::of), [Tier::Partial, Tier::Middling, Tier::Middling, Tier::Full]);
     }
 }

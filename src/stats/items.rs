@@ -227,7 +227,6 @@ fn shortened(text: &str) -> String {
 fn csv_error(error: &csv::Error, table: &str, line: u64) -> StatsError {
     let problem = match error.kind() {
         csv::ErrorKind::Utf8 { .. } => "not UTF-8 text".to_owned(),
-        csv::ErrorKind::Io(source) => source.to_string(),
         _ => error.to_string(),
     };
     StatsError::Row { table: table.to_owned(), place: format!("line {line}"), problem }

@@ -200,3 +200,34 @@ fn questions_and_subsets<'a>(view: &View<'a>) -> impl Iterator<Item = (Question,
     let subsets = view.subsets;
     view.plan.questions.iter().flat_map(move |q| subsets.iter().map(move |s| (*q, s)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Differences of 2, 0.5 and -1: a mean of 0.5, a standard error of 1.5 over the root of 3, p = 1 - t / sqrt(t² + 2); six of
+    /// their eight sums with other signs are as large.
+    #[test]
+    fn families_chat_beside_their_base_by_hand() {
+        let found = population(vec![("f", 1.0, 3.0), ("g", 2.0, 2.5), ("h", 0.0, -1.0)]).expect("families");
+        let near = |value: Option<f64>, right: f64| {
+            assert!(value.is_some_and(|value| (value - right).abs() < 1e-12), "{value:?} is not {right}");
+        };
+        let t = 1.0 / 3f64.sqrt();
+        near(Some(found.mean), 0.5);
+        near(found.t, t);
+        near(found.p, 1.0 - t / (t * t + 2.0).sqrt());
+        near(found.p_sign_flip, 0.75);
+        // Two of three.
+        near(found.p_binomial, 1.0);
+        assert_eq!((found.df, found.chat_positive), (2, 2));
+        assert_eq!(found.base.0, [("f", 1.0), ("g", 2.0), ("h", 0.0)].map(|(name, v)| (name.to_owned(), v)));
+        assert_eq!(found.chat.0, [("f", 3.0), ("g", 2.5), ("h", -1.0)].map(|(name, v)| (name.to_owned(), v)));
+        // What is zero goes neither way.
+        let still = population(vec![("f", 1.0, 1.0), ("g", 0.0, 0.0)]).expect("families");
+        assert_eq!((still.mean, still.t, still.p_sign_flip, still.chat_positive), (0.0, None, None, 1));
+        near(still.p_binomial, 1.0);
+        assert_eq!(population(vec![("f", 1.0, 0.0), ("g", 2.0, 0.0)]).expect("families").p_binomial, None);
+        assert_eq!(population(Vec::new()), None);
+    }
+}

@@ -281,5 +281,49 @@ mod tests {
             assert!(error.to_string().contains(problem), "{error}");
         }
         assert!(Preregistration::parse("schema = 'x'", "p.toml").is_err());
+        let other = plan().text().replace(PLAN_SCHEMA, "tiltmeter-plan/2");
+        let error = Preregistration::parse(&other, "p.toml").expect_err("another schema").to_string();
+        assert!(error.contains("its schema is `tiltmeter-plan/2`, not `tiltmeter-plan/1`"), "{error}");
+    }
+
+    #[test]
+    fn a_plan_is_about_the_families_of_its_settings_or_else_of_its_roster() {
+        let family = |name: &str, stages: &str| format!("[[family]]\nname = '{name}'\n{stages}\n");
+        let two = "base = { model = 'b' }\nchat = { model = 'c' }";
+        let read = |text: &str| Settings::parse(text, "s.toml").expect("settings");
+        let roster = read(&[family("f", two), family("g", "chat = { model = 'd' }")].concat());
+        let target = "[analysis]\ntarget = 'A'\n".to_owned();
+        let planned = |settings: &Settings| {
+            let plan = Preregistration::new(settings, &roster, plan().hashes, String::new());
+            plan.expect("a plan").holm_family
+        };
+        assert_eq!(planned(&read(&target)), ["f"]);
+        assert_eq!(planned(&read(&(target + &family("h", two)))), ["h"]);
+    }
+
+    #[test]
+    fn what_was_planned_and_what_became_of_it_is_told() {
+        let said = |facts: Facts| PlanCheck::new(plan(), &facts).sentences();
+        let kept = said(facts());
+        assert_eq!(
+            kept[..2],
+            [
+                "Planned on 2026-01-02T00:00:00Z: the post-training shift for A of 1 family (f), with crossed intervals, \
+                 corrected by Holm over them, and a smallest effect of interest of 0.25 log-odds.",
+                "The run keeps to the plan: study, roster and settings are those planned, and it began later.",
+            ]
+        );
+        assert!(kept[2].starts_with("Not planned, and so exploratory: every other country"), "{kept:?}");
+        assert_eq!(
+            said(Facts { roster: None, begun: None, ..facts() })[1],
+            "Nothing departs from the plan as far as can be told; unknown is whether the plan is older than the scores, \
+             whether the roster is the one planned."
+        );
+        let hash = "0123456789abcdef".to_owned();
+        assert_eq!(
+            said(Facts { study: Some(hash), target: "B".into(), families: vec![], ..facts() })[1],
+            "Departures from the plan: the study is not the one planned (SHA-256 0123456789ab, planned s); the target \
+             is B, planned was A; no shift is there of the planned f."
+        );
     }
 }

@@ -204,3 +204,51 @@ impl Table {
         self.runs.iter().any(|r| r.model == model && r.condition == condition)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::rows;
+    use super::*;
+
+    #[test]
+    fn a_table_is_cut_to_runs_and_rows_and_keeps_its_names() {
+        let runs = [("m", "en", "main"), ("m", "fr", "main"), ("n", "en", "main")];
+        let mut rows = rows(&runs, &["A", "B", "C"], |_, _, _, _| 1.0);
+        rows.iter_mut().filter(|row| row.scenario == "cyber_v1").for_each(|row| row.compliance = 0.25);
+        let table = Table::from_rows(&rows).expect("a table");
+        // Fifteen cells of two questions; three of the cells answer half as well as the others.
+        assert!((table.runs[0].compliance - (12.0 * 0.5 + 3.0 * 0.25) / 15.0).abs() < 1e-12);
+        let a = table.countries.id("A").expect("a country");
+        let types = ["cyber", "trade"].map(|name| table.types.id(name).expect("a type"));
+        let french = table.languages.id("fr");
+        // Of A's rows in types of one and of two scenarios; of French nothing is left.
+        let cut = table.cut(
+            |run| run.model == 0,
+            |run, row| {
+                let kind = table.type_of[row.scenario as usize];
+                Some(run.language) != french && types.contains(&kind) && row.pair().0 == a
+            },
+        );
+        assert_eq!(cut.runs.len(), 1);
+        let run = &cut.runs[0];
+        assert_eq!((run.model, run.rows.len()), (0, 12));
+        assert!((run.compliance - (2.0 * 0.5 + 0.25) / 3.0).abs() < 1e-12);
+        let of = |country: Id| run.country(country).map(|of| of.opponents.clone());
+        assert_eq!(of(a), Some(vec![(1, 0..6), (2, 6..12)]));
+        assert_eq!((of(1), of(2)), (Some(vec![(0, 0..6)]), Some(vec![(0, 6..12)])));
+        assert_eq!(cut.models.iter().collect::<Vec<_>>(), ["m", "n"]);
+        assert_eq!(cut.items().count(), 12);
+        assert_eq!(
+            cut.kinds().map(|(kind, names)| (kind, names.len())),
+            [
+                ("checkpoints", 2),
+                ("languages", 2),
+                ("conditions", 1),
+                ("countries", 3),
+                ("scenarios", 5),
+                ("scenario types", 3),
+                ("questions", 2),
+            ]
+        );
+    }
+}

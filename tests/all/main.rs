@@ -49,6 +49,7 @@ mod status;
 mod study;
 mod sweep_asked;
 mod template_code;
+mod tidy;
 mod tokenizer_folders;
 mod tokens;
 mod underfoot;

@@ -4,6 +4,8 @@
 mod figures;
 mod items;
 mod scores;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use figures::{Changed, Conclusion, Conclusions, Paired, Side, conclusions, paired};

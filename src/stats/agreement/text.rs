@@ -118,7 +118,7 @@ fn spreads(a: &Agreement) -> Section {
         title: "Differences of log-odds, largest first (without their sign)".to_owned(),
         header: vec!["checkpoint", "lang", "condition", "n", "median", "rms", "99 %", "largest", "changed"],
         rows,
-        below: more(if a.identical { 0 } else { list.len() }),
+        below: more(list.len()),
     }
 }
 
@@ -164,7 +164,7 @@ fn paired(a: &Agreement) -> Section {
         title: format!("Leans and shifts for {}, paired item by item (second less first)", a.target),
         header: vec!["figure", "first", "second", "difference", "95 % interval"],
         rows: if a.identical { Vec::new() } else { list.iter().take(SHOWN).map(row).collect() },
-        below: if a.identical { String::new() } else { more(list.len()) },
+        below: more(list.len()),
     }
 }
 
@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn small_numbers_keep_a_digit_and_zero_is_zero() {
-        assert_eq!([0.0, 0.0004, -0.25].map(signed), ["+0.000", "+4.0e-4", "-0.250"]);
-        assert_eq!([0.0, 0.0004, 0.25].map(size), ["0", "4.0e-4", "0.2500"]);
+        assert_eq!([0.0, 0.0004, 0.001, -0.25].map(signed), ["+0.000", "+4.0e-4", "+0.001", "-0.250"]);
+        assert_eq!([0.0, 0.0004, 0.001, 0.25].map(size), ["0", "4.0e-4", "0.0010", "0.2500"]);
     }
 
     #[test]

@@ -69,9 +69,9 @@ impl<'e, 't> Again<'e, 't> {
             let name = match out {
                 Out::Kind(kind) => names.types.name(kind).to_owned(),
                 Out::Pair((one, other)) => match self.source.country {
-                    Some(own) if own == one => country(other).to_owned(),
-                    Some(own) if own == other => country(one).to_owned(),
-                    _ => format!("{} and {}", country(one), country(other)),
+                    // Every pair that the figure reads is one of its country's.
+                    Some(own) => country(if own == one { other } else { one }).to_owned(),
+                    None => format!("{} and {}", country(one), country(other)),
                 },
                 Out::Family(at) => self.source.families.get(at).map_or("", |f| f.name.as_str()).to_owned(),
                 Out::Cell(_, scenario) => names.scenarios.name(scenario).to_owned(),

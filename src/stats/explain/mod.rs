@@ -9,6 +9,8 @@ mod explanation;
 mod headline;
 mod made_from;
 mod source;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use explanation::{CellOf, Counts, Explanation, Influence, LeftOut, MadeOf, Part, PromptRead, ReadingOf};
@@ -110,54 +112,6 @@ impl<'t> Explainer<'t> {
                 types: kinds.len(),
             },
             influence,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::super::{Recipes, analyze_with, read_table};
-    use super::*;
-
-    /// A figure made again from what it is said to be made of must be the figure: else its runs, its pairs or its recipe
-    /// are named wrongly.
-    #[test]
-    fn what_is_named_makes_the_figure_again() {
-        for (fixture, groups) in [("items", 36), ("confirmatory", 36), ("review", 20)] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
-            let table = read_table(&folder.join("items.csv")).expect("the item table");
-            let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
-            let analysis = analyze_with(&table, &settings, Recipes::Both).expect("an analysis");
-            let explainer = Explainer::new(&table, &settings).expect("an explainer");
-            let view = explainer.prepared.view(&table);
-            let mut seen: Vec<(&str, usize)> = Vec::new();
-            for figure in analysis.figures() {
-                let group = figure.parts.group;
-                let at = seen.iter().position(|(name, _)| *name == group).unwrap_or_else(|| {
-                    seen.push((group, 0));
-                    seen.len() - 1
-                });
-                seen[at].1 += 1;
-                // The first ones of a group, and some of the rest.
-                if seen[at].1 > 3 && !seen[at].1.is_multiple_of(37) {
-                    continue;
-                }
-                let entry = entry_of(group).unwrap_or_else(|| panic!("{group} is explained nowhere"));
-                assert!(entry.definition.ends_with('.') && !entry.formula.is_empty());
-                let source = Source::new(&view, figure);
-                if let Some(least) = figure.compliance {
-                    let own = source.runs.iter().map(|(_, run)| run.compliance).min_by(f64::total_cmp);
-                    assert_eq!(own, Some(least), "{}: its runs", figure.id);
-                }
-                let Some(whole) = headline(&figure.estimate) else { continue };
-                let again = Again::new(&explainer, figure, &source).without(None);
-                let near =
-                    again.is_some_and(|v| (v - whole.value).abs() <= 1e-12 * whole.value.abs().max(1.0));
-                assert!(near, "{}: {again:?} for {}", figure.id, whole.value);
-            }
-            assert!(seen.len() >= groups, "{fixture}: {} groups", seen.len());
         }
     }
 }

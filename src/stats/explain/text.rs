@@ -225,30 +225,4 @@ fn wrapped_to(text: &str, width: usize) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prompts_keep_within_their_width_and_lose_nothing() {
-        let text = "one two three\n\nfour 一二三四五六 seveneight x";
-        let lines = wrapped_to(text, 8);
-        assert!(
-            lines
-                .iter()
-                .all(|line| line.chars().map(|c| 1 + usize::from(c >= '\u{1100}')).sum::<usize>() <= 8)
-        );
-        let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
-        assert_eq!(letters(&lines.concat()), letters(text));
-        assert_eq!(lines[..3], ["one two", "three", ""]);
-    }
-
-    #[test]
-    fn small_changes_keep_their_digits_and_lists_say_what_they_leave_out() {
-        assert_eq!([0.0, 0.000_512_3, -1.25].map(signed), ["0", "+5.12e-4", "-1.2500"]);
-        assert_eq!(changes(None, Some(0.5)), ["none", "+0.5000"]);
-        assert_eq!(
-            [0, 12, 13, 1012].map(more),
-            ["", "", "1 more: --json has all.\n", "1,000 more: --json has all.\n"]
-        );
-    }
-}
+mod tests;

@@ -86,5 +86,6 @@ mod tests {
         assert_eq!([0.9696, 0.97, 0.24, 2e-8].map(probability), ["0.9696", "0.970", "0.240", "2.0e-8"]);
         assert_eq!(probability(0.599_99), "0.600");
         assert_eq!(probability(0.600_01), "0.60001");
+        assert_eq!([0.001, 0.000_9].map(probability), ["0.001", "9.0e-4"]);
     }
 }

@@ -7,6 +7,8 @@ mod marks;
 mod named;
 mod scales;
 mod sections;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write;
 

@@ -340,5 +340,11 @@ mod tests {
             let shift = analysis.figure(&format!("confirmatory_shift/{family}/preference/all"));
             assert_eq!(summary.verdict(shift.expect("a shift")), verdict, "{family}");
         }
+        for (lean, size) in
+            [("alpha-base/Norland", "open"), ("alpha-base/Ostia", "small"), ("alpha-chat/Norland", "large")]
+        {
+            let lean = analysis.figure(&format!("confirmatory/en/{lean}/preference/all")).expect("a lean");
+            assert_eq!(size_of(lean), size, "{}", lean.id);
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Tables and settings as they come: odd ones analysed, wrong ones refused by name.
 
+mod comparisons;
+mod parquet;
 mod refusals;
+mod settings;
 mod shapes;
 mod sources;
 
@@ -8,7 +11,7 @@ use super::ItemRow;
 
 /// A complete small table: every pair of `countries`, five scenarios of three types, both polarities; `lean` gives
 /// the bias of (model, language, first country, second country).
-fn rows(
+pub(super) fn rows(
     runs: &[(&str, &str, &str)],
     countries: &[&str],
     lean: impl Fn(&str, &str, &str, &str) -> f64,

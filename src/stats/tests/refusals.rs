@@ -1,3 +1,4 @@
+use super::super::formats::parse_jsonl;
 use super::super::items::{COLUMNS, parse_table, read_table};
 use super::super::{Settings, Table, analyze, analyze_table};
 use super::rows;
@@ -70,7 +71,7 @@ fn text_that_is_no_text_and_records_without_end_are_refused() {
     let mut bytes = format!("{HEADER}{ROW}").into_bytes();
     bytes.extend(b"m\xff,en,main,A,B,border_v2,border,justified,1,2,1.5,0.9\n");
     let error = parse_table(bytes.as_slice(), "t.csv").expect_err("not UTF-8").to_string();
-    assert!(error.contains("line 3") && error.contains("UTF-8"), "{error}");
+    assert_eq!(error, "t.csv: line 3: not UTF-8 text");
 
     let endless = format!("{HEADER}{ROW}\"{}", "m\n".repeat(2 << 20));
     let error = table_error(&endless);
@@ -91,6 +92,21 @@ fn tables_in_other_formats_are_told_by_name() {
         let error = read_table(&path).expect_err("no table").to_string();
         assert!(error.contains(problem), "{error}");
     }
+}
+
+/// A line of JSON has a mebibyte with its end, and not a byte more.
+#[test]
+fn lines_of_json_have_their_limit() {
+    let rows = rows(&[("m", "en", "main")], &["A", "B"], |_, _, _, _| 0.5);
+    let lines = |length: usize| {
+        let [first, second] = [&rows[0], &rows[1]].map(|row| serde_json::to_string(row).expect("JSON"));
+        format!("{first}\n\n{second}{}\n", " ".repeat(length - second.len()))
+    };
+    let most = (1 << 20) - 1;
+    let table = parse_jsonl(lines(most).as_bytes(), "t.jsonl").expect("a table");
+    assert_eq!(table.runs[0].rows.iter().map(|row| row.place).collect::<Vec<_>>(), [1, 3]);
+    let error = parse_jsonl(lines(most + 1).as_bytes(), "t.jsonl").expect_err("too long").to_string();
+    assert_eq!(error, "t.jsonl: line 3: a line of more than a mebibyte");
 }
 
 #[test]
@@ -126,9 +142,12 @@ fn tables_of_impossible_size_are_refused_early() {
     // A thousand types that hardly any country is asked about still stand in front of every country.
     let mut named =
         types.replace("s1000,t1000", "s999,t999").replacen("m,en,main,A,B,s999", "m,en,main,A,C,s999", 1);
-    for i in 0..600 {
+    // Two countries and two questions in each of 300 runs; with one question it is half as many.
+    for i in 0..300 {
         named += &ROW.replace("m,en", &format!("m{i},en")).replace("border_v1,border", "s0,t0");
     }
+    assert!(parse_table(named.as_bytes(), "t.csv").is_ok());
+    named += &ROW.replace("m,en", "m0,en").replace("border_v1,border", "s0,t0").replace("justified", "other");
     assert!(table_error(&named).contains("opponents and scenario types, counted for every"));
 }
 
@@ -258,6 +277,18 @@ fn names_that_the_table_lacks_are_refused() {
             Ok(_) => panic!("accepted: {text}"),
             Err(error) => assert!(error.to_string().contains(expected), "{error} should say {expected:?}"),
         }
+    }
+}
+
+#[test]
+fn a_dozen_names_are_told_and_more_are_not() {
+    let names: Vec<String> = (1..=13).map(|n| format!("c{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let settings = Settings::parse("[analysis]\ntarget = 'Z'", "s.toml").expect("settings");
+    for (known, end) in [(12, "c11, c12)"), (13, "c11, c12, ...)")] {
+        let table = rows(&[("m", "en", "main")], &names[..known], |_, _, _, _| 0.5);
+        let error = analyze(&table, &settings).expect_err("no such country").to_string();
+        assert!(error.contains("(it has c01, ") && error.ends_with(end), "{error}");
     }
 }
 

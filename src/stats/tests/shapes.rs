@@ -192,8 +192,9 @@ fn the_maker_test_is_shown_without_the_families_that_cannot_be_read() {
         _ => 0.0,
     };
     let models = ["f-base", "f-chat", "g-base", "g-chat", "h-base", "h-chat"];
-    let mut rows =
-        rows(&models.map(|model| (model, "en", "main")), &["A", "B"], |model, _, _, _| lean(model));
+    let runs: Vec<_> =
+        ["en", "fr"].iter().flat_map(|language| models.map(|model| (model, *language, "main"))).collect();
+    let mut rows = rows(&runs, &["A", "B"], |model, _, _, _| lean(model));
     rows.iter_mut().filter(|row| row.model == "g-base").for_each(|row| row.compliance = 0.05);
     let family = |name| {
         format!(
@@ -214,7 +215,16 @@ fn the_maker_test_is_shown_without_the_families_that_cannot_be_read() {
     // Of 1 and 0.5: t = 0.75 / 0.25 with one degree of freedom.
     let columns: Vec<&str> = row.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect();
     assert_eq!(columns[..7], ["A", "en", "2 of 3", "+0.750", "0.205", "2 of 2", "0.500"], "{text}");
-    assert!(table.contains("Without the families that are as good as noise in the language (‡)."), "{text}");
+    let note = "Without the families that are as good as noise in the language (‡).";
+    assert!(table.contains(note), "{text}");
+    rows.iter_mut().for_each(|row| row.compliance = 0.5);
+    let analysis = analyze(&rows, &settings).expect("an analysis");
+    let whole = render(&analysis, &SummaryOptions::default()).expect("tables");
+    assert!(whole.contains("Maker direction") && !whole.contains(note), "{whole}");
+    // One family has no direction in common with others.
+    let alone = analyze(&rows, &Settings::parse(&family("f"), "s.toml").expect("settings"));
+    let alone = render(&alone.expect("an analysis"), &SummaryOptions::default()).expect("tables");
+    assert!(!alone.contains("Maker direction"), "{alone}");
 }
 
 /// A narrative that names nobody has no roles, so there is no taste for one.
@@ -325,7 +335,11 @@ fn letter_bias_comes_apart_from_everything_else() {
     let rows = rows(&[("m", "en", "main"), ("m", "en", "other")], &["A", "B"], |_, _, _, _| 1.0);
     let mut builder = TableBuilder::new("a run", "row");
     for (at, row) in rows.iter().enumerate() {
-        let letter = if row.condition == "main" { -0.75 } else { 0.5 };
+        let letter = match (row.condition.as_str(), row.question.as_str()) {
+            ("main", "justified") => -0.75,
+            ("main", _) => -1.25,
+            _ => 0.5,
+        };
         // With the letter on top, country 1 is chosen so often in each of the two orders.
         let chosen = [row.diff_fwd, row.diff_rev].map(|towards| {
             let of = |log_odds: f64| 1.0 / (1.0 + (-log_odds).exp());
@@ -337,11 +351,18 @@ fn letter_bias_comes_apart_from_everything_else() {
     let settings = Settings::default();
     let analysis = analyze_with(&table, &settings, Recipes::Both).expect("an analysis");
     near(value(&analysis, "letter_bias/en/m/justified/all"), -0.75);
-    near(value(&analysis, "letter_bias/en/m/both/all"), -0.75);
+    near(value(&analysis, "letter_bias/en/m/unjustified/all"), -1.25);
+    near(value(&analysis, "letter_bias/en/m/both/all"), -1.0);
     near(value(&analysis, "letter_bias/en/m@other/both/all"), 0.5);
     near(value(&analysis, "role_bias/en/m/unjustified/all"), 0.25);
     let both = analysis.clustered("letter_bias/en/m/both/all").expect("a figure");
     assert_eq!((both.clusters, both.df), (3, 2));
+    let Some(Estimate::Effect(effect)) = analysis.estimate("letter_effect/en/m/both/all") else {
+        panic!("no effect")
+    };
+    // Half of the items have either.
+    near(effect.rms, ((0.75f64.powi(2) + 1.25f64.powi(2)) / 2.0).sqrt());
+    near(effect.mean, -1.0);
     // The choices are those of single prompts: a letter that pulls harder than the lean leaves fewer of them to it.
     let chosen = |analysis: &Analysis| match analysis.estimate("choice/en/m/A/preference/all") {
         Some(Estimate::Choice(choice)) => choice.probability,

@@ -168,6 +168,7 @@ mod tests {
     fn numbers_in_markdown_have_four_digits_that_count() {
         for (number, text) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (3.0, "3"),
             (100_000.0, "100000"),
             (-2.25, "-2.250"),
