@@ -1,5 +1,6 @@
 //! Tables and settings as they come: odd ones analysed, wrong ones refused by name.
 
+mod recipes;
 mod refusals;
 mod shapes;
 mod sources;
