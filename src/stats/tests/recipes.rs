@@ -1,9 +1,7 @@
 //! Recipes on small tables whose figures are worked by hand.
 
 use super::super::groups::Prepared;
-use super::super::{
-    Analysis, Estimate, ItemRow, Recipes, Settings, Singly, TableBuilder, analyze, analyze_with,
-};
+use super::super::{Estimate, ItemRow, Recipes, Settings, Singly, TableBuilder, analyze, analyze_with};
 use super::rows;
 
 fn settings(text: &str) -> Settings {
@@ -95,15 +93,6 @@ fn a_group_made_alone_gives_what_the_whole_analysis_gives() {
     }
 }
 
-fn counts(analysis: &Analysis) -> (usize, usize, Vec<(&str, usize)>, Vec<(&str, usize)>) {
-    let Some(Estimate::CoherenceCounts(counts)) = analysis.estimate("coherence/counts") else {
-        panic!("no counts")
-    };
-    let by_scenario = counts.by_scenario.iter().map(|(name, n)| (name, *n)).collect();
-    let at_least = counts.scenarios_at_least.iter().map(|(name, n)| (name, *n)).collect();
-    (counts.runs, counts.max, by_scenario, at_least)
-}
-
 /// Every way in which two polarities can stand: opposite signs alone are coherent, whichever is the positive one.
 #[test]
 fn a_scenario_is_coherent_where_the_polarities_have_opposite_signs() {
@@ -122,8 +111,13 @@ fn a_scenario_is_coherent_where_the_polarities_have_opposite_signs() {
     }
     let two_thirds = "[analysis.coherence]\nthresholds = [0.6666666666666666]\nsubset = 0.3";
     let analysis = analyze_with(&table(&rows), &settings(two_thirds), Recipes::Both).expect("an analysis");
-    let of_each: Vec<(&str, usize)> = scenarios.into_iter().zip([2, 1, 0, 1, 1]).collect();
-    assert_eq!(counts(&analysis), (3, 2, of_each, vec![("1", 4), ("2", 1), ("3", 0)]));
+    let Some(Estimate::CoherenceCounts(counts)) = analysis.estimate("coherence/counts") else {
+        panic!("no counts")
+    };
+    let of_each: Vec<(&str, usize)> = counts.by_scenario.iter().map(|(name, n)| (name, *n)).collect();
+    let at_least: Vec<(&str, usize)> = counts.scenarios_at_least.iter().map(|(name, n)| (name, *n)).collect();
+    assert_eq!(of_each, scenarios.into_iter().zip([2, 1, 0, 1, 1]).collect::<Vec<_>>());
+    assert_eq!((counts.runs, counts.max, at_least), (3, 2, vec![("1", 4), ("2", 1), ("3", 0)]));
     let kept = |id: &str| match analysis.estimate(id) {
         Some(Estimate::CoherentSet(set)) => (set.n, set.scenarios.join(" "), set.types.join(" ")),
         other => panic!("{id}: {other:?}"),
