@@ -160,6 +160,56 @@ mod tests {
     }
 
     #[test]
+    fn the_cells_that_others_have_too_are_kept_with_their_values() {
+        let cell = |opponent, scenario, value| Cell { opponent, scenario, value };
+        let cells = [cell(0, 1, 5.0), cell(0, 3, 2.0), cell(1, 1, 7.0), cell(2, 0, 1.0)];
+        let others = [cell(0, 0, 9.0), cell(0, 1, 3.0), cell(1, 0, 9.0), cell(1, 1, 0.0), cell(3, 0, 4.0)];
+        assert_eq!(common(&cells, &others), [cell(0, 1, 5.0), cell(1, 1, 7.0)]);
+        assert_eq!(common(&others, &cells), [cell(0, 1, 3.0), cell(1, 1, 0.0)]);
+        assert_eq!((common(&cells, &[]), common(&[], &cells)), (vec![], vec![]));
+    }
+
+    /// Of a pair's rows in a scenario, the second country's with the sign turned.
+    #[test]
+    fn a_preference_is_half_the_difference_of_the_polarities_and_a_residual_half_the_sum() {
+        let row = |question, bias| Row {
+            place: 0,
+            country_1: 4,
+            country_2: 2,
+            scenario: 0,
+            question,
+            diff_fwd: bias,
+            diff_rev: bias,
+            bias,
+            compliance: 1.0,
+            chosen: [0.5; 2],
+            letter: 0.0,
+        };
+        let rows = [row(0, 3.0), row(1, 0.5), row(2, 9.0)];
+        let (positive, negative) = (0, 1);
+        let preference = Question::Preference { positive, negative };
+        let residual = Question::Residual { positive, negative };
+        let read = |question: Question, rows: &[Row]| [4, 2].map(|country| question.read(rows, country));
+        assert_eq!(read(Question::Asked(2), &rows), [Some(9.0), Some(-9.0)]);
+        assert_eq!(read(preference, &rows), [Some(1.25), Some(-1.25)]);
+        assert_eq!(read(residual, &rows), [Some(1.75), Some(-1.75)]);
+        for question in [preference, residual] {
+            assert_eq!((read(question, &rows[..1]), read(question, &rows[1..])), ([None; 2], [None; 2]));
+        }
+        assert_eq!(
+            (preference.sides(), residual.sides()),
+            (vec![(0, 1.0), (1, -1.0)], vec![(0, 1.0), (1, 1.0)])
+        );
+        assert_eq!(Question::Asked(2).sides(), [(2, 1.0)]);
+    }
+
+    #[test]
+    fn a_subset_has_the_scenarios_that_it_keeps() {
+        let subset = Subset { name: "some".to_owned(), keep: vec![true, false] };
+        assert_eq!([0, 1, 2].map(|scenario| subset.has(scenario)), [true, false, false]);
+    }
+
+    #[test]
     fn groups_without_members_have_no_mean() {
         let members = [(2, 1.0), (0, 4.0), (2, 3.0)];
         assert_eq!(group_means(members.into_iter(), 4), [(0, 4.0), (2, 2.0)]);

@@ -138,6 +138,30 @@ mod tests {
         assert!((test.t.expect("t") - root).abs() < 1e-14);
         assert!((test.p.expect("p") - (1.0 - root / (14f64).sqrt())).abs() < 1e-14);
         assert!((test.ci_t().expect("ci") - 4.30265272974946 / 3f64.sqrt()).abs() < 1e-12);
+        assert!((test.ci_z().expect("ci") - 1.96 / 3f64.sqrt()).abs() < 1e-15);
+        // Deviations of 1.5 and 0.5 either way: sd √(5/3), off zero t is 2.5 / (√(5/3) / 2).
+        let test = OneSample::new(&[1.0, 2.0, 3.0, 4.0]).expect("values");
+        let sd = (5.0f64 / 3.0).sqrt();
+        let near = |found: Option<f64>, right: f64| (found.expect("a value") - right).abs() < 1e-14;
+        assert!(near(test.sd, sd) && near(test.se, sd / 2.0) && near(test.t, 5.0 / sd), "{test:?}");
+    }
+
+    /// The bound is in parts of the mean, and where that is small in log-odds.
+    #[test]
+    fn a_spread_is_more_than_rounding_leaves() {
+        for (spread, mean, is) in [
+            (1.01e-14, 0.0, true),
+            (0.99e-14, 0.0, false),
+            (1.01e-14, -0.005, true),
+            (0.99e-14, 0.005, false),
+            (1e-12, 1.0, false),
+            (4.04e-12, -4.0, true),
+            (3.96e-12, 4.0, false),
+            (0.0, 0.0, false),
+            (f64::NAN, 1.0, false),
+        ] {
+            assert_eq!(is_spread(spread, mean), is, "{spread} {mean}");
+        }
     }
 
     #[test]

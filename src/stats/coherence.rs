@@ -207,4 +207,21 @@ mod tests {
         let of = |runs: usize| Counts { runs, by_scenario: Vec::new() }.default_sweep();
         assert_eq!((of(10), of(84), of(3)), (vec![5, 6, 7, 8, 9], vec![42, 51, 59, 68, 76], vec![2, 3]));
     }
+
+    #[test]
+    fn a_share_keeps_the_scenarios_that_reach_it() {
+        let counts = Counts { runs: 10, by_scenario: vec![Some(7), Some(6), None, Some(10), Some(0)] };
+        let subset = counts.subset(0.7);
+        assert_eq!(
+            (subset.name.as_str(), subset.keep),
+            ("coherent70", vec![true, false, false, true, false])
+        );
+        let subset = counts.subset(0.625);
+        assert_eq!(
+            (subset.name.as_str(), subset.keep),
+            ("coherent62.5", vec![true, false, false, true, false])
+        );
+        assert_eq!(counts.at_least(6).keep, [true, true, false, true, false]);
+        assert_eq!(counts.at_least(7).keep, [true, false, false, true, false]);
+    }
 }

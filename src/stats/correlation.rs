@@ -31,11 +31,10 @@ impl Coefficient {
             xy += x * y;
             yy += y * y;
         }
-        let scale = xx.sqrt() * yy.sqrt();
-        // A side that varies by rounding alone is constant.
+        // A side that varies by rounding alone is constant; so is one of a single pair, and of none its spread is NaN.
         let varies = |squares: f64, mean: f64| is_spread((squares / n).sqrt(), mean);
-        let both = pairs.len() > 1 && scale > 0.0 && varies(xx, x_mean) && varies(yy, y_mean);
-        Coefficient { r: both.then(|| xy / scale) }
+        let both = varies(xx, x_mean) && varies(yy, y_mean);
+        Coefficient { r: both.then(|| xy / (xx.sqrt() * yy.sqrt())) }
     }
 }
 
@@ -113,5 +112,30 @@ mod tests {
         assert!((r - 0.5).abs() < 1e-15);
         assert_eq!(Coefficient::new(&[(1.0, 2.0), (1.0, 4.0)]).r, None);
         assert_eq!(Coefficient::new(&[]).r, None);
+        // Sums of squares of 2 and 8, so that a remainder by the two pairs is nought; and far from zero.
+        for (pairs, r) in [([(0.0, 0.0), (2.0, 4.0)], 1.0), ([(1000.0, 4.0), (1002.0, 0.0)], -1.0)] {
+            assert!((pearson(&pairs).expect("both vary") - r).abs() < 1e-14);
+        }
+        assert_eq!((pearson(&[(3.0, 4.0)]), pearson(&[(1.0, 7.0), (3.0, 7.0)])), (None, None));
+    }
+
+    /// numpy: corrcoef.
+    #[test]
+    fn pearson_of_uneven_numbers() {
+        let pairs = [(0.3, -1.1), (2.5, 0.4), (-1.75, -0.2), (0.9, 3.25), (4.1, 1.6)];
+        assert!((pearson(&pairs).expect("both vary") - 0.381_836_446_904_981).abs() < 1e-14);
+    }
+
+    /// A hundred values half of 1e-12 around 1 differ by rounding; ten times as far they differ.
+    #[test]
+    fn what_varies_by_rounding_is_constant_on_either_side() {
+        let pairs = |by: f64| -> Vec<(f64, f64)> {
+            (0..100).map(|i| if i % 2 == 0 { (1.0 + by, 5.0) } else { (1.0 - by, -5.0) }).collect()
+        };
+        let turned = |pairs: Vec<(f64, f64)>| pairs.into_iter().map(|(x, y)| (y, x)).collect::<Vec<_>>();
+        assert_eq!((pearson(&pairs(5e-13)), pearson(&turned(pairs(5e-13)))), (None, None));
+        for pairs in [pairs(5e-12), turned(pairs(5e-12))] {
+            assert!((pearson(&pairs).expect("both vary") - 1.0).abs() < 1e-6);
+        }
     }
 }

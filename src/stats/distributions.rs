@@ -199,6 +199,136 @@ mod tests {
         );
     }
 
+    /// scipy: 2 t.sf(t), whole degrees of freedom and broken ones, near and far out.
+    #[test]
+    fn tails_of_t_agree_with_scipy() {
+        let ts = [0.25, 1.5, 3.0, 12.0];
+        for (df, tails) in [
+            (
+                0.5,
+                [0.869_119_769_684_851, 0.507_901_790_648_108, 0.367_308_155_985_943, 0.185_060_521_069_202],
+            ),
+            (
+                2.5,
+                [
+                    0.821_680_601_125_303,
+                    0.247_836_453_086_296,
+                    0.072_576_095_549_031_8,
+                    2.836_215_030_078_32e-3,
+                ],
+            ),
+            (
+                7.3,
+                [
+                    0.809_477_542_604_578,
+                    0.175_563_092_803_086,
+                    0.018_980_551_023_133_5,
+                    4.555_785_229_570_55e-6,
+                ],
+            ),
+            (
+                12.0,
+                [
+                    0.806_815_900_645_864,
+                    0.159_457_503_513_207,
+                    0.011_066_695_686_033_7,
+                    4.835_928_486_645_68e-8,
+                ],
+            ),
+            (
+                61.0,
+                [
+                    0.803_427_382_701_512,
+                    0.138_772_677_280_758,
+                    3.905_653_024_669_53e-3,
+                    1.060_190_479_456_11e-17,
+                ],
+            ),
+            (
+                1000.5,
+                [
+                    0.802_638_670_603_544,
+                    0.133_929_881_114_238,
+                    2.766_675_387_146_23e-3,
+                    4.314_578_485_962_34e-31,
+                ],
+            ),
+        ] {
+            for (t, both) in ts.into_iter().zip(tails) {
+                close(t_two_sided(t, df), both, 1e-11);
+                close(t_two_sided(-t, df), both, 1e-11);
+                close(t_upper(t, df), both / 2.0, 1e-11);
+                close(t_upper(-t, df), 1.0 - both / 2.0, 1e-13);
+            }
+            assert_eq!((t_two_sided(0.0, df), t_upper(0.0, df)), (Some(1.0), Some(0.5)));
+        }
+        for (t, df) in [(f64::NAN, 3.0), (f64::INFINITY, 3.0), (1.0, f64::NAN), (1.0, -2.0)] {
+            assert_eq!((t_two_sided(t, df), t_upper(t, df)), (None, None), "{t} {df}");
+        }
+    }
+
+    /// scipy: f.sf.
+    #[test]
+    fn tails_of_f_agree_with_scipy() {
+        for (df1, df2, f, tail) in [
+            (1.0, 1.0, 1.0, 0.5),
+            (2.0, 5.0, 0.5, 0.633_938_145_260_609),
+            (3.5, 7.25, 2.0, 0.197_899_643_546_009),
+            (12.0, 77.0, 4.5, 1.917_267_485_105_52e-5),
+            (5.0, 3.0, 100.0, 1.555_513_452_565_96e-3),
+            (0.5, 0.7, 0.01, 0.812_568_331_922_933),
+            (40.0, 8.0, 0.3, 0.994_838_966_746_007),
+            (2.0, 5.0, 0.0, 1.0),
+        ] {
+            close(f_upper(f, df1, df2), tail, 1e-11);
+        }
+        for (df1, df2, f) in [
+            (0.0, 5.0, 1.0),
+            (2.0, 0.0, 1.0),
+            (2.0, 5.0, -0.5),
+            (2.0, 5.0, f64::INFINITY),
+            (2.0, 5.0, f64::NAN),
+        ] {
+            assert_eq!(f_upper(f, df1, df2), None, "{df1} {df2} {f}");
+        }
+    }
+
+    /// scipy: t.ppf(0.975), on either side of the ones that are kept.
+    #[test]
+    fn half_widths_of_whole_degrees_of_freedom_agree_with_scipy() {
+        for (df, quantile) in [
+            (1, 12.706_204_736_174_7),
+            (2, 4.302_652_729_749_46),
+            (3, 3.182_446_305_283_71),
+            (5, 2.570_581_835_636_31),
+            (12, 2.178_812_829_667_23),
+            (77, 1.991_254_395_388_38),
+            (255, 1.969_310_569_849_88),
+            (256, 1.969_273_889_655_69),
+            (300, 1.967_903_011_261_09),
+            (5000, 1.960_438_551_706_51),
+        ] {
+            close(t_975(df), quantile, 1e-12);
+        }
+    }
+
+    /// scipy: binomtest.
+    #[test]
+    fn binomial_tails_agree_with_scipy() {
+        for (successes, n, p) in [
+            (0, 1, 1.0),
+            (3, 10, 0.343_75),
+            (17, 60, 1.065_765_779_143_44e-3),
+            (60, 60, 1.734_723_475_976_81e-18),
+            (460, 1000, 0.012_444_146_277_171_8),
+            (540, 1000, 0.012_444_146_277_171_8),
+            (0, 1000, 1.866_527_237_006_44e-301),
+        ] {
+            close(binomial_half(successes, n), p, 1e-11);
+        }
+        assert_eq!((binomial_half(500, 1001), binomial_half(61, 60)), (None, None));
+    }
+
     #[test]
     fn exact_tests_on_hand_counted_cases() {
         assert_eq!(binomial_half(6, 7), Some(0.125));
@@ -217,11 +347,15 @@ mod tests {
         assert_eq!(sign_flip(&[1.0, 2.0, -3.0]), Some(1.0));
         // |3+4-1| = 6 is reached by 8 and 6 on either side: 4 of 8.
         assert_eq!(sign_flip(&[3.0, 4.0, -1.0]), Some(0.5));
+        // Nothing is reached twice, and nothing is lost to the order of addition: in exact fractions 6 of the 64 patterns.
+        assert_eq!(sign_flip(&[0.0, 0.0]), Some(1.0));
+        assert_eq!(sign_flip(&[-541.2, 728.7, 949.9, 541.2, 888.3, 728.7]), Some(6.0 / 64.0));
+        assert_eq!((sign_flip(&[]), sign_flip(&[1.0; 41])), (None, None));
         // Ranks 2, 3 against 1: P(W+ >= 5) = P(5) + P(6) = 2/8, doubled.
         assert_eq!(wilcoxon(&[3.0, 4.0, -1.0]), Some(0.5));
         // A tie: ranks 1.5, 1.5, 3, all positive: P = 1/8, doubled.
         assert_eq!(wilcoxon(&[1.0, 1.0, 4.0, 0.0]), Some(0.25));
-        assert_eq!(wilcoxon(&[0.0]), None);
+        assert_eq!((wilcoxon(&[0.0]), wilcoxon(&[]), wilcoxon(&[1.0; 501])), (None, None, None));
     }
 
     /// By all patterns of signs, in Python; the first two have ties, the third has sums on either side.

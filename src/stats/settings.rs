@@ -299,11 +299,6 @@ impl Family {
         family.stages.sort_by_key(|s| s.name != "base");
         Ok(family)
     }
-
-    /// The stage of that name.
-    pub fn stage(&self, name: &str) -> Option<&Stage> {
-        self.stages.iter().find(|s| s.name == name)
-    }
 }
 
 impl Stage {

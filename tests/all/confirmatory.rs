@@ -37,7 +37,14 @@ fn what_reviewers_ask_next_agrees_with_numpy_on_a_made_up_table() {
     let analysis = analyze(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let expected = figures_of(&fixture("expected.json"));
     check(&analysis, &expected);
-    // And nothing else is there of these groups.
+    // And nothing else is there of these groups, nor in their figures.
+    for figure in expected.iter() {
+        let id = figure["id"].as_str().expect("an id");
+        if !id.starts_with("confirmatory/") {
+            let ours = serde_json::to_value(analysis.estimate(id)).expect("estimates are JSON");
+            assert_eq!(names_in(&ours), names_in(&figure["estimate"]), "{id}");
+        }
+    }
     let groups = [
         "language_invariance",
         "scenario_dif",
@@ -59,6 +66,17 @@ fn what_reviewers_ask_next_agrees_with_numpy_on_a_made_up_table() {
         right.sort_unstable();
         assert_eq!(ids, right);
     }
+}
+
+/// The names in an estimate, each below the ones that it stands in.
+fn names_in(value: &Value) -> Vec<String> {
+    let below = |(name, value): (&String, &Value)| {
+        let inside = names_in(value).into_iter().map(move |inside| format!("{name}/{inside}"));
+        inside.chain([name.clone()]).collect::<Vec<_>>()
+    };
+    let mut names: Vec<String> = value.as_object().into_iter().flatten().flat_map(below).collect();
+    names.sort_unstable();
+    names
 }
 
 /// R (lme4, clubSandwich) on the published table. Its mixed models are the closed forms again where the bank is balanced.

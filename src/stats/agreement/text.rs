@@ -107,7 +107,7 @@ fn spreads(a: &Agreement) -> Section {
     let row = |s: &Spread| {
         let name = |part: &Option<String>| part.clone().unwrap_or_default();
         let mut row = vec![name(&s.checkpoint), name(&s.language), name(&s.condition), grouped(s.compared)];
-        row.extend([s.median, s.rms, s.p99, s.largest].map(size));
+        row.extend([s.median, s.p99, s.largest].map(size));
         row.push(grouped(s.changed_choices));
         row
     };
@@ -116,7 +116,7 @@ fn spreads(a: &Agreement) -> Section {
     let rows = if a.identical { Vec::new() } else { list.iter().take(SHOWN).map(|s| row(s)).collect() };
     Section {
         title: "Differences of log-odds, largest first (without their sign)".to_owned(),
-        header: vec!["checkpoint", "lang", "condition", "n", "median", "rms", "99 %", "largest", "changed"],
+        header: vec!["checkpoint", "lang", "condition", "n", "median", "99 %", "largest", "changed"],
         rows,
         below: more(list.len()),
     }

@@ -89,3 +89,32 @@ fn half_means(grid: &Grid<'_>, kinds: &[usize]) -> Option<(f64, f64)> {
     }
     Some((mean(odd)?, mean(even)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// numpy, from the two mean squares. A type's means do not sum to nothing here, as they do over a whole bank.
+    #[test]
+    fn generalizability_agrees_with_numpy() {
+        let of = |y: &[&[f64]]| {
+            let y: Vec<Vec<f64>> = y.iter().map(|row| row.to_vec()).collect();
+            generalizability(&y, y.len(), y[0].len())
+        };
+        for (y, g) in [
+            (&[&[1.0, 2.0][..], &[0.0, -1.0], &[4.0, 3.5]][..], 0.940_092_165_898_618),
+            (
+                &[&[1.0, 2.0, 0.5], &[0.0, -1.0, 2.0], &[4.0, 3.5, 1.0], &[2.0, 2.5, -1.0]],
+                0.252_631_578_947_368,
+            ),
+            // Less between countries than within: an estimate of none.
+            (&[&[1.0, -2.0, 0.5], &[0.0, 3.0, -2.0], &[-1.0, 2.0, 1.0]], 0.0),
+        ] {
+            let found = of(y).expect("a coefficient");
+            assert!((found - g).abs() < 1e-14, "{found} where {g} is right");
+        }
+        // One type does not tell countries from types; countries that do not differ have no variance to share.
+        assert_eq!(of(&[&[1.0], &[2.0], &[4.0]]), None);
+        assert_eq!(of(&[&[1.0, 2.0], &[2.0, 1.0], &[1.5, 1.5]]), None);
+    }
+}

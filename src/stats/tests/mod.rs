@@ -2,6 +2,7 @@
 
 mod comparisons;
 mod parquet;
+mod recipes;
 mod refusals;
 mod settings;
 mod shapes;

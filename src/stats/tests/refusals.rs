@@ -202,14 +202,31 @@ fn settings_are_refused_by_key() {
         ("[analysis.coherence]\nthreshold = [0.5]", "unknown key `threshold`, perhaps `thresholds` is meant"),
         ("[analysis.coherence]\nthresholds = [0.5, 1.5]", "the threshold 1.5"),
         ("[analysis.coherence]\nsubset = nan", "the threshold NaN"),
+        ("[analysis.coherence]\nsubset = 0.0", "the threshold 0,"),
+        ("[[analysis.coherence.variant]]\nname = ''", "analysis.coherence.variant has an empty name"),
+        (
+            "[[analysis.type_contrast]]\nname = 'c'\ntypes = []\n[[analysis.type_contrast]]\nname = 'c'\ntypes = []",
+            "analysis.type_contrast `c` stands twice",
+        ),
+        ("[analysis]\nsmallest_effect = 0.0", "analysis.margins hold 0,"),
+        ("[analysis]\nmargins = [0.5, inf]", "analysis.margins hold inf,"),
+        ("[analysis]\nmargins = [-0.5]", "analysis.margins hold -0.5,"),
         ("[analysis.power]\nalpha = 1.0", "alpha and power between 0 and 1"),
+        ("[analysis.power]\nalpha = 0.0", "alpha and power between 0 and 1"),
+        ("[analysis.power]\npower = 1.0", "alpha and power between 0 and 1"),
+        ("[analysis.power]\npower = 0.0", "alpha and power between 0 and 1"),
         ("[analysis.power]\nsd_quantile = 2.0", "sd_quantile is 2"),
+        ("[analysis.power]\nsd_quantile = -0.5", "sd_quantile is -0.5"),
         ("[analysis.power]\neffects = [0.0]", "effects holds 0"),
+        ("[analysis.power]\neffects = [0.5, inf]", "effects holds inf"),
         ("[analysis.questions]\npositive = 'a'\nnegative = 'a'", "`a` for both polarities"),
         ("[analysis.route]\nm = 3", "invalid type"),
         ("[[analysis.comparison]]\nname = 'c'\ncondition = 'x'", "missing field `baseline`"),
         ("[[family]]\nbase = { model = 'm' }", "family 1 has no `name`"),
+        ("[[family]]\nname = ''\nbase = { model = 'm' }", "family 1 has no `name`"),
+        ("[[family]]\nname = 3\nbase = { model = 'm' }", "family 1 has no `name`"),
         ("[[family]]\nname = 'f'", "family `f` has no stage"),
+        ("[[family]]\nname = 'f'\nlicence = 'x'", "family `f` has no stage"),
         ("[[family]]\nname = 'f'\nbase = { checkpoint = 'm' }", "family `f`, stage `base` has no `model`"),
         ("[[family]]\nname = 'f'\nbase = { model = '' }", "family `f`, stage `base` has no `model`"),
         (
@@ -235,6 +252,32 @@ fn settings_are_refused_by_key() {
         );
         assert!(!error.contains('\n'), "{error}");
     }
+}
+
+/// The ends of what is allowed, and what a settings file leaves out.
+#[test]
+fn settings_at_their_bounds_are_taken() {
+    let text = "[analysis]\nmargins = [0.5, 0.125, 0.25, 0.5]\n\
+                [analysis.coherence]\nthresholds = [1.0]\nsubset = 1.0\n\
+                [analysis.power]\nsd_quantile = 0.0\neffects = []\n\
+                [[family]]\nname = 'f'\nlicense = 'x'\nnotes = 'y'\n\
+                sft = { model = 's', checkpoint = 'p', revision = 'r', condition = 'main' }\nbase = { model = 'b' }";
+    let settings = Settings::parse(text, "s.toml").expect("settings");
+    let stages: Vec<(&str, &str, Option<&str>)> = settings.families[0]
+        .stages
+        .iter()
+        .map(|stage| (stage.name.as_str(), stage.model.as_str(), stage.checkpoint.as_deref()))
+        .collect();
+    assert_eq!(stages, [("base", "b", None), ("sft", "s", Some("p"))]);
+    let analysis = settings.analysis.expect("an analysis");
+    assert_eq!(analysis.equivalence_margins(), [0.125, 0.25, 0.5]);
+    assert!(Settings::parse("[analysis.power]\nsd_quantile = 1.0", "s.toml").is_ok());
+    let left_out = Settings::parse("[analysis]", "s.toml").expect("settings").analysis.expect("an analysis");
+    assert_eq!((left_out.smallest_effect, left_out.equivalence_margins()), (0.25, vec![0.25, 0.5]));
+    assert_eq!((left_out.coherence.thresholds, left_out.coherence.subset), (vec![0.5, 0.7], 0.7));
+    let power = left_out.power;
+    assert_eq!((power.alpha, power.power, power.sd_quantile), (0.05, 0.8, 0.75));
+    assert_eq!(power.effects, [0.25, 0.5, 1.0]);
 }
 
 #[test]
