@@ -233,3 +233,27 @@ pub(super) fn file_names(dir: &Path) -> impl Iterator<Item = String> {
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_known_by_two_numbers_of_five_digits() {
+        assert!(Format::Safetensors.is_shard("model-00001-of-00004.safetensors"));
+        assert!(Format::Torch.is_shard("pytorch_model-00001-of-00002.bin"));
+        for other in [
+            "model.safetensors",
+            "model-00001-of-00004.bin",
+            "model-00001-of-4.safetensors",
+            "model-1-of-00004.safetensors",
+            "model-000001-of-000004.safetensors",
+            "model-0000a-of-00004.safetensors",
+            "model-00001-of-0000b.safetensors",
+            "model-00001.safetensors",
+            "pytorch_model-00001-of-00002.safetensors",
+        ] {
+            assert!(!Format::Safetensors.is_shard(other), "{other}");
+        }
+    }
+}

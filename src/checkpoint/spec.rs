@@ -240,8 +240,8 @@ impl DecoderSpec {
         (0..self.layers.len())
             .map(|i| match self.layer_products(i) {
                 (kv, rest) if ends_a_prompt || i < need => kv + rest,
-                (kv, _) if i == need => kv,
-                _ => 0,
+                // No layer behind it makes any.
+                (kv, _) => kv,
             })
             .sum()
     }

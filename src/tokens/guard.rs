@@ -80,19 +80,22 @@ fn wait<T>(results: &Receiver<T>, clock: Option<&Clock>) -> Result<T, Stopped> {
             Err(RecvTimeoutError::Timeout) => {}
         }
         // Taken at the first look: a short result should cost nothing.
-        let over = match (used(), before) {
-            (Some(now), None) => {
-                before = Some(now);
-                false
-            }
-            (Some(now), Some(before)) => now.saturating_sub(before) >= PATIENCE,
-            (None, _) => begun.elapsed() >= WALL_PATIENCE,
-        };
-        if over || begun.elapsed() >= LONGEST_WAIT {
+        let now = used();
+        before = before.or(now);
+        if is_over(now.zip(before).map(|(now, before)| now.saturating_sub(before)), begun.elapsed()) {
             let reason = format!("not done after {} seconds of computing", PATIENCE.as_secs());
             return Err(Stopped { reason, too_slow: true });
         }
     }
+}
+
+/// Whether to wait no longer for a thread that has computed so long, where that is known, since the first look.
+fn is_over(computed: Option<Duration>, waited: Duration) -> bool {
+    waited >= LONGEST_WAIT
+        || match computed {
+            Some(computed) => computed >= PATIENCE,
+            None => waited >= WALL_PATIENCE,
+        }
 }
 
 /// Where the system says how long a thread has computed.
@@ -155,6 +158,15 @@ mod tests {
         let stat = "7 (a) b (c) R 4 5 6 7 8 9 10 11 12 13 140 15 16 17";
         assert_eq!(Clock::said(stat), Some(Duration::from_millis(1550)));
         assert_eq!(Clock::said("7 (a) R 4 5"), None);
+    }
+
+    #[test]
+    fn patience_ends_with_time_computed_or_where_that_is_not_known_with_time_waited() {
+        let (tick, minute) = (Duration::from_millis(10), Duration::from_secs(60));
+        assert!(!is_over(Some(Duration::ZERO), minute) && !is_over(Some(PATIENCE - tick), minute));
+        assert!(is_over(Some(PATIENCE), PATIENCE) && is_over(Some(Duration::ZERO), LONGEST_WAIT));
+        assert!(!is_over(None, WALL_PATIENCE - tick) && is_over(None, WALL_PATIENCE));
+        assert!(!is_over(Some(tick), LONGEST_WAIT - tick));
     }
 
     #[test]

@@ -304,6 +304,16 @@ mod tests {
     }
 
     #[test]
+    fn a_merge_is_a_text_or_two() {
+        for merge in [json!("a b"), json!(["a", "b"])] {
+            assert_eq!(wrong_merge(None, &merge), None);
+        }
+        for wrong in [json!(["a"]), json!(["a", "b", "c"]), json!(["a", 1]), json!({"a": "b"}), json!(1)] {
+            assert!(wrong_merge(None, &wrong).unwrap().contains("expected two texts to merge"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn as_many_added_tokens_as_are_accepted_fit_with_all_their_fields() {
         let token = |id: usize| {
             json!({"id": id, "content": "<x>", "single_word": false, "lstrip": false, "rstrip": false,

@@ -234,3 +234,22 @@ fn crate_says(error: &str) -> String {
     }
     said(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tokenizer::PromptTokenizer;
+
+    #[test]
+    fn a_byte_is_read_as_its_character_if_it_is_one() {
+        let vocabulary = json!({"a": 0, "<0x0A>": 1, "<0xE4>": 2, "\u{2581}b": 3, "<0x41": 4});
+        let file = json!({"version": "1.0", "model": {"type": "BPE", "vocab": vocabulary, "merges": []}});
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("tokenizer.json"), file.to_string()).unwrap();
+        let tokenizer = PromptTokenizer::open(dir.path()).unwrap();
+        let read = (0..6).map(|id| tokenizer.token_text(id)).collect::<Vec<_>>();
+        let texts = ["a", "\n", "<0xE4>", " b", "<0x41"].map(|text| Some(text.to_owned()));
+        assert_eq!((&read[..5], &read[5]), (&texts[..], &None));
+    }
+}

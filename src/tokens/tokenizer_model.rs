@@ -176,7 +176,85 @@ impl Encoder for TokenizerModel {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    use super::super::error::TokensError;
+    use super::super::tokenizer::PromptTokenizer;
     use super::other_kind;
+
+    /// Of byte-pair encoding, with the pieces `<unk>`, `<s>`, `</s>`, `a` and U+2581.
+    fn folder() -> TempDir {
+        let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
+        let piece =
+            |(text, kind): (&str, u8)| field(1, &[field(1, text.as_bytes()), vec![3 << 3, kind]].concat());
+        let pieces = [("<unk>", 2), ("<s>", 3), ("</s>", 3), ("a", 1), ("\u{2581}", 1)].map(piece);
+        let bpe = field(2, &[3 << 3, 2]);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("tokenizer.model"), [pieces.concat(), bpe].concat()).unwrap();
+        dir
+    }
+
+    fn configured(config: Value) -> PromptTokenizer {
+        let dir = folder();
+        std::fs::write(dir.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+        PromptTokenizer::open(dir.path()).unwrap()
+    }
+
+    #[test]
+    fn bos_is_the_configuration_s_the_class_s_or_the_model_s() {
+        let llama =
+            configured(json!({"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "legacy": true}));
+        assert_eq!((llama.prefix(), llama.bos()), (&[1][..], Some((1, "<s>".to_owned()))));
+        let dir = folder();
+        assert_eq!(PromptTokenizer::open(dir.path()).unwrap().bos(), None);
+        for (id, expected) in [(2, Some((2, "</s>".to_owned()))), (5, None)] {
+            std::fs::write(dir.path().join("config.json"), json!({"bos_token_id": id}).to_string()).unwrap();
+            assert_eq!(PromptTokenizer::open(dir.path()).unwrap().bos(), expected);
+        }
+    }
+
+    #[test]
+    fn bos_twice_is_refused_where_the_tokenizer_adds_none_as_well() {
+        let bare = configured(json!({"bos_token": "<s>", "add_bos_token": false}));
+        let once = "<s>a".to_owned();
+        assert_eq!(bare.encode_rendered(&once.clone().into()).unwrap(), bare.encode_plain(&once).unwrap());
+        let plain = bare.encode_plain("<s><s>a").unwrap_err();
+        assert!(matches!(plain, TokensError::DoubledPrefix { .. }), "{plain}");
+        let rendered = bare.encode_rendered(&"<s><s>a".into()).unwrap_err();
+        assert!(matches!(rendered, TokensError::TemplateDoublesPrefix { .. }), "{rendered}");
+    }
+
+    /// docs/decisions/0012-tokenizer-classes.md: without its code a Python class finds only what the files list.
+    #[test]
+    fn a_class_whose_code_is_missing_adds_no_special_token() {
+        let mut config =
+            json!({"tokenizer_class": "BaichuanTokenizer", "add_bos_token": false, "bos_token": "<b>"});
+        let alone = configured(config.clone());
+        assert_eq!((alone.size(), alone.bos()), (5, None));
+        assert_eq!(
+            alone.describe(),
+            "SentencePiece BPE, no byte fallback, unnamed normaliser, a dummy prefix, extra spaces removed, from tokenizer.model"
+        );
+        config["auto_map"] = json!({});
+        assert_eq!(configured(config).bos(), Some((5, "<b>".to_owned())));
+    }
+
+    /// `LlamaConverter.vocab` of transformers 4: the names of the ids 0 to 2 are the configuration's, all others the
+    /// model's; a name that no piece has is numbered on.
+    #[test]
+    fn llama_s_class_renames_the_first_three_pieces_and_no_more() {
+        let names = ["<u>", "<b>", "<e>", "<x>"].map(|name| json!({"content": name, "special": true}));
+        let names: serde_json::Map<_, _> = (0..4).map(|id| id.to_string()).zip(names).collect();
+        let tokenizer = configured(json!({
+            "tokenizer_class": "LlamaTokenizer", "legacy": false, "add_bos_token": false,
+            "unk_token": "<u>", "bos_token": "<b>", "eos_token": "<e>", "added_tokens_decoder": names,
+        }));
+        let texts = ["<u>", "<b>", "<e>", "a", " ", "<x>"].map(|text| Some(text.to_owned()));
+        assert_eq!([0, 1, 2, 3, 4, 5].map(|id| tokenizer.token_text(id)), texts);
+        assert_eq!(tokenizer.encode_piece("a<x>a<e>").unwrap(), [4, 3, 5, 3, 2]);
+        assert!(tokenizer.class_rule().contains("\"<x>\" is 5, not 3"), "{}", tokenizer.class_rule());
+    }
 
     #[test]
     fn tiktoken_files_are_known_by_their_first_line() {

@@ -84,6 +84,7 @@ fn bos_and_eos_are_what_the_configuration_says() {
     let ids = bare.encode_plain("A").expect("ids");
     assert_eq!(bare.encode_piece("A").expect("ids"), ids);
     assert!(bare.bos_rule().contains("nothing in front"), "{}", bare.bos_rule());
+    assert!(!bare.bos_rule().contains("`add_bos_token`"), "{}", bare.bos_rule());
     let both =
         open(&format!(r#"{{{names}, "add_bos_token": true, "add_eos_token": true}}"#)).expect("it is read");
     assert_eq!(both.encode_plain("A").expect("ids"), [&[1], &ids[..], &[2]].concat());

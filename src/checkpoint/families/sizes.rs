@@ -155,3 +155,25 @@ pub(super) fn check_head_dim(fields: &Fields, key: &str, head_dim: usize) -> Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn heads_that_state_no_size_share_the_hidden_one_evenly() {
+        let read = |stated: serde_json::Value, heads: usize, absent: Option<usize>| {
+            let mut fields = Fields::new("config.json".as_ref(), stated.as_object().unwrap(), 1);
+            head_dim(&mut fields, 32, heads, absent).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(json!({}), 4, None), Ok(8));
+        assert_eq!(read(json!({"head_dim": 10}), 4, Some(12)), Ok(10));
+        assert_eq!(read(json!({}), 4, Some(12)), Ok(12));
+        let uneven = read(json!({}), 5, None).unwrap_err();
+        assert!(uneven.contains("`num_attention_heads` is 5, which does not divide the 32"), "{uneven}");
+        let odd = read(json!({}), 32, None).unwrap_err();
+        assert!(odd.contains("gives heads of 1 element, expected an even number"), "{odd}");
+    }
+}

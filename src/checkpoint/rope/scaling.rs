@@ -122,6 +122,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_context_may_stay_as_long_as_it_is_and_not_shrink() {
+        let read = |stated: serde_json::Value| {
+            let mut fields = Fields::new("config.json".as_ref(), stated.as_object().unwrap(), 1);
+            factor(&mut fields).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(serde_json::json!({"factor": 1})), Ok(1.0));
+        assert_eq!(read(serde_json::json!({"factor": 1.5})), Ok(1.5));
+        assert!(read(serde_json::json!({"factor": 0.999})).unwrap_err().contains("is below 1"));
+    }
+
+    #[test]
     fn llama3_keeps_blends_and_divides_the_pairs_of_the_published_model() {
         let scaling = Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 8192.0 };
         let plain = Rope::fixed(500_000.0);

@@ -139,6 +139,10 @@ mod tests {
             ("layer 1: rotary", |s| s.layers[1].rotary = 1),
             ("layer 0: rotary", |s| s.rotaries[0].pairs = Pairs::Apart(5)),
             ("layer 0: rotary", |s| s.rotaries[0].freq.push(0.0)),
+            ("layer 0: rotary", |s| {
+                s.rotaries[0].pairs = Pairs::Adjacent;
+                s.rotaries[0].freq.push(0.0);
+            }),
             ("layer 2: kv", |s| s.layers[2].kv = Kv::Of(2)),
             ("layer 1: kv", |s| s.layers[1].kv = Kv::Of(2)),
             ("layer 2: kv", |s| {

@@ -168,3 +168,21 @@ impl Global {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_keys_and_values_are_counted_together() {
+        let mut objects = Objects { held: MOST_VALUES - 8, ..Objects::default() };
+        objects.dict(false).unwrap();
+        objects.tuple(&[Value::None; 3]).unwrap();
+        objects.fill(0, &[Value::None; 4]).unwrap();
+        assert_eq!(objects.held, MOST_VALUES);
+        assert!(objects.fill(0, &[]).is_ok());
+        let full = "more than 4000000 values";
+        assert_eq!(objects.fill(0, &[Value::None; 2]).unwrap_err(), full);
+        assert_eq!(objects.tuple(&[Value::None]).unwrap_err(), full);
+    }
+}

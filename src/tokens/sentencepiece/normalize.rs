@@ -40,7 +40,7 @@ impl Normalizer {
                 rest = &rest[length..];
             }
         }
-        let mut normal = String::with_capacity(rest.len() + rest.len() / 4);
+        let mut normal = String::with_capacity(rest.len());
         if rest.is_empty() {
             return normal;
         }

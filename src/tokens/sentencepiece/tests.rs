@@ -118,6 +118,11 @@ fn user_defined_pieces_stand_apart_and_control_pieces_are_out_of_reach() {
     assert_eq!(read.encode("abaab"), [1, 4, 3]);
     assert!(!read.encode("<s>").contains(&6));
     assert_eq!(read.id("<s>"), Some(6));
+    // `bpe_model.cc` joins nothing to a frozen symbol, though all of it be a piece.
+    let pieces = [&pieces[..], &[piece("aba", -1.0, NORMAL), piece("bab", -1.0, NORMAL)]].concat();
+    let pieces: Vec<_> = pieces.into_iter().filter(|one| *one != piece("bab", 0.0, USER)).collect();
+    let read = from_bytes(&model(&[], &plain(), &pieces)).unwrap();
+    assert_eq!([read.encode("aba"), read.encode("bab")], [[1, 4], [4, 2]]);
 }
 
 /// `unigram_model.cc` takes a later piece only where its path has more: of equal ones the earliest start stays.
@@ -213,6 +218,9 @@ fn broken_files_are_refused() {
     assert!(refusal(&[0x0a, 5, 1]).contains("cut off"));
     assert!(refusal(&[0xff; 12]).contains("more than ten bytes"));
     assert!(refusal(&[0, 0]).contains("number 0"));
+    // A number of eight bytes in a field that is not looked at.
+    let eight = |count: usize| [model(&[], &[], &[]), vec![15 << 3 | 1], vec![7; count]].concat();
+    assert!(from_bytes(&eight(8)).is_ok() && refusal(&eight(7)).contains("cut off"));
     assert!(refusal(&number(1, 1)).contains("`pieces` is not a message"));
     assert!(
         refusal(&model(&bytes(3, b"x"), &[], &[]))

@@ -77,3 +77,23 @@ fn is_dictionary(type_name: &str) -> bool {
 fn refused(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("a variable is set to {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use minijinja::{Environment, State, Value};
+
+    #[test]
+    fn a_copy_is_paid_for_by_the_values_that_it_holds() {
+        let mut env = Environment::new();
+        env.set_fuel(Some(10_000));
+        env.add_function("paid", |state: &mut State, value: Value| {
+            let consumed = || state.fuel_levels().map(|(consumed, _)| consumed);
+            let before = consumed();
+            super::variable(state, &value)
+                .map(|_| consumed().zip(before).map(|(after, before)| after - before))
+        });
+        env.add_global("list", (0..4000).collect::<Vec<i32>>());
+        // A unit for eight of 4,001 values and of two.
+        assert_eq!(env.render_str("{{ paid(list) }} {{ paid([1]) }}", ()).unwrap(), "500 0");
+    }
+}

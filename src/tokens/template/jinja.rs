@@ -9,7 +9,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind};
 
 use super::super::error::{Result, TokensError};
-use super::super::guard;
+use super::super::guard::{self, Stopped};
 use super::{Chat, PinnedDate, environment};
 
 /// The longest rendering that is accepted, in bytes.
@@ -93,10 +93,7 @@ impl Jinja {
             |result| rendered.push(result),
         );
         let rendered = rendered.into_iter().collect::<Result<Vec<String>>>()?;
-        streamed.map(|()| rendered).map_err(|stopped| match stopped.too_slow {
-            true => self.inner.endless(stopped.reason),
-            false => self.inner.failed(stopped.reason),
-        })
+        streamed.map(|()| rendered).map_err(|stopped| self.inner.stopped(stopped))
     }
 }
 
@@ -131,6 +128,13 @@ impl Compiled {
         self.env.get_template(environment::NAME)?.render(Value::from_pairs(variables))
     }
 
+    fn stopped(&self, Stopped { reason, too_slow }: Stopped) -> TokensError {
+        match too_slow {
+            true => self.endless(reason),
+            false => self.failed(reason),
+        }
+    }
+
     fn endless(&self, reason: String) -> TokensError {
         TokensError::TemplateEndless { file: self.file.clone(), reason }
     }
@@ -155,4 +159,18 @@ fn open_thinking(text: &str, messages: &[Message], prefill: &str) -> Option<&'st
         });
         (!closed && !quoted).then_some(opener)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A template that never ends is refused when its folder is opened; one that fails on some messages is not.
+    #[test]
+    fn only_what_took_too_long_is_endless() {
+        let compiled = Compiled { env: Environment::new(), tokens: BTreeMap::new(), file: "t.jinja".into() };
+        let stopped = |too_slow| compiled.stopped(Stopped { reason: "so".to_owned(), too_slow });
+        assert!(matches!(stopped(true), TokensError::TemplateEndless { reason, .. } if reason == "so"));
+        assert!(matches!(stopped(false), TokensError::TemplateFailed { reason, .. } if reason == "so"));
+    }
 }

@@ -61,7 +61,7 @@ impl Segments {
 
     pub fn render(&self, chat: &Chat<'_>) -> Result<Rendered> {
         let raised = |message: String| TokensError::TemplateRaised { file: self.file.clone(), message };
-        let mut segments = Vec::with_capacity(2 * chat.messages.len() + 2);
+        let mut segments = Vec::new();
         for (number, message) in chat.messages.iter().enumerate() {
             match message.role.as_str() {
                 "system" if number == 0 => {}

@@ -49,29 +49,41 @@ pub(super) fn method(
             };
             Value::from(text.chars().map(swap).collect::<String>())
         }
-        "find" | "rfind" | "index" | "rindex" | "count" if args.len() > 1 || method.ends_with("index") => {
+        "find" | "rfind" | "index" | "rindex" | "count" => {
             let (what, start, end): (&str, Option<i64>, Option<i64>) = from_args(args)?;
-            let (from, slice) = slice(text, start, end);
-            let chars = |at: usize| from + slice[..at].chars().count();
-            let place = if method.starts_with('r') { slice.rfind(what) } else { slice.find(what) };
+            let found = slice(text, start, end);
+            let place = found.and_then(|(from, slice)| {
+                let at = if method.starts_with('r') { slice.rfind(what) } else { slice.find(what) };
+                at.map(|at| from + slice[..at].chars().count())
+            });
             match (method, place) {
-                ("count", _) => Value::from(slice.matches(what).count()),
-                (_, Some(at)) => Value::from(chars(at)),
+                ("count", _) => Value::from(found.map_or(0, |(_, slice)| slice.matches(what).count())),
+                (_, Some(at)) => Value::from(at),
                 ("index" | "rindex", None) => return Err(failed("substring not found")),
                 (_, None) => Value::from(-1),
             }
         }
-        "startswith" | "endswith" if args.len() > 1 => {
+        "startswith" | "endswith" => {
             let (what, start, end): (&Value, Option<i64>, Option<i64>) = from_args(args)?;
-            let (_, slice) = slice(text, start, end);
-            let is = |affix: &str| match method {
-                "startswith" => slice.starts_with(affix),
-                _ => slice.ends_with(affix),
+            let slice = slice(text, start, end);
+            let is = |affix: &Value| {
+                let affix = affix
+                    .as_str()
+                    .ok_or_else(|| failed(format!("{method}: no text, nor a tuple of them")))?;
+                Ok::<_, Error>(slice.is_some_and(|(_, slice)| match method {
+                    "startswith" => slice.starts_with(affix),
+                    _ => slice.ends_with(affix),
+                }))
             };
-            Value::from(match what.as_str() {
-                Some(affix) => is(affix),
-                None => what.try_iter()?.any(|affix| affix.as_str().is_some_and(is)),
-            })
+            let mut any = false;
+            if what.is_tuple() {
+                for affix in what.try_iter()? {
+                    any = any || is(&affix)?;
+                }
+            } else {
+                any = is(what)?;
+            }
+            Value::from(any)
         }
         "split" if args.last().is_some_and(Value::is_kwargs) => {
             let (separator, most, kwargs): (Option<Value>, Option<i64>, Kwargs) = from_args(args)?;
@@ -105,16 +117,17 @@ fn missing(state: &State, text: &str, width: i64) -> Result<usize, Error> {
     Ok(width.saturating_sub(text.chars().count()))
 }
 
-/// Python's `text[start:end]`, and how many characters stand before it.
-fn slice(text: &str, start: Option<i64>, end: Option<i64>) -> (usize, &str) {
+/// What Python's `text[start:end]` gives, and how many characters stand before it. `None` where it begins behind its end:
+/// not even an empty text is found there.
+fn slice(text: &str, start: Option<i64>, end: Option<i64>) -> Option<(usize, &str)> {
     let count = text.chars().count();
     let place = |at: i64| match usize::try_from(at) {
-        Ok(at) => at.min(count),
+        Ok(at) => at,
         Err(_) => count.saturating_sub(at.unsigned_abs().try_into().unwrap_or(usize::MAX)),
     };
-    let (start, end) = (start.map_or(0, place), end.map_or(count, place));
+    let (start, end) = (start.map_or(0, place), end.map_or(count, place).min(count));
     let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte);
-    (start, &text[byte(start)..byte(end.max(start))])
+    (start <= end).then(|| (start, &text[byte(start)..byte(end)]))
 }
 
 /// Where Python ends a line, and how many bytes that takes.

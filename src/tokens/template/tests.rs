@@ -245,6 +245,15 @@ fn expressions_give_what_python_gives() {
             "[True, True, False, True, True, False, True]",
         ),
         ("{{ [1, 2][7 % 2] ~ 'ab'[7 % 2] ~ 'abc'[7 % 2:] ~ 'abc'[:7 % 5] }}", "2bbcab"),
+        (
+            "{{ 'éb'.find('b') ~ 'bab'.rfind('b') ~ 'bab'.count('b') ~ 'a'.find('b') ~ 'abc'.startswith('a') ~ 'abc'.endswith(('x', 'c')) ~ 'abc'.startswith(('a', 1)) }}",
+            "122-1TrueTrueTrue",
+        ),
+        (
+            "{{ 'abc'.startswith(()) ~ 'abc'.endswith(('a', 'c', 'x')) ~ 'abc'.startswith('', 3) ~ 'abc'.startswith('', 4) ~ 'abc'.endswith('', 2, 1) ~ 'abc'.find('', 2, 1) ~ 'abc'.find('', 3) ~ 'abc'.rfind('', 4) ~ 'abc'.count('', 4) ~ 'abc'.count('', 3) ~ 'abc'.count('', 2, 1) ~ 'abc'.find('c', 0, 9) }}",
+            "FalseTrueTrueFalseFalse-13-10102",
+        ),
+        ("{{ [[[1]]] | tojson(indent=64) | length ~ ' ' ~ ('%4096s' % 'a') | length }}", "589 4096"),
     ]);
 }
 
@@ -303,6 +312,9 @@ fn statements_give_what_python_gives() {
         ("{% for k, v in {'a': 7 % 4}.items() if v % 2 %}{{ k }}{{ v }}{% endfor %}", "a3"),
         ("{% for x in [[1], [2]] recursive %}{% for y in x %}{{ y }}{% endfor %}{% endfor %}", "12"),
         ("{%- for x in [1, 2] -%} {{ x }} {%- endfor -%}", "12"),
+        ("{% set e = 10 %}{% set size = 9 %}{{ e-7%4 }}{{ size+7%4 }}", "712"),
+        ("{% for recursive in [1, 2] %}{{ recursive }}{% endfor %}", "12"),
+        ("{% macro n() %}some more text {{ varargs }}{% endmacro %}{{ n(1) }}", "some more text (1,)"),
         (
             "{%macro m(a, b=a)%}{{ b }}{%endmacro%}{%macro n()%}{{ varargs }}{%endmacro%}{{ m(1) }}{{ n(2) }}",
             "1(2,)",
@@ -368,6 +380,12 @@ fn what_python_refuses_is_refused() {
         "{{ [1].index(2) }}",
         "{{ 'a'.index('b') }}",
         "{{ 'a'.rindex('b', 0) }}",
+        "{{ 'abc'.index('', 4) }}",
+        "{{ 'abc'.startswith(['a']) }}",
+        "{{ 'abc'.startswith(['a'], 0) }}",
+        "{{ 'abc'.startswith(('b', 1)) }}",
+        "{{ 'abc'.endswith({'c': 1}, 1) }}",
+        "{{ 'abc'.startswith(1) }}",
         "{{ 'a'.partition('') }}",
         "{{ 'a'.split(sep='') }}",
         "{{ 'a'.rsplit('') }}",
@@ -387,6 +405,13 @@ fn what_python_refuses_is_refused() {
         "{{ 7 % }}",
         "{{ % 7 }}",
         "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, 2) }}",
+        "{% macro m(a b c) %}{{ varargs }}{% endmacro %}",
+        "{% macro m(a, b=a c) %}{{ varargs }}{% endmacro %}",
+        "{% macro m(a) b %}{{ varargs }}{% endmacro %}",
+        "{% macro m[a] %}{{ varargs }}{% endmacro %}",
+        "{% macro m(a] %}{{ varargs }}{% endmacro %}",
+        "{% macro m(a=) %}{{ varargs }}{% endmacro %}",
+        "{% set x = {'kwargs': 1} %}{% macro o() %}{{ x.kwargs }}{% endmacro %}{{ o(1) }}",
     ] {
         // Compiling fails, or rendering.
         let dir = tempfile::tempdir().unwrap();
@@ -495,6 +520,7 @@ fn turns_may_be_opened_by_ids() {
     let prefilled = ask("(");
     assert_eq!(ask("").segments(), &expected[1..]);
     assert!(template.file().ends_with("generation_config.json"));
+    assert_eq!(template.render(&[], None).unwrap().segments(), [Segment::Id(6)]);
     assert_eq!(prefilled.segments(), [&expected[1..], &[words("(")]].concat());
     assert_eq!(prefilled.followed_by("A").segments().last(), Some(&words("(A")));
     let begun = [question.clone(), Message::new("assistant", "It is")];

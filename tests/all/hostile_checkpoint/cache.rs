@@ -51,6 +51,13 @@ fn a_folder_is_itself_and_a_snapshot_knows_its_commit() {
     let found = resolve_in(plain, None, &[]).expect("a folder");
     assert_eq!((found.dir.as_path(), found.revision), (root.path(), None));
     refusal(plain, Some("main"), &[], &["a folder has no revision main"]);
+    // Neither the name of a commit elsewhere nor another name among snapshots tells one.
+    for name in [OTHER, "snapshots/mine"] {
+        let dir = root.path().join(name);
+        fs::create_dir_all(&dir).expect("a folder");
+        let found = resolve_in(dir.to_str().expect("a plain path"), None, &[]).expect("a folder");
+        assert_eq!(found.revision, None, "{name}");
+    }
 
     let snapshot = root.path().join("models--maker--Tiny-1.0/snapshots").join(OTHER);
     let snapshot = snapshot.to_str().expect("a plain path");
@@ -74,6 +81,12 @@ fn what_is_not_there_is_named_with_its_remedy() {
     for broken in ["", "not a commit", "../../../../etc", &"0".repeat(4096)] {
         fs::write(root.path().join("models--maker--Tiny-1.0/refs/main"), broken).expect("a reference");
         refusal("maker/Tiny-1.0", None, &roots, &["revision main is not in"]);
+    }
+    // A pipe that nobody writes to is not waited for.
+    #[cfg(unix)]
+    {
+        crate::common::named_pipe(root.path().join("models--maker--Tiny-1.0/refs/pipe"));
+        refusal("maker/Tiny-1.0", Some("pipe"), &roots, &["revision pipe is not in"]);
     }
 }
 

@@ -40,7 +40,7 @@ const EVERY_FAMILY: &[Mutation] = &[
     // arithmetic
     ("rms_norm_eps", |p| p.text()["rms_norm_eps"] = json!(0)),
     ("rms_norm_eps", |p| p.text()["rms_norm_eps"] = json!(1e-60)),
-    ("rms_norm_eps", |p| p.text()["rms_norm_eps"] = json!(2.0)),
+    ("rms_norm_eps", |p| p.text()["rms_norm_eps"] = json!(1.0)),
     ("pretraining_tp", |p| p.text()["pretraining_tp"] = json!(0)),
     ("quantization_config", |p| p.text()["quantization_config"] = json!({"quant_method": "awq"})),
     ("residual_multiplier", |p| p.text()["residual_multiplier"] = json!(0.22)),

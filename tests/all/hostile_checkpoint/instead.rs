@@ -51,6 +51,11 @@ fn other_formats_are_named_with_or_without_a_config() {
         "a name of one's own",
         &["weights.fp16.safetensors, but weights are read from model"],
     );
+    let dir = folder(&["training_args.bin"]);
+    write(dir.path(), "config.json", &parts().config.to_string());
+    refusal(dir.path(), "what a trainer leaves", &["holds neither model.safetensors nor"]);
+    write(dir.path(), "weights.bin", "x");
+    refusal(dir.path(), "another name", &["holds weights.bin, but weights are read from"]);
 }
 
 #[apply(test!)]

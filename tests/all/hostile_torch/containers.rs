@@ -99,6 +99,29 @@ fn entries_that_share_bytes_are_refused() {
         let dir = folder(&archive::write(&files));
         assert_eq!(Checkpoint::open(dir.path()).is_ok(), is_sound, "{more} bytes more");
     }
+    // Up to the header of the next entry.
+    for (more, is_sound) in [(16, true), (17, false)] {
+        let mut files = Parts::sound().files();
+        let inert = &mut files[STORAGE - 1];
+        (inert.packed, inert.size) = (inert.size + more, inert.size + more);
+        let dir = folder(&archive::write(&files));
+        assert_eq!(Checkpoint::open(dir.path()).is_ok(), is_sound, "{more} bytes more");
+    }
+}
+
+/// The flag in either of the two places that state it.
+#[apply(test!)]
+fn an_entry_that_one_header_calls_encrypted_is_refused() {
+    let bytes = Parts::sound().bytes();
+    let name = b"archive/data/0";
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(name)).collect();
+    let [local, central] = places[..] else { panic!("not a header and an entry of the directory") };
+    // 30 and 46 bytes stand before the name.
+    for flags in [local - 30 + 6, central - 46 + 8] {
+        let mut spoiled = bytes.clone();
+        spoiled[flags] |= 1;
+        refused("encrypted", &spoiled, &["archive/data/0", "is encrypted"]);
+    }
 }
 
 #[apply(test!)]

@@ -41,6 +41,7 @@ fn every_opcode_without_use_is_refused_by_its_name() {
         (b"(d", "DICT"),
         (b"\x8f", "EMPTY_SET"),
         (b"\x8f(\x90", "EMPTY_SET"),
+        (b"(\x90", "ADDITEMS"),
         (b"(\x91", "FROZENSET"),
         (b"N0", "POP"),
         (b"(1", "POP_MARK"),
@@ -167,6 +168,9 @@ fn calls_and_states_that_are_not_understood_are_refused() {
         &["_rebuild_tensor_v2 with 0 arguments"],
     );
     refused_code("parameter", b"ctorch._utils\n_rebuild_parameter\n)R", &["_rebuild_parameter"]);
+    let first = &Parts::sound().tensors[0];
+    let parameter = Pickle::new().global("torch._utils", "_rebuild_parameter").raw(b"(").tensor(first);
+    refused_pickle("hooks", parameter.raw(b"\x88}tR").stop(), &["_rebuild_parameter takes"]);
     refused_code("state of a dict", b"}}X\x09\0\0\0_metadata}sb", &["BUILD on a dictionary"]);
     refused_code("state of a text", b"X\x01\0\0\0a}b", &["BUILD on a text"]);
     refused_code("another state", with(b")R}X\x08\0\0\0__dict__}sb"), &["BUILD with a state other than"]);

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use tiltmeter::checkpoint::{Checkpoint, Dtype, Role, Weights, tensor_table};
+use sha2::{Digest, Sha256};
+use tiltmeter::checkpoint::{Checkpoint, Dtype, Reading, Role, Weights, tensor_table};
 
 use super::pickle::{Pickle, Tensor};
 use super::{BIN, Parts, archive, folder};
@@ -69,7 +70,10 @@ fn the_forms_that_torch_writes_are_read() {
         .text("")
         .raw(b"}")
         .text("version")
-        .raw(b"]K\x01asusb")
+        .raw(b"]K\x01as")
+        // Lists and a dictionary that begin tuples.
+        .text("more")
+        .raw(b"((]K\x01aNt(](K\x02eNt(}K\x03NsNttsusb")
         .stop();
     same_as_plain(&spelled(module), "OrderedDict");
     for key in ["state_dict", "model"] {
@@ -159,6 +163,22 @@ fn a_tied_head_of_its_own_is_compared_to_its_end() {
     }
 }
 
+/// The file is hashed byte by byte in order, whatever its tensors share.
+#[apply(test!)]
+fn a_tensor_within_another_changes_no_hash() {
+    let mut parts = Parts::sound();
+    let table = parts.tensor("model.embed_tokens.weight").clone();
+    let norm = parts.tensor("model.norm.weight");
+    let key = std::mem::replace(&mut norm.key, table.key);
+    (norm.count, norm.offset) = (table.count, 4);
+    parts.storages.retain(|(known, _)| *known != key);
+    let bytes = parts.bytes();
+    let checkpoint = Checkpoint::open(folder(&bytes).path()).expect("it is sound");
+    let hashes = checkpoint.read(&Reading { hashes: true, ..Reading::default() }).expect("numbers");
+    let expected: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hashes[0].sha256, expected);
+}
+
 #[apply(test!)]
 fn a_table_says_where_each_tensor_lies() {
     let parts = Parts::sound();
@@ -175,7 +195,15 @@ fn a_table_says_where_each_tensor_lies() {
 #[apply(test!)]
 fn a_tensor_that_nobody_reads_may_have_any_type() {
     let mut parts = Parts::sound();
-    for (number, class, size) in [(90, "DoubleStorage", 8), (91, "LongStorage", 8), (92, "BoolStorage", 1)] {
+    for (number, class, size) in [
+        (90, "DoubleStorage", 8),
+        (91, "LongStorage", 8),
+        (92, "IntStorage", 4),
+        (93, "ShortStorage", 2),
+        (94, "CharStorage", 1),
+        (95, "ByteStorage", 1),
+        (96, "BoolStorage", 1),
+    ] {
         parts.tensors.push(Tensor {
             name: format!("model.layers.{number}.self_attn.rotary_emb.inv_freq"),
             class,

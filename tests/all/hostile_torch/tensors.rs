@@ -29,6 +29,7 @@ fn tensors_that_do_not_fit_are_refused_by_name() {
             (t.sizes, t.strides) = (vec![i64::MAX, i64::MAX], vec![i64::MAX, 1])
         }),
         ("does not fit data/", &|t| (t.sizes, t.strides) = (vec![3_000_000_000, 4], vec![4, 1])),
+        ("has the shape [1, 1, 5, 4]", &|t| (t.sizes, t.strides) = (vec![1, 1, 5, 4], vec![20, 20, 4, 1])),
         ("has the shape [4, 5]", &|t| (t.sizes, t.strides) = (vec![4, 5], vec![5, 1])),
         ("has the shape [20]", &|t| (t.sizes, t.strides) = (vec![20], vec![1])),
         ("has the shape []", &|t| (t.sizes, t.strides) = (vec![], vec![])),

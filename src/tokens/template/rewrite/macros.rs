@@ -24,14 +24,14 @@ struct Parameter<'c> {
 /// change.
 pub(super) fn head(code: &str, variadic: bool) -> Option<Head> {
     let all = tokens(code);
-    let [_, name, open, ..] = &all[..] else {
+    let [_, name, open, inside @ .., close] = &all[..] else {
         return None;
     };
-    let close = all.iter().rposition(|token| token.kind == Kind::Close && token.depth == open.depth)?;
-    let parameters: Vec<Parameter<'_>> = all[3..close]
-        .split(|token| token.text == "," && token.depth == 1)
-        .filter_map(|part| parameter(code, part))
-        .collect();
+    if (open.text, close.text) != ("(", ")") {
+        return None;
+    }
+    let parts = inside.split(|token| token.text == "," && token.depth == 1).filter(|_| !inside.is_empty());
+    let parameters: Vec<Parameter<'_>> = parts.map(|part| parameter(code, part)).collect::<Option<_>>()?;
     let mut earlier = HashSet::new();
     let late: Vec<Option<&str>> = parameters
         .iter()
@@ -69,12 +69,15 @@ pub(super) fn head(code: &str, variadic: bool) -> Option<Head> {
     Some(Head { code: format!(" macro {called}({})", list.join(", ")), defaults, naming })
 }
 
+/// `None`: the engine is to complain about it.
 fn parameter<'c>(code: &'c str, part: &[Token<'c>]) -> Option<Parameter<'c>> {
-    let default = match part {
-        [_, equals, first, ..] if equals.text == "=" => Some(&code[first.start..part[part.len() - 1].end()]),
+    match part {
+        [name] => Some(Parameter { name: name.text, default: None }),
+        [name, equals, .., last] if equals.text == "=" => {
+            Some(Parameter { name: name.text, default: Some(code[equals.end()..last.end()].trim_start()) })
+        }
         _ => None,
-    };
-    Some(Parameter { name: part.first()?.text, default })
+    }
 }
 
 /// Whether a macro that has this code in its body takes any arguments.

@@ -23,7 +23,7 @@ pub(super) const IS_MISSING: &str = "_missing";
 /// calls of functions that do what Python does.
 pub(super) fn prepare(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     let bodies = Bodies::of(&text);
     // What the ends of the open macros need, innermost last.
