@@ -126,6 +126,8 @@ def build(work, _):
             break
         dropped |= refused
         work.save("dropped.json", sorted(dropped))
+    # What tests come to was told by the numbers of before.
+    (work.folder / "tests.jsonl").unlink(missing_ok=True)
     work.save("mutants.json", mutants)
     others = others or compile(work, ["--lib"], binaries)[1]
     if others:
