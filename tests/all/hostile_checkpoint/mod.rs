@@ -4,6 +4,7 @@
 mod cache;
 mod config;
 mod families;
+mod fields;
 mod files;
 mod instead;
 mod json;
@@ -101,4 +102,9 @@ impl Parts {
         write_weights(dir.path(), &self.tensors, shards);
         dir
     }
+}
+
+fn opened(parts: &Parts, shards: usize) -> Checkpoint {
+    let dir = parts.write(shards);
+    open(dir.path()).unwrap_or_else(|message| panic!("{message}"))
 }
