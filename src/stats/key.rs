@@ -231,3 +231,26 @@ impl Key {
         Figure { id, parts, estimator, compliance, step_between, adjusted: None, estimate }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_called_by_its_stages_only_where_there_are_others() {
+        let parts = |routed, stage: Option<&str>| Parts {
+            family: Some("f".to_owned()),
+            stage: stage.map(str::to_owned),
+            baseline_stage: Some("sft".to_owned()),
+            condition: Some("main".to_owned()),
+            routed,
+            ..Parts::default()
+        };
+        let label = |parts: Parts, between| parts.step_label(between).expect("a family");
+        assert_eq!(label(parts(Some(true), Some("dpo")), true), "f:dpo-sft");
+        assert_eq!(label(parts(Some(true), Some("dpo")), false), "f");
+        assert_eq!(label(parts(Some(false), Some("dpo")), false), "f@main");
+        assert_eq!(label(parts(Some(true), None), true), "f");
+        assert_eq!(Parts::default().step_label(true), None);
+    }
+}

@@ -340,3 +340,17 @@ impl Lookup<'_> {
         Ok(questions)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_maker_whose_country_is_known_has_a_sign() {
+        assert_eq!(
+            [Home::Country(1), Home::Country(2), Home::Elsewhere].map(|home| home.sign(1)),
+            [1.0, -1.0, -1.0].map(Some)
+        );
+        assert_eq!(Home::Unknown.sign(1), None);
+    }
+}

@@ -205,6 +205,34 @@ fn a_figure_is_made_from_the_figures_of_its_own_runs_families_and_languages() {
     }
 }
 
+/// A family is left out with all of its checkpoints: what remains is what an analysis of the others' runs gives.
+#[test]
+fn what_is_over_families_is_told_without_each_of_them() {
+    let (table, settings, analysis) = items();
+    let explainer = Explainer::new(&table, &settings).expect("an explainer");
+    for id in ["maker/en/Norland/justified/all", "family_by_stage/en/Norland/preference/all"] {
+        let figure = analysis.figure(id).expect("a figure");
+        let whole = headline(&figure.estimate).expect("a value").value;
+        let told = explainer.explain(&analysis, figure, 1).influence;
+        assert_eq!(told.families.len(), 3, "{id}");
+        assert!(
+            told.cells.is_empty() && told.untold.is_some_and(|why| why.contains("compares families")),
+            "{id}"
+        );
+        for left in &told.families {
+            let others = table.cut(|run| !table.models.name(run.model).starts_with(&left.name), |_, _| true);
+            let mut settings = settings.clone();
+            settings.restrict_to(&others);
+            let again = analyze_with(&others, &settings, Recipes::Both).expect("an analysis");
+            let right =
+                again.figure(id).and_then(|figure| headline(&figure.estimate)).expect("a value").value;
+            let near = |value: Option<f64>, right: f64| value.is_some_and(|v| (v - right).abs() < 1e-12);
+            assert!(near(left.without, right), "{id} without {}: {:?} for {right}", left.name, left.without);
+            assert!(near(left.change, right - whole) && right != whole, "{id} without {}", left.name);
+        }
+    }
+}
+
 /// Of three stages: a step is made from its own two, and what is over families from the ends.
 #[test]
 fn steps_between_are_made_from_their_own_stages() {

@@ -182,6 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn a_route_that_is_told_anew_holds_for_checkpoints_without_scores() {
+        let new = "[analysis.route]\na = 'q'\nb = 'q'\n[[family]]\nname = 'f'\nchat = { model = 'b' }\n";
+        let merged = merge(OLD, new, |model| model == "a").expect("merged");
+        let (root, _) = of(&merged.text);
+        assert_eq!(root["analysis"]["route"], toml::from_str::<Value>("a = 'p'\nb = 'q'").expect("TOML"));
+    }
+
+    #[test]
     fn a_roster_that_says_it_all_stands_as_it_is() {
         let new = format!("# mine\n{OLD}[[family]]\nname = 'g'\nbase = {{ model = 'c' }}\n");
         assert_eq!(merge(OLD, &new, |_| true), None);
