@@ -75,15 +75,8 @@ pub(super) fn method(
                     _ => slice.ends_with(affix),
                 }))
             };
-            let mut any = false;
-            if what.is_tuple() {
-                for affix in what.try_iter()? {
-                    any = any || is(&affix)?;
-                }
-            } else {
-                any = is(what)?;
-            }
-            Value::from(any)
+            let affixes = if what.is_tuple() { what.try_iter()?.collect() } else { vec![what.clone()] };
+            Value::from(affixes.iter().try_fold(false, |any, affix| Ok::<_, Error>(any || is(affix)?))?)
         }
         "split" if args.last().is_some_and(Value::is_kwargs) => {
             let (separator, most, kwargs): (Option<Value>, Option<i64>, Kwargs) = from_args(args)?;
