@@ -11,22 +11,16 @@ use serde_json::Value;
 use tiltmeter::stats::{self, Analysis, Confirmatory, Estimate, Settings};
 
 use crate::common::skip;
-use crate::figures::{check, figures_of, paper};
+use crate::figures::{analyzed, check, figures_of, paper};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/confirmatory").join(name)
 }
 
-fn analyze(items: &Path, settings: Option<&Path>) -> Analysis {
-    let settings = settings.map(|path| Settings::read(path).expect("settings")).unwrap_or_default();
-    let table = stats::read_table(items).expect("the item table");
-    stats::analyze_table(&table, &settings).expect("an analysis")
-}
-
 /// numpy and scipy, by `confirm.py` beside the table.
 #[apply(test!)]
 fn every_recipe_agrees_with_numpy_on_a_made_up_table() {
-    let analysis = analyze(&fixture("items.csv"), Some(&fixture("settings.toml")));
+    let analysis = analyzed(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let expected = figures_of(&fixture("expected.json"));
     assert_eq!(expected.len(), 422);
     check(&analysis, &expected);
@@ -36,7 +30,7 @@ fn every_recipe_agrees_with_numpy_on_a_made_up_table() {
 #[apply(test!)]
 fn what_reviewers_ask_next_agrees_with_numpy_on_a_made_up_table() {
     let fixture = |name: &str| fixture("../review").join(name);
-    let analysis = analyze(&fixture("items.csv"), Some(&fixture("settings.toml")));
+    let analysis = analyzed(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let expected = figures_of(&fixture("expected.json"));
     check(&analysis, &expected);
     // And nothing else is there of these groups, nor in their figures.
@@ -89,7 +83,7 @@ fn every_confirmatory_figure_of_the_published_table_is_reproduced() {
     if !golden.is_file() {
         skip("../shared/stats/golden_open.json is not here");
     }
-    let analysis = analyze(&paper.join("items_real.csv.gz"), Some(&paper.join("published.toml")));
+    let analysis = analyzed(&paper.join("items_real.csv.gz"), Some(&paper.join("published.toml")));
     let (mixed, closed): (Vec<Value>, Vec<Value>) = figures_of(&golden)
         .into_iter()
         .partition(|figure| figure["id"].as_str().is_some_and(|id| id.starts_with("reml")));
@@ -128,7 +122,7 @@ fn every_confirmatory_figure_of_the_published_table_is_reproduced() {
 /// The tidy table, the document and Parquet hold the same figures, and an item table is one in every format.
 #[apply(test!)]
 fn formats_hold_the_same() {
-    let analysis = analyze(&fixture("items.csv"), Some(&fixture("settings.toml")));
+    let analysis = analyzed(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let mut csv = Vec::new();
     analysis.write_csv(&mut csv).expect("written");
     let mut reader = csv::Reader::from_reader(csv.as_slice());
@@ -185,7 +179,7 @@ fn formats_hold_the_same() {
         .collect();
     let path = dir.path().join("items.jsonl");
     std::fs::write(&path, lines.join("\n")).expect("written");
-    let again = analyze(&path, Some(&fixture("settings.toml")));
+    let again = analyzed(&path, Some(&fixture("settings.toml")));
     assert_eq!(again.figures(), analysis.figures());
 }
 

@@ -71,6 +71,13 @@ pub fn figures_of(document: &Path) -> Vec<Value> {
     }
 }
 
+/// The analysis of an item table, by settings of its own or the usual ones.
+pub fn analyzed(items: &Path, settings: Option<&Path>) -> Analysis {
+    let settings = settings.map(|path| Settings::read(path).expect("settings")).unwrap_or_default();
+    let table = stats::read_table(items).expect("the item table");
+    stats::analyze_table(&table, &settings).expect("an analysis")
+}
+
 /// The published study's tables, where this checkout has them beside it.
 pub fn paper() -> PathBuf {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/paper"));
@@ -83,9 +90,7 @@ pub fn paper() -> PathBuf {
 #[apply(test!)]
 fn every_published_figure_is_reproduced() {
     let paper = paper();
-    let settings = Settings::read(&paper.join("published.toml")).expect("settings");
-    let table = stats::read_table(&paper.join("items_real.csv.gz")).expect("the item table");
-    let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
+    let analysis = analyzed(&paper.join("items_real.csv.gz"), Some(&paper.join("published.toml")));
     let golden = figures_of(&paper.join("golden.json"));
     assert_eq!(golden.len(), 4772);
     check(&analysis, &golden);
@@ -98,9 +103,7 @@ fn fixture(name: &str) -> PathBuf {
 /// The fixture's expectations come from its own script, which shares no code and no floating point with the program.
 #[apply(test!)]
 fn every_recipe_agrees_with_exact_arithmetic_on_a_made_up_table() {
-    let settings = Settings::read(&fixture("settings.toml")).expect("settings");
-    let table = stats::read_table(&fixture("items.csv")).expect("the item table");
-    let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
+    let analysis = analyzed(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let expected = figures_of(&fixture("expected.json"));
     assert!(expected.len() > 250, "{} expectations", expected.len());
     check(&analysis, &expected);
@@ -140,9 +143,7 @@ fn the_document_reads_back_to_the_same_numbers() {
     let written: Value = serde_json::from_slice(&document(&text)).expect("one JSON object");
     assert_eq!(written["schema"], "tiltmeter-analysis/1");
     assert_eq!(written["settings"]["sha256"].as_str().map(str::len), Some(64));
-    let settings = Settings::read(&fixture("settings.toml")).expect("settings");
-    let table = stats::read_table(&fixture("items.csv")).expect("the item table");
-    let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
+    let analysis = analyzed(&fixture("items.csv"), Some(&fixture("settings.toml")));
     let figures = written["figures"].as_array().expect("figures");
     assert_eq!(figures.len(), analysis.figures().len());
     for (written, figure) in figures.iter().zip(analysis.figures()) {

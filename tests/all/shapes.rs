@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tiltmeter::stats::{self, Analysis, Settings};
+use tiltmeter::stats::Analysis;
 
-use crate::figures::{check, figures_of};
+use crate::figures::{analyzed, check, figures_of};
 
 /// What a figure holds only where there is something to tell.
 const SELDOM: [&str; 8] = [
@@ -43,9 +43,7 @@ const GROUPS: [&str; 14] = [
 fn runs_of_any_shape_give_what_numpy_gives() {
     let fixture =
         |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/confirmatory").join(name);
-    let settings = Settings::read(&fixture("shapes.toml")).expect("settings");
-    let table = stats::read_table(&fixture("shapes.csv")).expect("the item table");
-    let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
+    let analysis = analyzed(&fixture("shapes.csv"), Some(&fixture("shapes.toml")));
     let expected = figures_of(&fixture("shapes.json"));
     assert_eq!(expected.len(), 503);
     check(&analysis, &expected);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use tiltmeter::stats::{self, Settings, TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
+use tiltmeter::stats::{TIDY_COLUMNS, TIDY_TEXTS, TidyRow};
 
-use crate::figures::figures_of;
+use crate::figures::{analyzed, figures_of};
 
 /// Term, scope, unit, and where the reference's estimate has what stands in a column. A term `@field` stands for a row for each
 /// name in that field, `*` behind the unit for the row that has the adjusted p.
@@ -17,6 +17,12 @@ const CLUSTERED: Row = (
     "new_types",
     "log-odds*",
     "estimate=mean_cluster se=se df=df half_width=ci_t t=t p=p types=clusters",
+);
+const MEAN: Row = (
+    "mean",
+    "",
+    "log-odds",
+    "estimate=mean_cluster/mean df=mean_cluster/df t=mean_cluster/t p=mean_cluster/p",
 );
 const CHOICE: Row = ("", "new_types", "probability*", "estimate=mean se=se df=df half_width=ci t=t p=p");
 const ROLES: Row = ("", "new_types", "role effects*", "estimate=estimate se=se df=df half_width=ci p=p");
@@ -51,27 +57,8 @@ const ITEMS: [(&str, &[Row]); 19] = [
             ("difference", "", "log-odds", "estimate=difference"),
         ],
     ),
-    (
-        "maker/en/Norland/justified/all",
-        &[
-            (
-                "mean",
-                "",
-                "log-odds",
-                "estimate=mean_cluster/mean df=mean_cluster/df t=mean_cluster/t p=mean_cluster/p",
-            ),
-            ("@mean_cluster/signed", "", "log-odds", "estimate="),
-        ],
-    ),
-    (
-        "language_population/fr-en/Norland/justified/all",
-        &[(
-            "mean",
-            "",
-            "log-odds",
-            "estimate=mean_cluster/mean df=mean_cluster/df t=mean_cluster/t p=mean_cluster/p",
-        )],
-    ),
+    ("maker/en/Norland/justified/all", &[MEAN, ("@mean_cluster/signed", "", "log-odds", "estimate=")]),
+    ("language_population/fr-en/Norland/justified/all", &[MEAN]),
     ("coherence_sweep/en/alpha-base/Norland/justified", &[("@", "", "log-odds", "estimate=mean_cluster")]),
     (
         "pairs/en/alpha-base/all",
@@ -264,9 +251,7 @@ fn every_estimate_stands_in_the_tidy_table_as_the_references_have_it() {
         [("items", &ITEMS[..]), ("confirmatory", &CONFIRMATORY[..]), ("review", &REVIEW[..])]
     {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
-        let table = stats::read_table(&folder.join("items.csv")).expect("the item table");
-        let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
-        let analysis = stats::analyze_table(&table, &settings).expect("an analysis");
+        let analysis = analyzed(&folder.join("items.csv"), Some(&folder.join("settings.toml")));
         let mut written: BTreeMap<String, Vec<Said>> = BTreeMap::new();
         let take = |row: &TidyRow<'_>| {
             let id = row.texts[0].expect("an id").to_owned();
@@ -302,10 +287,8 @@ fn every_estimate_stands_in_the_tidy_table_as_the_references_have_it() {
 /// Words stand to the left in it, numbers to the right.
 #[apply(test!)]
 fn the_tidy_table_in_markdown_is_ruled_by_column() {
-    let rows =
-        stats::read_table(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/items/items.csv"));
-    let table = rows.expect("the item table");
-    let analysis = stats::analyze_table(&table, &Settings::default()).expect("an analysis");
+    let items = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/items/items.csv");
+    let analysis = analyzed(&items, None);
     let mut markdown = Vec::new();
     analysis.write_markdown(&mut markdown).expect("written");
     let markdown = String::from_utf8(markdown).expect("text");

@@ -1,17 +1,13 @@
-use std::path::Path;
-
-use super::super::tests::rows;
-use super::super::{Recipes, Table, analyze, analyze_with, read_table};
+use super::super::tests::{fixture, rows};
+use super::super::{Recipes, Table, analyze, analyze_with};
 use super::*;
 
 /// A figure made again from what it is said to be made of must be the figure: else its runs, its pairs or its recipe
 /// are named wrongly.
 #[test]
 fn what_is_named_makes_the_figure_again() {
-    for (fixture, groups) in [("items", 36), ("confirmatory", 36), ("review", 20)] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
-        let table = read_table(&folder.join("items.csv")).expect("the item table");
-        let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
+    for (name, groups) in [("items", 36), ("confirmatory", 36), ("review", 20)] {
+        let (table, settings) = fixture(name);
         let analysis = analyze_with(&table, &settings, Recipes::Both).expect("an analysis");
         let explainer = Explainer::new(&table, &settings).expect("an explainer");
         let view = explainer.prepared.view(&table);
@@ -39,15 +35,13 @@ fn what_is_named_makes_the_figure_again() {
             let near = again.is_some_and(|v| (v - whole.value).abs() <= 1e-12 * whole.value.abs().max(1.0));
             assert!(near, "{}: {again:?} for {}", figure.id, whole.value);
         }
-        assert!(seen.len() >= groups, "{fixture}: {} groups", seen.len());
+        assert!(seen.len() >= groups, "{name}: {} groups", seen.len());
     }
 }
 
 /// The item table that all groups have something to say of, with its settings.
 fn items() -> (Table, Settings, Analysis) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/items");
-    let table = read_table(&folder.join("items.csv")).expect("the item table");
-    let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
+    let (table, settings) = fixture("items");
     let analysis = analyze_with(&table, &settings, Recipes::Both).expect("an analysis");
     (table, settings, analysis)
 }

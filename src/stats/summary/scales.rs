@@ -141,9 +141,8 @@ fn numbers(figure: &Figure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::super::super::{Recipes, Settings, analyze_with, read_table};
+    use super::super::super::tests::fixture;
+    use super::super::super::{Recipes, analyze_with};
     use super::*;
 
     /// What stands in the fixtures' `expected.json`, by numpy, in so many digits.
@@ -181,10 +180,8 @@ mod tests {
             ("reliability/en/beta-chat/fairer/all", "0.863; halves 0.998"),
             ("item_quality/en/beta-chat/fairer/all", "0.843; 1 of 20 against the rest"),
         ];
-        for (fixture, expected) in [("confirmatory", &confirmatory[..]), ("review", &review[..])] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
-            let table = read_table(&folder.join("items.csv")).expect("the item table");
-            let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
+        for (name, expected) in [("confirmatory", &confirmatory[..]), ("review", &review[..])] {
+            let (table, settings) = fixture(name);
             let analysis = analyze_with(&table, &settings, Recipes::Confirmatory).expect("an analysis");
             for (id, text) in expected {
                 let figure = analysis.figure(id).unwrap_or_else(|| panic!("no {id}"));

@@ -316,18 +316,15 @@ fn size_of(figure: &Figure) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::super::super::{Recipes, Settings, analyze_with, read_table};
+    use super::super::super::tests::fixture;
+    use super::super::super::{Recipes, analyze_with};
     use super::super::SummaryOptions;
     use super::*;
 
     /// As the fixture's `expected.json` has it.
     #[test]
     fn a_shifts_verdict_stands_beside_it() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/confirmatory");
-        let table = read_table(&folder.join("items.csv")).expect("the item table");
-        let settings = Settings::read(&folder.join("settings.toml")).expect("settings");
+        let (table, settings) = fixture("confirmatory");
         let analysis = analyze_with(&table, &settings, Recipes::Confirmatory).expect("an analysis");
         let options = SummaryOptions::default();
         let summary = Summary::new(&analysis, &options).expect("a summary");

@@ -8,7 +8,16 @@ mod settings;
 mod shapes;
 mod sources;
 
-use super::ItemRow;
+use std::path::Path;
+
+use super::{ItemRow, Settings, Table, read_table};
+
+/// The item table and the settings of a folder in `tests/fixtures`.
+pub(super) fn fixture(name: &str) -> (Table, Settings) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let table = read_table(&folder.join("items.csv")).expect("the item table");
+    (table, Settings::read(&folder.join("settings.toml")).expect("settings"))
+}
 
 /// A complete small table: every pair of `countries`, five scenarios of three types, both polarities; `lean` gives
 /// the bias of (model, language, first country, second country).

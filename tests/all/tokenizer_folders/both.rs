@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).expect("there")).expect("JSON")
+}
+
 /// A tokenizer.model of another checkpoint beside tokenizer.json. Both versions take tokenizer.json, but for one flag.
 #[apply(test!)]
 fn two_tokenizers_in_one_folder_are_told_and_refused_where_versions_differ() {
@@ -46,7 +50,7 @@ fn other_merges_make_another_tokenizer() {
     let cases = cases();
     let dir = cases.write(&cases.folders["both_prepend_legacy_true_prefix_none"]);
     let path = dir.path().join("tokenizer.json");
-    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).expect("there")).expect("JSON");
+    let mut json = read(&path);
     json["model"]["merges"].as_array_mut().expect("a list").reverse();
     std::fs::write(&path, json.to_string()).expect("written");
     let rule = PromptTokenizer::open(dir.path()).expect("read").class_rule();
@@ -59,7 +63,7 @@ fn a_piece_renamed_to_a_token_makes_no_other_tokenizer() {
     let cases = cases();
     let dir = cases.write(&cases.folders["both_prepend_legacy_true_prefix_none"]);
     let path = dir.path().join("tokenizer.json");
-    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).expect("there")).expect("JSON");
+    let mut json = read(&path);
     let vocab = json["model"]["vocab"].as_object_mut().expect("an object");
     let id = vocab.remove("|").expect("no merge has it");
     vocab.insert("<renamed>".to_owned(), id.clone());
@@ -85,9 +89,6 @@ fn a_token_that_only_tokenizer_json_lists_is_text_and_said() {
     let cases = cases();
     let dir = cases.write(&cases.folders["both_prepend_legacy_true_prefix_none"]);
     let (json, config) = (dir.path().join("tokenizer.json"), dir.path().join("tokenizer_config.json"));
-    let read = |path: &Path| -> Value {
-        serde_json::from_slice(&std::fs::read(path).expect("there")).expect("JSON")
-    };
     let mut file = read(&json);
     let ids =
         file["added_tokens"].as_array().expect("a list").iter().filter_map(|token| token["id"].as_u64());
