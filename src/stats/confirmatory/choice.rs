@@ -33,7 +33,7 @@ pub struct Choice {
     #[serde(flatten)]
     pub block: Block,
     pub probability: f64,
-    /// Shares of cells (opponent, scenario, question).
+    /// Shares of cells (opponent, scenario, question), of those that the mean is made of.
     pub in_both_roles: f64,
     pub in_neither: f64,
     pub role_decides: f64,
@@ -77,14 +77,20 @@ impl Choice {
                 continue;
             }
             let rows = run.rows.get(places.clone()).unwrap_or_default();
-            for row in rows.iter().filter(|row| scenarios.binary_search(&row.scenario).is_ok()) {
-                let Some((_, turn)) = sides.iter().find(|(asked, _)| *asked == row.question) else {
-                    continue;
-                };
-                let sided = sided(row, country, *turn);
-                n += 1;
-                both += usize::from(sided.0.iter().all(|p| *p > 0.5));
-                neither += usize::from(sided.0.iter().all(|p| *p < 0.5));
+            for cell in rows.chunk_by(|a, b| a.scenario == b.scenario) {
+                let asked =
+                    |side: &(Id, f64)| Some((cell.iter().find(|row| row.question == side.0)?, side.1));
+                // As for the mean: a cell of which a question is missing is none.
+                let Some(answered) = sides.iter().map(asked).collect::<Option<Vec<_>>>() else { continue };
+                for (row, turn) in answered {
+                    if scenarios.binary_search(&row.scenario).is_err() {
+                        continue;
+                    }
+                    let sided = sided(row, country, turn);
+                    n += 1;
+                    both += usize::from(sided.0.iter().all(|p| *p > 0.5));
+                    neither += usize::from(sided.0.iter().all(|p| *p < 0.5));
+                }
             }
         }
         let share = |count: usize| count as f64 / n as f64;

@@ -372,3 +372,28 @@ fn letter_bias_comes_apart_from_everything_else() {
     assert!(chosen(&analysis) < chosen(&of_means) - 0.01, "{} {}", chosen(&analysis), chosen(&of_means));
     assert!(of_means.estimate("letter_bias/en/m/both/all").is_none());
 }
+
+/// Of a cell whose other question is missing neither the mean nor the shares tell.
+#[test]
+fn half_a_cell_is_no_choice() {
+    let all =
+        rows(&[("m", "en", "main")], &["A", "B", "C"], |_, _, first, _| if first == "A" { 0.6 } else { 0.0 });
+    let lone = |row: &ItemRow| {
+        row.country_1 == "A"
+            && row.country_2 == "B"
+            && Some(&row.scenario) == all.first().map(|r| &r.scenario)
+    };
+    let choice = |dropped: &dyn Fn(&ItemRow) -> bool| {
+        let kept: Vec<ItemRow> = all.iter().filter(|row| !dropped(row)).cloned().collect();
+        assert!(kept.len() < all.len());
+        let analysis = analyze(&kept, &Settings::default()).expect("an analysis");
+        match analysis.estimate("choice/en/m/A/preference/all") {
+            Some(Estimate::Choice(choice)) => choice.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let whole = choice(&lone);
+    for question in ["justified", "unjustified"] {
+        assert_eq!(choice(&|row| lone(row) && row.question == question), whole, "{question}");
+    }
+}
