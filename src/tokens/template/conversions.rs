@@ -1,30 +1,78 @@
-//! `%r`, which the formatter lacks: a value as Python's `repr` writes it goes in as a text.
+//! What the formatter does not do as Python does: `%r` writes a value as `repr` does, `%d` and its
+//! like take a float's whole part. Both go in as what they come to.
 
-use minijinja::value::Value;
+use minijinja::Error;
+use minijinja::value::{Value, ValueKind};
 
-/// A format with `%s` for every `%r`, and what those ask for.
+use super::methods::failed;
+
+/// What a conversion makes of its value before it is formatted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Made {
+    /// As Python writes a value within a list.
+    Repr,
+    /// Without a float's fraction.
+    Whole,
+}
+
+impl Made {
+    fn by(letter: Option<char>) -> Option<Made> {
+        match letter? {
+            'r' => Some(Made::Repr),
+            'd' | 'i' | 'u' => Some(Made::Whole),
+            _ => None,
+        }
+    }
+
+    /// How it is written then.
+    fn letter(self) -> char {
+        match self {
+            Made::Repr => 's',
+            Made::Whole => 'd',
+        }
+    }
+
+    /// What the format calls the value `name` made so: no name that a template has.
+    pub fn name(self, name: &str) -> String {
+        format!("{name}\u{0}{self:?}")
+    }
+
+    pub fn of(self, value: &Value) -> Result<Value, Error> {
+        match self {
+            Made::Repr => {
+                let listed = Value::from(vec![value.clone()]).to_string();
+                let text = listed.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+                Ok(Value::from(text.unwrap_or_default()))
+            }
+            Made::Whole if value.kind() == ValueKind::Number && !value.is_integer() => {
+                let number = f64::try_from(value.clone())?.trunc();
+                // 2^127: what a whole number of a template can hold.
+                match number.abs() < 127f64.exp2() {
+                    true => Ok(Value::from(number as i128)),
+                    false => Err(failed(format!("cannot convert {number} to a whole number"))),
+                }
+            }
+            Made::Whole => Ok(value.clone()),
+        }
+    }
+}
+
+/// A format that asks for values as they are made, and which those are.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct WithoutRepr<'t> {
+pub(super) struct Conversions<'t> {
     pub text: String,
+    /// How many values it is for.
+    pub wanted: usize,
+    /// Whether it takes them from a dictionary, by their names.
+    pub is_named: bool,
     /// Of a tuple's values, counted from 0.
-    pub places: Vec<usize>,
-    /// Of a dictionary's values; the format asks for them as [`name_of_repr`].
-    pub names: Vec<&'t str>,
+    pub places: Vec<(usize, Made)>,
+    /// Of a dictionary's values; the format asks for them as [`Made::name`].
+    pub names: Vec<(&'t str, Made)>,
 }
 
-/// What the format calls the value `name` as `repr` writes it: no name that a template has.
-pub(super) fn name_of_repr(name: &str) -> String {
-    format!("{name}\u{0}r")
-}
-
-/// As Python writes a value within a list.
-pub(super) fn repr(value: &Value) -> Value {
-    let listed = Value::from(vec![value.clone()]).to_string();
-    Value::from(listed.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default())
-}
-
-pub(super) fn without_repr(format: &str) -> WithoutRepr<'_> {
-    let mut done = WithoutRepr::default();
+pub(super) fn conversions(format: &str) -> Conversions<'_> {
+    let mut done = Conversions::default();
     let mut rest = format;
     let mut place = 0;
     while let Some((before, conversion)) = rest.split_once('%') {
@@ -35,23 +83,25 @@ pub(super) fn without_repr(format: &str) -> WithoutRepr<'_> {
         let flags = tail.find(|c: char| !(c.is_ascii_digit() || "#- +.*hlL".contains(c)));
         let (flags, after) = tail.split_at(flags.unwrap_or(tail.len()));
         place += flags.matches('*').count();
-        let is_repr = after.starts_with('r');
+        let letter = after.chars().next();
+        let made = Made::by(letter);
         if let Some((name, _)) = named {
-            let asked = if is_repr { name_of_repr(name) } else { name.to_owned() };
+            done.is_named = true;
+            let asked = made.map_or_else(|| name.to_owned(), |made| made.name(name));
             done.text.push_str(&format!("({asked})"));
         }
-        match named {
-            Some((name, _)) if is_repr => done.names.push(name),
-            None if is_repr => done.places.push(place),
+        match (named, made) {
+            (Some((name, _)), Some(made)) => done.names.push((name, made)),
+            (None, Some(made)) => done.places.push((place, made)),
             _ => {}
         }
         place += usize::from(!after.starts_with('%'));
         done.text.push_str(flags);
-        let letter = after.chars().next();
-        done.text.extend(if is_repr { Some('s') } else { letter });
+        done.text.extend(made.map(Made::letter).or(letter));
         rest = &after[letter.map_or(0, char::len_utf8)..];
     }
     done.text.push_str(rest);
+    done.wanted = place;
     done
 }
 
@@ -60,13 +110,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_repr_is_written_otherwise() {
-        for same in ["", "%", "100 %", "%s %05.2f %%r %-3d", "%(a)s%(b", "%é"] {
-            assert_eq!(without_repr(same), WithoutRepr { text: same.to_owned(), ..Default::default() });
+    fn only_what_is_made_is_asked_for_otherwise() {
+        for same in ["", "%", "100 %", "%s %05.2f %%r %-3x", "%(a)s%(b", "%é"] {
+            let found = conversions(same);
+            assert_eq!((found.text.as_str(), found.places.len(), found.names.len()), (same, 0, 0));
         }
-        let found = without_repr("%s %% %*d %-5r|%r");
-        assert_eq!((found.text.as_str(), &found.places[..]), ("%s %% %*d %-5s|%s", &[3, 4][..]));
-        let found = without_repr("%(a)s %(a)r");
-        assert_eq!((found.text.as_str(), &found.names[..]), ("%(a)s %(a\u{0}r)s", &["a"][..]));
+        let found = conversions("%s %% %*d %-5r|%r");
+        let places = [(2, Made::Whole), (3, Made::Repr), (4, Made::Repr)];
+        assert_eq!(found.wanted, 5);
+        assert_eq!((found.text.as_str(), &found.places[..]), ("%s %% %*d %-5s|%s", &places[..]));
+        let found = conversions("%(a)s %(a)r %(b)02d");
+        assert_eq!(found.text, "%(a)s %(a\u{0}Repr)s %(b\u{0}Whole)02d");
+        assert_eq!(found.names, [("a", Made::Repr), ("b", Made::Whole)]);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use minijinja::value::{Kwargs, Object, Rest, Tuple, Value, ValueKind, from_args};
 use minijinja::{Environment, Error, State};
 
-use super::conversions::{WithoutRepr, name_of_repr, repr, without_repr};
+use super::conversions::{Conversions, conversions};
 use super::methods::{failed, refuse_unbounded_format};
 use super::{filters, rewrite};
 
@@ -66,15 +66,13 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
             ValueKind::Number | ValueKind::String | ValueKind::Bool => Ok(value),
             _ => filters::text_of(state, &value).map(Value::from),
         };
-        let WithoutRepr { text, places, names } = without_repr(text);
+        let Conversions { text, wanted, is_named, places, names } = conversions(text);
         let text = text.as_str();
-        let is_named = text.contains("%(");
-        let wanted = text.replace("%%", "").matches('%').count();
         let args = if is_named {
             let mut named = pairs(&right)?;
-            for name in names {
-                let value = named.iter().find(|(known, _)| known == name).map(|(_, value)| repr(value));
-                named.extend(value.map(|value| (name_of_repr(name), value)));
+            for (name, made) in names {
+                let value = named.iter().find(|(known, _)| known == name).map(|(_, value)| made.of(value));
+                named.extend(value.transpose()?.map(|value| (made.name(name), value)));
             }
             let named = named.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
             vec![Value::from(Kwargs::from_iter(named.collect::<Result<Vec<_>, Error>>()?))]
@@ -85,8 +83,11 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
                 ValueKind::Map if wanted == 0 => Vec::new(),
                 _ => vec![right],
             };
-            let as_asked = |(at, value)| if places.contains(&at) { repr(&value) } else { value };
-            given.into_iter().enumerate().map(as_asked).map(plain).collect::<Result<Vec<_>, Error>>()?
+            let as_asked = |(at, value): (usize, Value)| match places.iter().find(|(place, _)| *place == at) {
+                Some((_, made)) => plain(made.of(&value)?),
+                None => plain(value),
+            };
+            given.into_iter().enumerate().map(as_asked).collect::<Result<Vec<_>, Error>>()?
         };
         refuse_unbounded_format(text, &args)?;
         if wanted < args.len() && !is_named {
