@@ -26,6 +26,8 @@ pub(super) fn add(env: &mut Environment<'_>) {
         });
     }
     env.add_function("dict", |given: Option<Value>, more: Kwargs| merged(given, &more));
+    env.add_filter(FORMATTER, minijinja::filters::format);
+    env.add_filter("format", format);
     env.add_function(rewrite::PERCENT, percent);
     env.add_function(rewrite::ITEMS, |value: Value| match value.is_none() {
         true => Err(failed("a loop goes over none")),
@@ -56,6 +58,20 @@ fn merged(given: Option<Value>, more: &Kwargs) -> Result<Value, Error> {
         pairs.push((Value::from(name), more.get(name)?));
     }
     Ok(Value::from_pairs(pairs))
+}
+
+/// The formatter itself, by a name that no template can write.
+const FORMATTER: &str = "format ";
+
+/// `text | format(..)`: `%` with a tuple or a dictionary.
+fn format(state: &mut State, text: Value, given: Rest<Value>, named: Kwargs) -> Result<Value, Error> {
+    let text = filters::string(state, &text)?;
+    let named = merged(None, &named)?;
+    match (named.is_true(), given.is_empty()) {
+        (true, true) => percent(state, text, named),
+        (true, false) => Err(failed("format: values both by place and by name")),
+        (false, _) => percent(state, text, Value::from(Tuple::from(given.0))),
+    }
 }
 
 /// `left % right`: a text with its values, or a remainder with the divisor's sign.
@@ -96,7 +112,7 @@ fn percent(state: &mut State, left: Value, right: Value) -> Result<Value, Error>
         // What is escaped already escapes what goes in.
         let format =
             if left.is_safe() { Value::from_safe_string(text.to_owned()) } else { Value::from(text) };
-        return state.apply_filter("format", &[&[format], &args[..]].concat());
+        return state.apply_filter(FORMATTER, &[&[format], &args[..]].concat());
     }
     let whole = |value: &Value| match value.kind() {
         ValueKind::Bool => Some(i128::from(value.is_true())),

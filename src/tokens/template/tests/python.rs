@@ -234,6 +234,9 @@ fn statements_give_what_python_gives() {
             "{{ [[], {}, [[]], {'a': {}}] | tojson(indent=1) }}",
             "[\n [],\n {},\n [\n  []\n ],\n {\n  \"a\": {}\n }\n]",
         ),
+        ("{{ '%d' | format(3.7) ~ ' %(a)d %(b)r' | format(a=3.7, b='x') ~ '%%' | format }}", "3 3 'x'%"),
+        ("{{ '%s' | format([1.0, 'a']) ~ 5 | format ~ '%s-%s' | format('x', none) }}", "[1.0, 'a']5x-None"),
+        ("{{ '%s' | format((1, 2)) ~ '%s' | format(a=1) }}", "(1, 2){'a': 1}"),
         ("{{ '%s' | format(1.0) }}{{ '%5s|%-5s|' | format('a', 'b') }}", "1.0    a|b    |"),
         (
             "{% set t = (1, [2]) %}{% set n = namespace(x=t) %}{{ n.x }}{% set n.x = {'a': (1,), 'b': [none]} %}{{ n.x }}{{ n.x.a is sequence }}",
