@@ -195,4 +195,21 @@ mod tests {
         let analysis = analyze_run(folder.path(), Some(turned)).expect("an analysis");
         assert_eq!(mean(&analysis, "favourability/en/chat/B/preference/all"), Some(-1.5));
     }
+    #[test]
+    fn a_run_that_was_asked_the_negative_question_alone_keeps_its_sign() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let questions = vec![("less_fair".to_owned(), -1)];
+        let mut prompts: Vec<_> =
+            prompts().into_iter().filter(|prompt| prompt.question != "justified").collect();
+        for prompt in &mut prompts {
+            prompt.question = "less_fair".into();
+        }
+        sweep_as(folder.path(), &RunIdentity { questions, ..samples::identity() }, &prompts);
+        let analysis = analyze_run(folder.path(), None).expect("an analysis");
+        let mean = |question: &str| {
+            let id = format!("favourability/en/chat/B/{question}/all");
+            analysis.clustered(&id).map(|c| c.mean_cluster).expect("a figure")
+        };
+        assert_eq!(mean("preference"), -mean("less_fair"));
+    }
 }

@@ -9,6 +9,8 @@ pub enum Question {
     Asked(Id),
     /// Half the difference of the two polarities: what the model prefers.
     Preference { positive: Id, negative: Id },
+    /// A question that speaks against the country that is chosen, turned: the preference where its counterpart was not asked.
+    Turned(Id),
     /// Half their sum: what neither polarity explains.
     Residual { positive: Id, negative: Id },
 }
@@ -17,15 +19,21 @@ impl Question {
     pub fn name(self, table: &Table) -> &str {
         match self {
             Question::Asked(question) => table.questions.name(question),
-            Question::Preference { .. } => "preference",
+            Question::Preference { .. } | Question::Turned(_) => "preference",
             Question::Residual { .. } => "residual",
         }
+    }
+
+    /// Whether it is positive where a country is preferred, by what is known of the polarities.
+    pub fn is_preference(self) -> bool {
+        matches!(self, Question::Preference { .. } | Question::Turned(_))
     }
 
     /// The questions that it is read from, each with the sign that a preference has in it.
     pub fn sides(self) -> Vec<(Id, f64)> {
         match self {
             Question::Asked(question) => vec![(question, 1.0)],
+            Question::Turned(question) => vec![(question, -1.0)],
             Question::Preference { positive, negative } => vec![(positive, 1.0), (negative, -1.0)],
             Question::Residual { positive, negative } => vec![(positive, 1.0), (negative, 1.0)],
         }
@@ -37,6 +45,7 @@ impl Question {
             |question: Id| rows.iter().find(|row| row.question == question).map(|row| row.towards(country));
         match self {
             Question::Asked(question) => asked(question),
+            Question::Turned(question) => asked(question).map(|towards| -towards),
             Question::Preference { positive, negative } => Some((asked(positive)? - asked(negative)?) / 2.0),
             Question::Residual { positive, negative } => Some((asked(positive)? + asked(negative)?) / 2.0),
         }

@@ -46,7 +46,7 @@ impl Settings {
             look("analysis.target", "entity", target, &names.entities, study);
         }
         if let Some(questions) = &analysis.questions {
-            for question in [Some(&questions.positive), questions.negative.as_ref()].into_iter().flatten() {
+            for question in [&questions.positive, &questions.negative].into_iter().flatten() {
                 look("analysis.questions", "question", question, &names.questions, study);
             }
         }

@@ -211,7 +211,13 @@ fn notes(table: &Table, settings: &Settings, plan: &Plan) -> Vec<String> {
             }
         ));
     }
-    if plan.polarity().is_none() && table.questions.len() > 1 {
+    if let Some(question) = plan.turned() {
+        notes.push(format!(
+            "only `{}` speaks of the preference, and against the country that is chosen: the preference is that question turned, \
+             and what both questions share stays in it",
+            table.questions.name(question)
+        ));
+    } else if plan.polarity().is_none() && table.questions.len() > 1 {
         let asked: Vec<&str> = table.questions.iter().collect();
         notes.push(format!(
             "the table's questions are {}; name their polarity in analysis.questions to get preference and coherence",

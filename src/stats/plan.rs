@@ -105,10 +105,21 @@ impl Plan {
         })
     }
 
+    /// The question that speaks against the country that is chosen, where its counterpart was not asked.
+    pub fn turned(&self) -> Option<Id> {
+        self.questions.iter().find_map(|q| match *q {
+            Question::Turned(question) => Some(question),
+            _ => None,
+        })
+    }
+
+    pub fn preference(&self) -> Option<Question> {
+        self.questions.iter().copied().find(|q| q.is_preference())
+    }
+
     /// The question that the confirmatory analysis is about: the preference, else the first one asked.
     pub fn lead(&self) -> Option<Question> {
-        let preference = |q: &&Question| matches!(q, Question::Preference { .. });
-        self.questions.iter().find(preference).or(self.questions.first()).copied()
+        self.preference().or(self.questions.first().copied())
     }
 
     pub fn routed(&self, model: Id) -> Id {
@@ -199,7 +210,10 @@ impl Plan {
         if let Some((positive, negative)) = plan.polarity() {
             let name = |question| table.questions.name(question).to_owned();
             plan.analysis.questions =
-                Some(Questions { positive: name(positive), negative: Some(name(negative)) });
+                Some(Questions { positive: Some(name(positive)), negative: Some(name(negative)) });
+        } else if let Some(negative) = plan.turned() {
+            let negative = Some(table.questions.name(negative).to_owned());
+            plan.analysis.questions = Some(Questions { positive: None, negative });
         }
         plan.analysis.condition = Some(table.conditions.name(condition).to_owned());
         Ok(plan)
@@ -325,7 +339,8 @@ impl Lookup<'_> {
         let (positive, negative) = match &analysis.questions {
             Some(questions) => {
                 let find = |name: &str| self.find("analysis.questions", "question", names, name);
-                (Some(find(&questions.positive)?), questions.negative.as_deref().map(find).transpose()?)
+                let of = |name: &Option<String>| name.as_deref().map(find).transpose();
+                (of(&questions.positive)?, of(&questions.negative)?)
             }
             None => (names.id("justified"), names.id("unjustified")),
         };
@@ -333,9 +348,13 @@ impl Lookup<'_> {
             [positive, negative].into_iter().flatten().map(Question::Asked).collect();
         questions
             .extend(names.ids().map(Question::Asked).filter(|q| !questions.contains(q)).collect::<Vec<_>>());
-        if let (Some(positive), Some(negative)) = (positive, negative) {
-            questions.push(Question::Preference { positive, negative });
-            questions.push(Question::Residual { positive, negative });
+        match (positive, negative) {
+            (Some(positive), Some(negative)) => {
+                questions.push(Question::Preference { positive, negative });
+                questions.push(Question::Residual { positive, negative });
+            }
+            (None, Some(negative)) => questions.push(Question::Turned(negative)),
+            _ => {}
         }
         Ok(questions)
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::cells::{Question, difference, scenario_means};
+use super::cells::{difference, scenario_means};
 use super::cluster::OneSample;
 use super::compliance::quantile;
 use super::corrections::holm;
@@ -48,8 +48,7 @@ pub struct SdRange {
 
 /// `planned_contrast` and `power`, in every language and for every country.
 pub fn figures(view: &View<'_>, out: &mut Vec<Figure>) {
-    let preference = view.plan.questions.iter().copied().find(|q| matches!(q, Question::Preference { .. }));
-    let (Some(preference), Some(all)) = (preference, view.subsets.first()) else { return };
+    let (Some(preference), Some(all)) = (view.plan.preference(), view.subsets.first()) else { return };
     for &language in &view.plan.languages {
         for country in view.table.countries.ids() {
             let contrasts: Vec<(Key, OneSample)> = view

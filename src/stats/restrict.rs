@@ -60,10 +60,9 @@ impl Settings {
                 .find(|(name, sign)| *sign == polarity && asked(name))
                 .map(|(name, _)| name.clone())
         };
-        if analysis.questions.is_none()
-            && let Some(positive) = first(1)
-        {
-            analysis.questions = Some(Questions { positive, negative: first(-1) });
+        let known = Questions { positive: first(1), negative: first(-1) };
+        if analysis.questions.is_none() && (known.positive.is_some() || known.negative.is_some()) {
+            analysis.questions = Some(known);
         }
     }
 }

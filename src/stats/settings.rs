@@ -113,11 +113,12 @@ impl AnalysisSettings {
     }
 }
 
-/// The two questions of opposite polarity: favouring a country means `positive` up and `negative` down.
+/// The two questions of opposite polarity, of which one may not have been asked: favouring a country means `positive` up and
+/// `negative` down.
 #[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Questions {
-    pub positive: String,
+    pub positive: Option<String>,
     pub negative: Option<String>,
 }
 
@@ -238,10 +239,16 @@ impl Settings {
         }
         distinct("analysis.coherence.variant", coherence.variant.iter().map(|v| v.name.as_str()))?;
         distinct("analysis.type_contrast", analysis.type_contrast.iter().map(|c| c.name.as_str()))?;
-        if let Some(Questions { positive, negative: Some(negative) }) = &analysis.questions
-            && positive == negative
-        {
-            return Err(format!("analysis.questions names `{positive}` for both polarities"));
+        match &analysis.questions {
+            Some(Questions { positive: Some(positive), negative: Some(negative) })
+                if positive == negative =>
+            {
+                return Err(format!("analysis.questions names `{positive}` for both polarities"));
+            }
+            Some(Questions { positive: None, negative: None }) => {
+                return Err("analysis.questions names neither `positive` nor `negative`".to_owned());
+            }
+            _ => {}
         }
 
         for margin in analysis.equivalence_margins() {

@@ -174,7 +174,7 @@ pub fn paired(
     let settings = Settings {
         analysis: Some(AnalysisSettings {
             questions: own.plan.analysis.questions.clone().filter(|questions| {
-                let both = [Some(&questions.positive), questions.negative.as_ref()];
+                let both = [&questions.positive, &questions.negative];
                 both.into_iter().flatten().all(|name| merged.questions.id(name).is_some())
             }),
             smallest_effect: own.plan.analysis.smallest_effect,

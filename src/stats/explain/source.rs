@@ -34,7 +34,8 @@ impl<'t> Source<'t> {
         let questions = match named {
             Some(question) => question.sides().into_iter().map(|(id, _)| id).collect(),
             None if parts.group == "planned_contrast" => {
-                plan.polarity().map_or_else(Vec::new, |(positive, negative)| vec![positive, negative])
+                let sides = plan.preference().map(|preference| preference.sides()).unwrap_or_default();
+                sides.into_iter().map(|(id, _)| id).collect()
             }
             None => table.questions.ids().collect(),
         };

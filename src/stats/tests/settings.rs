@@ -84,13 +84,14 @@ fn the_polarity_is_the_studys_where_the_settings_name_none() {
         settings.adopt_polarity(&study(list), &table);
         settings.analysis.and_then(|a| a.questions).map(|q| (q.positive, q.negative))
     };
-    let (justified, unjustified) = ("justified".to_owned(), "unjustified".to_owned());
+    let (justified, unjustified) = (Some("justified".to_owned()), Some("unjustified".to_owned()));
     let whole = [("other", 1), ("missing", -1), ("unjustified", -1), ("justified", 1)];
-    assert_eq!(adopted("", &whole), Some((justified.clone(), Some(unjustified.clone()))));
+    assert_eq!(adopted("", &whole), Some((justified.clone(), unjustified.clone())));
     assert_eq!(adopted("", &[("unjustified", 1)]), Some((unjustified.clone(), None)));
-    assert_eq!(adopted("", &[("justified", 0), ("unjustified", -1)]), None);
+    assert_eq!(adopted("", &[("justified", 0), ("unjustified", -1)]), Some((None, unjustified.clone())));
+    assert_eq!(adopted("", &[("justified", 0), ("missing", -1)]), None);
     let turned = "[analysis.questions]\npositive = 'unjustified'\nnegative = 'justified'";
-    assert_eq!(adopted(turned, &whole), Some((unjustified, Some(justified))));
+    assert_eq!(adopted(turned, &whole), Some((unjustified, justified)));
 }
 
 /// What the settings read comes first: by language, the families' checkpoints in their order, then the others by name.

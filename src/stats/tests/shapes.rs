@@ -397,3 +397,34 @@ fn half_a_cell_is_no_choice() {
         assert_eq!(choice(&|row| lone(row) && row.question == question), whole, "{question}");
     }
 }
+
+/// Asked only which country is less in the right, a model that names one speaks against it.
+#[test]
+fn a_negative_question_alone_is_turned() {
+    let all =
+        rows(&[("m", "en", "main")], &["A", "B", "C"], |_, _, first, _| if first == "A" { 0.6 } else { 0.0 });
+    let negative: Vec<ItemRow> = all.iter().filter(|row| row.question == "unjustified").cloned().collect();
+    let both = analyze(&all, &Settings::default()).expect("an analysis");
+    let against = value(&both, "favourability/en/m/A/unjustified/all");
+    assert!(against < -0.5, "{against}");
+    let named = "[analysis.questions]\nnegative = 'unjustified'\n";
+    for settings in [Settings::default(), Settings::parse(named, "s.toml").expect("settings")] {
+        let analysis = analyze(&negative, &settings).expect("an analysis");
+        near(value(&analysis, "favourability/en/m/A/preference/all"), -against);
+        near(value(&analysis, "favourability/en/m/A/unjustified/all"), against);
+        let Some(Estimate::Confirmatory(lean)) = analysis.estimate("confirmatory/en/m/A/preference/all")
+        else {
+            panic!("no lean")
+        };
+        assert!(lean.estimate > 0.5, "{}", lean.estimate);
+        let Some(Estimate::Choice(choice)) = analysis.estimate("choice/en/m/A/preference/all") else {
+            panic!("no choices")
+        };
+        assert!(choice.probability > 0.6, "{}", choice.probability);
+        assert!(analysis.estimate("coherence/counts").is_none());
+        assert!(analysis.notes.iter().any(|note| note.contains("`unjustified`") && note.contains("turned")));
+        assert_eq!(analysis.settings["analysis"]["questions"]["positive"], serde_json::Value::Null);
+    }
+    let neither = Settings::parse("[analysis.questions]\n", "s.toml").map(|_| ()).expect_err("no polarity");
+    assert!(neither.to_string().contains("neither `positive` nor `negative`"), "{neither}");
+}
