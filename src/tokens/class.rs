@@ -58,6 +58,18 @@ const NONE: &str = "no class";
 const LLAMA: &str = "LlamaTokenizer";
 const CODE_LLAMA: &str = "CodeLlamaTokenizer";
 const GEMMA: &str = "GemmaTokenizer";
+const QWEN: &str = "Qwen2Tokenizer";
+
+type Named = &'static [(&'static str, &'static str)];
+
+const LLAMA_S: Named = &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")];
+const GEMMA_S: Named = &[
+    ("bos_token", "<bos>"),
+    ("eos_token", "<eos>"),
+    ("unk_token", "<unk>"),
+    ("pad_token", "<pad>"),
+    ("mask_token", "<mask>"),
+];
 
 /// Classes whose code comes with the checkpoint and is known to do what [`Rules::Python`] says.
 const PYTHON: [&str; 2] = ["BaichuanTokenizer", "YiTokenizer"];
@@ -69,7 +81,7 @@ const ADD_BOS: [&str; 5] = [LLAMA, CODE_LLAMA, GEMMA, "BaichuanTokenizer", "YiTo
 const REGISTERED: [(&str, &[&str]); 4] = [
     (GEMMA, &["gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n", "gemma3n_text"]),
     (CODE_LLAMA, &["code_llama"]),
-    ("Qwen2Tokenizer", &["qwen2", "qwen2_moe", "qwen3", "qwen3_moe"]),
+    (QWEN, &["qwen2", "qwen2_moe", "qwen3", "qwen3_moe"]),
     (
         GENERIC,
         &["mistral", "mistral3", "mixtral", "ministral", "ministral3", "glm", "glm4", "olmo2", "olmo3"],
@@ -141,19 +153,25 @@ impl Class {
     }
 
     /// What it calls special tokens that its configuration does not name.
-    pub(crate) fn default_tokens(&self) -> &'static [(&'static str, &'static str)] {
-        const LLAMA_S: &[(&str, &str)] =
-            &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")];
+    pub(crate) fn default_tokens(&self) -> Named {
         match self.rules {
             Rules::Llama { .. } | Rules::Python { missing: false } => LLAMA_S,
-            Rules::Gemma => &[
-                ("bos_token", "<bos>"),
-                ("eos_token", "<eos>"),
-                ("unk_token", "<unk>"),
-                ("pad_token", "<pad>"),
-                ("mask_token", "<mask>"),
-            ],
+            Rules::Gemma => GEMMA_S,
             Rules::AsSaved { .. } | Rules::Python { missing: true } => &[],
+        }
+    }
+
+    /// What it tells a template of special tokens that its configuration does not name: also where the files decide the ids.
+    pub(crate) fn told_tokens(&self) -> Named {
+        match &*self.name {
+            LLAMA | CODE_LLAMA => LLAMA_S,
+            GEMMA => GEMMA_S,
+            QWEN => &[
+                ("eos_token", "<|endoftext|>"),
+                ("unk_token", "<|endoftext|>"),
+                ("pad_token", "<|endoftext|>"),
+            ],
+            _ => self.default_tokens(),
         }
     }
 }

@@ -200,6 +200,11 @@ impl PromptTokenizer {
 const JSON: &str = "tokenizer.json";
 const MODEL: &str = "tokenizer.model";
 
+/// The class of the folder's tokenizer, whether or not its files can be read.
+pub(super) fn class_of(dir: &Path, config: &TokenizerConfig) -> Result<Class> {
+    Class::of(dir, config, read_optional(&dir.join(JSON), TOKENIZER_LIMIT)?.as_deref())
+}
+
 /// tokenizer.json if there is one, else tokenizer.model: makers who ship both derive the first from the second. Python
 /// classes know only the second.
 fn find(dir: &Path, config: &TokenizerConfig) -> Result<(&'static str, Vec<u8>, Class)> {

@@ -15,6 +15,7 @@ mod segments;
 mod source;
 mod strings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::study::Message;
@@ -22,7 +23,8 @@ use rayon::prelude::*;
 
 use super::error::{Result, TokensError};
 use super::files::sha256;
-use super::special::TokenizerConfig;
+use super::special::{NAMED, TokenizerConfig};
+use super::tokenizer::class_of;
 use jinja::Jinja;
 use segments::Segments;
 
@@ -55,6 +57,18 @@ enum Kind {
     Segments(Segments),
 }
 
+/// The special tokens that the template may print: those that the configuration names, and what the class calls the others.
+fn tokens_for(template: &str, dir: &Path, config: &TokenizerConfig) -> Result<BTreeMap<String, String>> {
+    let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+    let mut tokens: BTreeMap<_, _> = config.template_tokens().map(own).collect();
+    let is_open = |name: &str| template.contains(name) && config.get(name).is_none();
+    if NAMED.iter().any(|name| is_open(name)) {
+        let class = class_of(dir, config)?;
+        tokens.extend(class.told_tokens().iter().copied().filter(|(name, _)| is_open(name)).map(own));
+    }
+    Ok(tokens)
+}
+
 impl ChatTemplate {
     /// The template of the checkpoint in `dir`, told the default date: chat_template.jinja, else the key
     /// `chat_template` of tokenizer_config.json, else the turn ids of generation_config.json.
@@ -79,8 +93,7 @@ impl ChatTemplate {
                 uses_date: false,
             });
         };
-        let tokens =
-            config.template_tokens().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let tokens = tokens_for(&source.text, dir, &config)?;
         Ok(Self {
             sha256: sha256(source.text.as_bytes()),
             uses_date: source.text.contains("strftime_now"),

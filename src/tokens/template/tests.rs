@@ -201,3 +201,28 @@ fn says_where_it_comes_from_and_what_day_it_was_told() {
     assert_eq!(dated.date().to_string(), "01 Feb 2023");
     assert_eq!(text(&dated.render(&[], None).unwrap()), "2023-02-01");
 }
+
+/// As `AutoTokenizer` of transformers 5.24 tells a template: what the configuration does not name, the class does.
+#[test]
+fn a_template_is_told_what_the_class_calls_its_tokens() {
+    const GEMMA: &str = r#"{"model_type": "gemma3_text"}"#;
+    const QWEN: &str = r#"{"model_type": "qwen2"}"#;
+    for (model, config, expected) in [
+        (GEMMA, r#"{"tokenizer_class": "GemmaTokenizerFast"}"#, "<bos>|<eos>|hello"),
+        (GEMMA, r#"{"bos_token": null, "eos_token": "<end_of_turn>"}"#, "|<end_of_turn>|hello"),
+        (QWEN, r#"{"tokenizer_class": "Qwen2Tokenizer"}"#, "|<|endoftext|>|hello"),
+        (QWEN, r#"{"tokenizer_class": "Qwen2Tokenizer", "eos_token": "<|im_end|>"}"#, "|<|im_end|>|hello"),
+        (r#"{"model_type": "mistral"}"#, r#"{"tokenizer_class": "LlamaTokenizer"}"#, "||hello"),
+        (r#"{"model_type": "llama"}"#, r#"{"tokenizer_class": "LlamaTokenizer"}"#, "<s>|</s>|hello"),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("a file");
+        write("config.json", model);
+        write("tokenizer_config.json", config);
+        write("tokenizer.json", r#"{"pre_tokenizer": {"type": "Metaspace"}}"#);
+        write("chat_template.jinja", "{{ bos_token }}|{{ eos_token }}|{{ messages[0].content }}");
+        let template = ChatTemplate::open(dir.path()).expect("a template");
+        let rendered = template.render(&[Message::new("user", "hello")], None).expect("a prompt");
+        assert_eq!(text(&rendered), expected, "{model} {config}");
+    }
+}
