@@ -37,7 +37,10 @@ pub struct MakerHome {
     pub leave_one_out: Named<LeftOut>,
     /// Each family's shifts over their root mean square.
     pub standardised: Permuted,
-    /// Without the families whose answers cannot be read.
+    /// The families whose answers cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
+    /// Without those; absent beside them where the others are too few for a test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readable: Option<Readable>,
     /// Of the drawn assignments, where there are too many to enumerate.
@@ -78,6 +81,7 @@ impl MakerHome {
             let kept: Vec<Shifts> = families.iter().filter(|f| f.readable).cloned().collect();
             let test = Test::new(&kept)?;
             let (mean, assignments, p_permutation) = (test.mean, test.assignments, test.p);
+            let left_out = left_out.clone();
             Some(Readable { left_out, families: kept.len(), mean, assignments, p_permutation })
         });
         let without = |at: usize| {
@@ -95,6 +99,7 @@ impl MakerHome {
             leave_one_out: (0..families.len()).filter_map(without).collect(),
             standardised: Permuted { mean: standardised.mean, p_permutation: standardised.p },
             readable: readable.flatten(),
+            unreadable: left_out,
             seed: whole.drawn.then_some(SEED),
         })
     }
@@ -208,7 +213,10 @@ pub struct MakerGroups {
     pub signed_p: Option<f64>,
     pub at_home: Vec<String>,
     pub elsewhere: Vec<String>,
-    /// Without the families whose answers cannot be read.
+    /// The families whose answers cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
+    /// Without those; absent beside them where the others are all on one side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readable: Option<Box<ReadableGroups>>,
 }
@@ -243,6 +251,7 @@ impl MakerGroups {
         let left_out: Vec<String> = members.iter().filter(|m| !m.3).map(|m| m.0.clone()).collect();
         let readable = (!left_out.is_empty()).then(|| {
             let kept: Vec<Member> = members.iter().filter(|m| m.3).cloned().collect();
+            let left_out = left_out.clone();
             Some(Box::new(ReadableGroups { left_out, groups: MakerGroups::new(&kept)? }))
         });
         Some(MakerGroups {
@@ -256,6 +265,7 @@ impl MakerGroups {
             at_home: names(true),
             elsewhere: names(false),
             readable: readable.flatten(),
+            unreadable: left_out,
         })
     }
 }

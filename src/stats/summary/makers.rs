@@ -22,7 +22,16 @@ impl Summary<'_> {
                     );
                     (r.mean, r.p_permutation, r.families)
                 }
-                None => (m.mean, m.p_permutation, families),
+                None => {
+                    if !m.unreadable.is_empty() {
+                        below += &format!(
+                            "In {language} with {}, too few of whose answers are answers: without there are too few \
+                             families for a test.\n",
+                            m.unreadable.join(", ")
+                        );
+                    }
+                    (m.mean, m.p_permutation, families)
+                }
             };
             let advantage = Digits::of(Vec::new()).signed(mean);
             rows.push(vec![language, format!("{n} of {families}"), advantage, p_value(p)]);

@@ -88,8 +88,14 @@ fn numbers(figure: &Figure) -> String {
             let read = g.readable.as_ref().map_or(&**g, |read| &read.groups);
             let (home, elsewhere) = (read.at_home.len(), read.elsewhere.len());
             let p = [read.p, read.p_permutation].map(p_value);
+            let with = match read.unreadable.is_empty() {
+                true => String::new(),
+                false => {
+                    format!("; with {}, too few of whose answers are answers", read.unreadable.join(", "))
+                }
+            };
             format!(
-                "{} ({home} against {elsewhere}); Welch p {}, permutation {}",
+                "{} ({home} against {elsewhere}); Welch p {}, permutation {}{with}",
                 digits.signed(read.difference),
                 p[0],
                 p[1]

@@ -53,6 +53,10 @@ fn who_is_at_home_is_permuted_over_all_choices() {
     assert!(
         near(read.groups.difference, 0.5) && read.groups.p.is_some_and(|p| near(p, 0.258_532_133_707_827))
     );
+    // Where the readable ones are all on one side, it is said who is not.
+    let lone: Vec<Member> = members.iter().map(|m| (m.0.clone(), m.1, m.2, m.2)).collect();
+    let groups = MakerGroups::new(&lone).expect("both sides");
+    assert_eq!((groups.readable, groups.unreadable), (None, vec!["3".to_owned(), "4".to_owned()]));
     // One at home says nothing of how they vary; families that have not moved say nothing at all.
     let one = MakerGroups::new(&members[2..]).expect("both sides");
     assert_eq!((one.se, one.df, one.p, one.p_permutation), (None, None, None, Some(1.0 / 3.0)));
@@ -101,6 +105,14 @@ fn homes_are_permuted_with_and_without_each_family() {
     let read = home.readable.expect("one cannot be read");
     assert_eq!((read.left_out, read.families, read.assignments), (vec!["i".to_owned()], 4, 12));
     assert!(near(read.mean, 0.579_166_666_666_666_6) && read.p_permutation == Some(1.0 / 12.0));
+    // Of two that can be read and are at home in one country no test is made, and it is said of whom the others are.
+    let home = MakerHome::new(&[
+        families[0].clone(),
+        families[3].clone(),
+        Shifts { readable: false, ..families[1].clone() },
+    ]);
+    let home = home.expect("homes in two countries");
+    assert_eq!((home.readable, home.unreadable), (None, vec!["i".to_owned(), "g".to_owned()]));
     // One that has not moved keeps its zeros.
     assert_eq!(standardised(&family("k", [0.0; 3], 1)).map(|f| f.towards), Some(vec![0.0; 3]));
 }
