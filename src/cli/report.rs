@@ -166,9 +166,8 @@ impl Page {
         let analysis = run.analyze(Recipes::Both)?;
         let mut explanations = explanations(&run.table, &run.settings, &analysis)?;
         let settings = settings_for(reader, settings)?;
-        let target = analysis.settings["analysis"]["target"].as_str().unwrap_or("");
         let asked = Study::open(study.unwrap_or(EMBEDDED[0]))?;
-        let example = Example::of_run(reader, &settings, target, &asked)?;
+        let example = Example::of_run(reader, &settings, &analysis, &asked)?;
         if let (Some(study), None) = (study, &example) {
             say(format_args!("note: no prompt is shown: the run was not asked the study {study}"));
         }
@@ -256,6 +255,7 @@ fn commands(args: &Args) -> Vec<String> {
     }
     vec![
         format!("tiltmeter report{input}{report}"),
-        format!("tiltmeter analyze{input} --format json   # every figure, in full precision"),
+        // The page shows figures of either analysis, whichever it leads with.
+        format!("tiltmeter analyze{input} --analysis both --format json   # every figure, in full precision"),
     ]
 }

@@ -1,7 +1,7 @@
 //! One prompt of a run as a checkpoint was shown it, and what it answered.
 
-use crate::stats::Settings;
 use crate::stats::items::ItemNames;
+use crate::stats::{Analysis, Parts, Settings};
 use crate::store::{PromptScore, RunReader, StoreError, StoredCheckpoint};
 use crate::study::{OptionOrder, Roles, Study};
 
@@ -31,15 +31,16 @@ struct Asked {
 }
 
 impl Example {
-    /// The first prompt about the `target` that a family's last stage was asked; any checkpoint's, where no last stage was
-    /// asked yet. `None` where the run has none, and where `study` is not the one that it was asked.
+    /// The first prompt about the target that a family's last stage was asked, in the condition that its figures are read
+    /// from; any checkpoint's, where no last stage was asked yet. `None` where the run has none, and where `study` is not
+    /// the one that it was asked.
     ///
     /// # Errors
     /// As [`RunReader`]'s.
     pub fn of_run(
         reader: &RunReader,
         settings: &Settings,
-        target: &str,
+        analysis: &Analysis,
         study: &Study,
     ) -> Result<Option<Example>, StoreError> {
         let identity = reader.identity()?;
@@ -47,18 +48,29 @@ impl Example {
             return Ok(None);
         }
         let mut checkpoints = reader.checkpoints()?;
-        checkpoints.retain(|checkpoint| checkpoint.prompts > 0);
+        checkpoints.retain(|checkpoint| condition_of(analysis, &checkpoint.record.model).is_some());
         let last = settings.families.iter().filter_map(|family| family.stages.last());
         let of_family =
             last.filter_map(|stage| checkpoints.iter().find(|c| c.record.model == stage.model)).next();
         let Some(checkpoint) = of_family.or(checkpoints.first()) else { return Ok(None) };
-        Ok(find(reader, &checkpoint.record.model, target)?.and_then(|asked| shown(study, checkpoint, asked)))
+        let model = &checkpoint.record.model;
+        let target = analysis.settings["analysis"]["target"].as_str().unwrap_or("");
+        let Some(condition) = condition_of(analysis, model) else { return Ok(None) };
+        Ok(find(reader, model, target, condition)?.and_then(|asked| shown(study, checkpoint, asked)))
     }
 }
 
-fn find(reader: &RunReader, model: &str, target: &str) -> Result<Option<Asked>, StoreError> {
-    let about_target =
-        |names: &ItemNames<'_>| names.model == model && [names.country_1, names.country_2].contains(&target);
+/// The condition that a checkpoint's figures are read from.
+fn condition_of<'a>(analysis: &'a Analysis, model: &str) -> Option<&'a str> {
+    let read = |parts: &&Parts| parts.routed == Some(true) && parts.checkpoint.as_deref() == Some(model);
+    analysis.of("compliance").map(|figure| &figure.parts).find(read)?.condition.as_deref()
+}
+
+fn find(reader: &RunReader, model: &str, target: &str, condition: &str) -> Result<Option<Asked>, StoreError> {
+    let about_target = |names: &ItemNames<'_>| {
+        (names.model, names.condition) == (model, condition)
+            && [names.country_1, names.country_2].contains(&target)
+    };
     let visited = reader.visit_prompts_of(about_target, |names, score| {
         if (score.roles, score.order) != (Roles::Fwd, OptionOrder::First) {
             return Ok(());

@@ -109,6 +109,7 @@ pub fn scientific(value: f64) -> String {
     let text = format!("{value:.1e}");
     let Some((mantissa, exponent)) = text.split_once('e') else { return text };
     let power: String = exponent.chars().map(superscript).collect();
+    let mantissa = mantissa.replace('-', &MINUS.to_string());
     format!("{mantissa} × 10{power}")
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::block::Block;
 use super::document::Document;
 use super::figure::Figure;
-use super::format::plain;
+use super::format::{p_value, plain, scientific};
 use super::html::visible;
 use super::table::{Cell, Table};
 
@@ -74,13 +74,23 @@ fn figure(out: &mut String, figure: &Figure) {
     let _ =
         writeln!(out, "**Figure {}.** {}. {}\n", figure.number, text(&figure.title), text(&figure.caption));
     let columns: Vec<Cell> = figure.data.columns.iter().map(|name| Cell::text(*name)).collect();
-    let value = |value: &Value| match value {
+    let value = |(column, value): (&&str, &Value)| match value {
         Value::Null => Cell::default(),
         Value::String(name) => Cell::text(name.as_str()),
-        other => Cell::number(other.as_f64().map_or_else(|| other.to_string(), |v| plain(v, 4))),
+        other => Cell::number(other.as_f64().map_or_else(|| other.to_string(), |v| number(column, v))),
     };
-    let rows = figure.data.rows.iter().map(|row| row.iter().map(value).collect());
+    let row = |row: &Vec<Value>| figure.data.columns.iter().zip(row).map(value).collect();
+    let rows = figure.data.rows.iter().map(row);
     table(out, &Table { header: columns, rows: rows.collect(), ..Table::default() });
+}
+
+/// With four digits after the point; what these would show as zero, and every p, as the page's tables have them.
+fn number(column: &str, value: f64) -> String {
+    match value {
+        p if matches!(column, "p" | "p_adjusted") => p_value(Some(p)),
+        small if small != 0.0 && small.abs() < 0.00005 => scientific(small),
+        other => plain(other, 4),
+    }
 }
 
 fn table(out: &mut String, table: &Table) {
@@ -138,6 +148,16 @@ mod tests {
     fn names_are_no_markup() {
         assert_eq!(text("a|b_c <i>&\n#1"), "a\\|b\\_c &lt;i>&amp; \\#1");
         assert_eq!(fenced("a ``` b"), "````\na ``` b\n````\n");
+    }
+
+    #[test]
+    fn small_numbers_are_not_printed_as_zero() {
+        let said = [("p", 1.2e-7), ("p_adjusted", 0.0123), ("min", 3e-9), ("low", -2e-5), ("low", -0.25)];
+        assert_eq!(
+            said.map(|(column, value)| number(column, value)),
+            ["1.2 × 10⁻⁷", "0.012", "3.0 × 10⁻⁹", "−2.0 × 10⁻⁵", "−0.2500"]
+        );
+        assert_eq!(number("low", 0.0), "0.0000");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where the main figures come from: what moves each most, and one of the prompts behind it.
 
 use super::super::block::{Block, Section};
+use super::super::caution::Caution;
 use super::super::format::{capital, list, probability};
 use super::super::table::{Cell, Table};
 use super::Context;
@@ -28,8 +29,15 @@ pub fn to_explain<'a>(analysis: &'a Analysis, settings: &Settings) -> Vec<&'a Fi
     let stages = settings.families.iter().flat_map(|family| family.stages.iter().rev().skip(1));
     let earlier: Vec<&str> = stages.map(|stage| stage.model.as_str()).collect();
     let last = |figure: &&Figure| !earlier.contains(&figure.parts.checkpoint.as_deref().unwrap_or(""));
-    let shifts = analysis.of("confirmatory_shift").filter(&main).take(MOST);
-    shifts.chain(analysis.of("confirmatory").filter(&main).filter(last).take(MOST)).collect()
+    // What cannot be read is explained only where nothing else is there.
+    let first = |mut figures: Vec<&'a Figure>| {
+        figures.sort_by_key(|figure| figure.compliance.map(Caution::of) == Some(Caution::Low));
+        figures.truncate(MOST);
+        figures
+    };
+    let shifts = analysis.of("confirmatory_shift").filter(&main).collect();
+    let leans = analysis.of("confirmatory").filter(&main).filter(last).collect();
+    [first(shifts), first(leans)].concat()
 }
 
 /// Of the explanation at a place.
@@ -77,7 +85,8 @@ fn title(context: &Context<'_>, explanation: &Explanation) -> String {
     let value = explanation.headline.map_or_else(String::new, |headline| {
         format!(": {} log-odds", context.scope.decimals.signed(headline.value))
     });
-    format!("{of} in {spoken}, {what} on {}{value}", name(&p.country))
+    let dagger = explanation.compliance.map_or(Caution::None, Caution::of).dagger();
+    format!("{of}{dagger} in {spoken}, {what} on {}{value}", name(&p.country))
 }
 
 fn sentence(context: &Context<'_>, explanation: &Explanation) -> String {

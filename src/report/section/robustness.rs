@@ -120,19 +120,24 @@ const SAID: usize = 4;
 
 /// `a tenth of`, `about as much as`, `3.1 times`.
 fn amount(ratio: f64) -> Option<String> {
-    const PARTS: [(f64, &str); 7] = [
+    const PARTS: [(f64, &str); 12] = [
         (0.022, "a hundredth of"),
         (0.07, "a twentieth of"),
         (0.14, "a tenth of"),
         (0.22, "a fifth of"),
         (0.29, "a quarter of"),
-        (0.42, "a third of"),
-        (0.75, "half of"),
+        (0.37, "a third of"),
+        (0.45, "two fifths of"),
+        (0.55, "half of"),
+        (0.635, "three fifths of"),
+        (0.71, "two thirds of"),
+        (0.775, "three quarters of"),
+        (0.85, "four fifths of"),
     ];
     match ratio {
         r if !r.is_finite() => None,
         r if r < 0.005 => Some("less than a hundredth of".to_owned()),
-        r if r >= 1.35 => Some(format!("{r:.1} times")),
+        r if r >= 1.15 => Some(format!("{r:.1} times")),
         r => Some(PARTS.iter().find(|(most, _)| r < *most).map_or("about", |(_, words)| words).to_owned()),
     }
 }
@@ -295,8 +300,8 @@ mod tests {
 
     #[test]
     fn amounts_in_words_are_near_the_ratio() {
-        let said =
-            [0.001, 0.05, 0.1, 0.2, 0.25, 1.0 / 3.0, 0.5, 1.0, 2.04].map(|r| amount(r).expect("a number"));
+        let said = [0.001, 0.05, 0.1, 0.2, 0.25, 1.0 / 3.0, 0.42, 0.5, 0.6, 0.67, 0.74, 0.8, 1.0, 1.3, 2.04]
+            .map(|r| amount(r).expect("a number"));
         let expected = [
             "less than a hundredth of",
             "a twentieth of",
@@ -304,8 +309,14 @@ mod tests {
             "a fifth of",
             "a quarter of",
             "a third of",
+            "two fifths of",
             "half of",
+            "three fifths of",
+            "two thirds of",
+            "three quarters of",
+            "four fifths of",
             "about",
+            "1.3 times",
             "2.0 times",
         ];
         assert_eq!(said, expected);
