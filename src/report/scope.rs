@@ -295,7 +295,18 @@ impl<'a> Scope<'a> {
 
     /// `preference` in words, with the scenarios it is taken over.
     pub fn chosen(&self) -> String {
-        format!("{}, {}", question_phrase(self.question), subset_phrase(self.subset))
+        let question = match self.turned() {
+            Some(question) => format!("{}, turned", question_phrase(question)),
+            None => question_phrase(self.question),
+        };
+        format!("{question}, {}", subset_phrase(self.subset))
+    }
+
+    /// The negative question, where the preference is that one alone.
+    fn turned(&self) -> Option<&str> {
+        let questions = self.analysis.settings.get("analysis")?.get("questions")?;
+        let negative = questions.get("negative")?.as_str()?;
+        (self.question == "preference" && questions.get("positive")?.is_null()).then_some(negative)
     }
 }
 

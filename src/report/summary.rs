@@ -161,12 +161,15 @@ fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
     let clause = |(spoken, home): &(&str, &MakerHome)| {
         let (mean, p, families, left_out) = match &home.readable {
             Some(read) => (read.mean, read.p_permutation, read.families, read.left_out.as_slice()),
-            None => (home.mean, home.p_permutation, home.advantage.iter().count(), [].as_slice()),
+            None => {
+                (home.mean, home.p_permutation, home.advantage.iter().count(), home.unreadable.as_slice())
+            }
         };
         let p = p_phrase(p).map_or_else(|| "no p".to_owned(), |p| format!("permutation {p}"));
         let without = match left_out {
             [] => String::new(),
-            some => format!(", without {}, which cannot be read", list(some)),
+            some if home.readable.is_some() => format!(", without {}, which cannot be read", list(some)),
+            some => format!(", with {}‡: without what cannot be read there is no test", list(some)),
         };
         format!(
             "{} in {spoken} ({p}, {} families{without})",

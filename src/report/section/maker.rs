@@ -142,6 +142,11 @@ fn advantages(context: &Context<'_>, homes: &[(&str, &MakerHome)]) -> Table {
                 Cell::number(format::dash()),
                 Cell::text(list(&read.left_out)),
             ]);
+        } else if !home.unreadable.is_empty() {
+            let mut row = vec![Cell::head(language(code)), Cell::text("too few can be read")];
+            row.extend((0..5).map(|_| Cell::number(format::dash())));
+            row.push(Cell::text(list(&home.unreadable)));
+            table.push(row);
         }
     }
     table.class = "grouped".to_owned();
@@ -179,15 +184,23 @@ fn groups(context: &Context<'_>) -> Table {
     let mut table = Table::new(caption, &header);
     for figure in scope.analysis.of("maker_groups") {
         let Estimate::MakerGroups(groups) = &figure.estimate else { continue };
+        // Where only one side can be read, nothing is compared.
+        let is_read = groups.readable.is_some() || groups.unreadable.is_empty();
+        let readable = |names: &[String]| {
+            let read: Vec<_> = names.iter().filter(|name| !groups.unreadable.contains(name)).cloned().collect();
+            if read.is_empty() { format::dash() } else { list(&read) }
+        };
+        let (home, elsewhere) = (readable(&groups.at_home), readable(&groups.elsewhere));
         let groups: &MakerGroups = groups.readable.as_ref().map_or(&**groups, |read| &read.groups);
+        let number = |text: String| Cell::number(if is_read { text } else { format::dash() });
         table.push(vec![
             Cell::head(part(&figure.parts.country)),
             Cell::text(language(part(&figure.parts.language))),
-            Cell::text(list(&groups.at_home)).with_class("wrap"),
-            Cell::text(list(&groups.elsewhere)).with_class("wrap"),
-            Cell::number(scope.decimals.signed(groups.difference)),
-            Cell::number(p_value(groups.p)),
-            Cell::number(p_value(groups.p_permutation)),
+            Cell::text(home).with_class("wrap"),
+            Cell::text(elsewhere).with_class("wrap"),
+            number(scope.decimals.signed(groups.difference)),
+            number(p_value(groups.p)),
+            number(p_value(groups.p_permutation)),
         ]);
     }
     table.rows.sort_by_key(|row| row.first().is_none_or(|cell| cell.text != scope.target));
