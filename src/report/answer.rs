@@ -10,7 +10,7 @@ use super::format::{capital, count_word, language, list, p_phrase};
 use super::reading::Without;
 use super::scope::Scope;
 use super::stages::{Way, ways};
-use super::words::{Named, allowed, chosen, estimate, firmness, interval, points, way as towards};
+use super::words::{Named, allowed, chosen, estimate, firmness, interval, not_found, points, way as towards};
 
 /// The answer, and what it is in the other languages.
 #[derive(Debug, Default)]
@@ -115,11 +115,16 @@ fn one_lean(scope: &Scope<'_>, code: &str, label: &str) -> Option<String> {
             scope.smallest_effect,
             interval(scope, &reading)
         ),
-        _ => format!(
-            "in {spoken} no lean on {target} was found in {label}{dagger} ({}; {})",
-            interval(scope, &reading),
-            allowed(scope, &of).unwrap_or_default()
-        ),
+        _ => {
+            let (that, before) = not_found(&of);
+            let p = p_phrase(reading.adjusted).filter(|_| !before.is_empty());
+            let p = p.map_or_else(String::new, |p| format!(", adjusted {p}"));
+            format!(
+                "in {spoken} no lean on {target}{that} was found in {label}{dagger} ({}{p}; {})",
+                interval(scope, &reading),
+                allowed(scope, &of).unwrap_or_default()
+            )
+        }
     })
 }
 
@@ -146,19 +151,29 @@ fn many_leans(scope: &Scope<'_>, code: &str, labels: &[&str]) -> Option<String> 
     let up = firm.iter().filter(|(_, reading)| reading.value > 0.0).count();
     let mut parts = Vec::new();
     if !firm.is_empty() {
-        parts.push(format!(
-            "{} of {} {} towards {} and {} away from it",
-            number(up),
-            of_checkpoints(read.len()),
-            if up == 1 { "leans" } else { "lean" },
-            scope.target,
-            number(firm.len() - up)
-        ));
+        parts.push(match read.as_slice() {
+            [(label, reading)] => format!("{label} leans {} {}", towards(reading.value), scope.target),
+            _ => format!(
+                "{} of {} {} towards {} and {} away from it",
+                number(up),
+                of_checkpoints(read.len()),
+                if up == 1 { "leans" } else { "lean" },
+                scope.target,
+                number(firm.len() - up)
+            ),
+        });
     }
     if !open.is_empty() {
-        let allowed = allowed(scope, &open).map_or_else(String::new, |allowed| format!(" ({allowed})"));
-        let of = if firm.is_empty() { of_checkpoints(open.len()) } else { count_word(open.len()) };
-        parts.push(format!("in {of} no lean was found{allowed}"));
+        let (that, before) = not_found(&open);
+        let said: Vec<String> =
+            allowed(scope, &open).into_iter().chain((!before.is_empty()).then_some(before)).collect();
+        let of = match (open.as_slice(), firm.is_empty()) {
+            // By its name: it may be the only one that can be read, or that was asked.
+            ([(label, _)], true) => (*label).to_owned(),
+            (some, true) => of_checkpoints(some.len()),
+            (some, false) => count_word(some.len()),
+        };
+        parts.push(format!("in {of} no lean{that} was found ({})", said.join("; ")));
     }
     parts.extend(without_interval(scope, &without));
     parts.extend(left_out(&unread));
@@ -210,6 +225,7 @@ fn one_familys_shift(scope: &Scope<'_>, way: Way<'_>, family: &Family<'_>) -> Op
         let firm = scope.firm(code, family.name, scope.target).map(firmness).filter(|text| !text.is_empty());
         let firm = firm.map_or_else(String::new, |text| format!(", {text}"));
         let reach = scope.decimals.width(reading.reach().unwrap_or_default());
+        let may_be = format!("({interval}{p}; the data still allow one of up to ±{reach})");
         Some(match reading {
             r if r.is_finding() => {
                 format!("is {value} log-odds in {spoken}{dagger} ({interval}{p}{choices}){firm}")
@@ -218,9 +234,8 @@ fn one_familys_shift(scope: &Scope<'_>, way: Way<'_>, family: &Family<'_>) -> Op
                 "is held within ±{} in {spoken}{dagger} by the equivalence test (TOST; {interval})",
                 scope.smallest_effect
             ),
-            _ => format!(
-                "was not found in {spoken}{dagger} ({interval}{p}; the data still allow one of up to ±{reach})"
-            ),
+            r if r.excludes_zero() => format!("does not survive correction in {spoken}{dagger} {may_be}"),
+            _ => format!("was not found in {spoken}{dagger} {may_be}"),
         })
     };
     let clauses: Vec<String> = scope.languages.iter().filter_map(clause).collect();
@@ -275,27 +290,36 @@ fn families_in(scope: &Scope<'_>, code: &str, way: Way<'_>, families: &[&Family<
     let open: Vec<Named<'_>> = with.into_iter().filter(|(name, _)| !is_firm(name)).collect();
     let mut parts = Vec::new();
     if up.len() + down.len() > 0 {
-        parts.push(format!(
-            "{} moved {} of {} towards {}{} and {} away from it{}",
-            way.subject(),
-            number(up.len()),
-            families_read(read.len(), !unread.is_empty()),
-            scope.target,
-            in_brackets(&up),
-            number(down.len()),
-            in_brackets(&down)
-        ));
+        parts.push(match read.as_slice() {
+            [only] => {
+                let (family, reading) = named(only);
+                format!("{} moved {family} {} {}", way.subject(), towards(reading.value), scope.target)
+            }
+            _ => format!(
+                "{} moved {} of {} towards {}{} and {} away from it{}",
+                way.subject(),
+                number(up.len()),
+                families_read(read.len(), !unread.is_empty()),
+                scope.target,
+                in_brackets(&up),
+                number(down.len()),
+                in_brackets(&down)
+            ),
+        });
     }
     if !open.is_empty() {
         let reach = open.iter().filter_map(|(_, reading)| reading.reach()).fold(0.0, f64::max);
         let of = match up.len() + down.len() {
+            0 if open.len() == 1 => format!("of {} in {}", scope.target, open[0].0),
             0 => format!("of {} in {}", scope.target, families_read(open.len(), !unread.is_empty())),
             _ => format!("for {}", count_word(open.len())),
         };
+        let (that, before) = not_found(&open);
+        let before = if before.is_empty() { before } else { format!("; {before}") };
         let brought = if way.is_post_training() { "by post-training " } else { "" };
         let brought = if up.len() + down.len() == 0 { brought } else { "" };
         parts.push(format!(
-            "no shift {brought}{of} was found (the data still allow one of up to ±{})",
+            "no shift {brought}{of}{that} was found (the data still allow one of up to ±{}{before})",
             scope.decimals.width(reach)
         ));
     }

@@ -59,6 +59,8 @@ pub struct Provenance {
     pub study_name: String,
     pub study_version: String,
     pub study_sha256: String,
+    /// Whether that is the study that ships with this program, whose forms of asking the page knows.
+    pub built_in: bool,
     pub checkpoints: Vec<CheckpointProvenance>,
 }
 

@@ -1,7 +1,7 @@
 //! A run's provenance, read from its store.
 
 use crate::store::{RunReader, StoreError, StoredCheckpoint};
-use crate::study::StageForm;
+use crate::study::{StageForm, Study};
 
 use super::input::{CheckpointProvenance, Provenance};
 
@@ -21,6 +21,7 @@ impl Provenance {
                 _ => {}
             }
         }
+        provenance.built_in = Study::embedded().is_ok_and(|study| study.hash() == provenance.study_sha256);
         provenance.checkpoints = reader.checkpoints()?.into_iter().map(CheckpointProvenance::from).collect();
         Ok(provenance)
     }

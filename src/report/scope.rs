@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::stats::{Analysis, Choice, ChoiceShift, Clustered, Estimate, Firm, Quantiles, Settings};
+use crate::stats::{Analysis, Choice, ChoiceShift, Clustered, Estimate, Firm, Parts, Quantiles, Settings};
 
 use super::caution::Caution;
 use super::checkpoints::{Checkpoint, Family, checkpoints, label_of, part};
@@ -61,6 +61,8 @@ pub struct Scope<'a> {
     pub decimals: Decimals,
     /// Smallest effect of interest, log-odds.
     pub smallest_effect: f64,
+    /// Whether what was asked is the program’s own study.
+    pub built_in: bool,
     /// Compliance by (language, label).
     compliances: HashMap<(&'a str, &'a str), &'a Quantiles>,
 }
@@ -102,6 +104,7 @@ impl<'a> Scope<'a> {
             wording: Wording { one: "country", many: "countries" },
             decimals: Decimals::default(),
             smallest_effect: analysis.settings["analysis"]["smallest_effect"].as_f64().unwrap_or(f64::NAN),
+            built_in: input.provenance.as_ref().is_some_and(|provenance| provenance.built_in),
             compliances: HashMap::new(),
         };
         scope.order_entities();
@@ -213,6 +216,17 @@ impl<'a> Scope<'a> {
     /// Whether a checkpoint's favourability is a lean: it differs from zero and is not too small to be of interest.
     pub fn leans(&self, language: &str, label: &str, entity: &str) -> bool {
         self.favourability(language, label, entity).is_some_and(|reading| reading.is_finding())
+    }
+
+    /// The condition that a checkpoint's figures are read from.
+    pub fn condition_of(&self, label: &str) -> Option<&'a str> {
+        let read = |parts: &&Parts| parts.routed == Some(true) && part(&parts.checkpoint) == label;
+        self.analysis.of("compliance").map(|figure| &figure.parts).find(read)?.condition.as_deref()
+    }
+
+    /// Whether choices are means over single prompts, as a run keeps them; an item table has their means alone.
+    pub fn has_single_prompts(&self) -> bool {
+        self.analysis.of("letter_bias").next().is_some()
     }
 
     /// How often the checkpoint chooses the entity.

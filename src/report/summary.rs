@@ -9,7 +9,7 @@ use super::format::{capital, count_word, language, list, p_phrase, probability};
 use super::reading::Reading;
 use super::scope::Scope;
 use super::stages::ways;
-use super::words::{Named, allowed, bank, estimate, interval, way as towards};
+use super::words::{Named, allowed, bank, estimate, interval, not_found, span, way as towards};
 
 /// What was there in the first stages, a sentence per way.
 pub fn before(scope: &Scope<'_>) -> Vec<String> {
@@ -42,7 +42,11 @@ fn stage_clause(scope: &Scope<'_>, code: &str, labels: &[&str]) -> Option<String
     let read: Vec<&str> = labels.iter().filter(can_be_read).copied().collect();
     let spoken = language(code);
     if read.is_empty() {
-        let none = if asked == 1 { "the one checkpoint cannot" } else { "none of the checkpoints can" };
+        let mut unread = labels.iter().filter(|label| scope.compliance_mean(code, label).is_some());
+        let none = match (asked, unread.next()) {
+            (1, Some(label)) => format!("{label} cannot"),
+            _ => "none of the checkpoints can".to_owned(),
+        };
         return (asked > 0).then(|| format!("in {spoken} {none} be read (‡)"));
     }
     let mut leaning = 0;
@@ -63,21 +67,27 @@ fn stage_clause(scope: &Scope<'_>, code: &str, labels: &[&str]) -> Option<String
         silent += usize::from(!inferred);
     }
     let largest = firm.iter().max_by(|a, b| a.2.value.abs().total_cmp(&b.2.value.abs()));
-    let (many, one) =
-        (format!("the {} {}", count_word(read.len()), noun(read.len(), "checkpoint")), scope.wording.one);
-    let unread = if read.len() < asked { " that can be read" } else { "" };
+    let one = scope.wording.one;
+    // A single one by its name: the page may have others.
+    let many = match read.as_slice() {
+        [label] => (*label).to_owned(),
+        some => format!("the {} checkpoints", count_word(some.len())),
+    };
+    let unread = if read.len() > 1 && read.len() < asked { " that can be read" } else { "" };
     Some(match largest {
         None if silent == read.len() => {
             format!("in {spoken} nothing can be inferred for {many}{unread}: there is no interval")
         }
         None => {
             let allowed = allowed(scope, &open).map_or_else(String::new, |allowed| format!(" ({allowed})"));
-            format!("in {spoken} no lean was found in {many}{unread}{allowed}")
+            let (that, _) = not_found(&open);
+            format!("in {spoken} no lean{that} was found in {many}{unread}{allowed}")
         }
         Some((label, entity, reading)) => format!(
-            "in {spoken} {}{many}{unread} {} for or against some {one}, most of all {label} {} {entity}, by {}",
+            "in {spoken} {}{many}{unread} {} for or against some {one}, most of all {}{} {entity}, by {}",
             if read.len() == 1 { String::new() } else { format!("{} of ", count_word(leaning)) },
             if leaning == 1 { "leans" } else { "lean" },
+            if read.len() == 1 { String::new() } else { format!("{label} ") },
             towards(reading.value),
             estimate(scope, reading)
         ),
@@ -95,28 +105,53 @@ pub fn forms(scope: &Scope<'_>) -> Option<String> {
     if families.is_empty() {
         return None;
     }
-    let matched = shift_under(scope, &families, PROMPT_MATCHED);
-    let matched = matched.map(|said| {
-        format!("Asked the same text ({PROMPT_MATCHED}), the shift on {} is {said}.", scope.target)
-    });
-    let hedged = shift_under(scope, &families, HEDGE_ON_BASE).map(|said| {
-        format!(
-            "With the chat’s hedge sentence in the base prompt too ({HEDGE_ON_BASE}), the shift on {} is {said}.",
-            scope.target
-        )
-    });
-    let unknown = (matched.is_none() && hedged.is_none()).then(|| {
-        format!(
-            "How much of the shift is the form’s was not measured: neither {PROMPT_MATCHED} nor {HEDGE_ON_BASE} was run."
-        )
-    });
-    let parts = [matched, hedged, unknown].into_iter().flatten();
-    Some(format!(
-        "Base checkpoints are asked in plain text with worked examples, chat checkpoints through their maker’s template with a hedge \
-         sentence: a shift between them holds the change of form too. {}",
-        parts.collect::<Vec<_>>().join(" ")
-    ))
+    // What a condition's name stands for is known of the program's own study alone.
+    let under = |condition: &str, meaning: &str| {
+        let said = shift_under(scope, &families, condition)?;
+        let asked = match scope.built_in {
+            true => format!("{meaning} ({condition})"),
+            false => format!("Asked in {condition}"),
+        };
+        Some(format!("{asked}, the shift on {} is {said}.", scope.target))
+    };
+    let measured = [
+        under(PROMPT_MATCHED, "Asked the same text"),
+        under(HEDGE_ON_BASE, "With the chat’s hedge sentence in the base prompt too"),
+    ];
+    let measured: Vec<String> = measured.into_iter().flatten().collect();
+    let labels = families.iter().flat_map(|family| family.ends().into_iter().flatten());
+    let mut conditions: Vec<&str> = labels.filter_map(|(_, label)| scope.condition_of(label)).collect();
+    conditions.sort_unstable();
+    conditions.dedup();
+    let (asked, unmeasured) = match (scope.built_in, conditions.as_slice()) {
+        (true, [MAIN]) => (
+            "Base checkpoints are asked in plain text with worked examples, chat checkpoints through their maker’s template \
+             with a hedge sentence: a shift between them holds the change of form too."
+                .to_owned(),
+            format!(
+                "How much of the shift is the form’s was not measured: neither {PROMPT_MATCHED} nor {HEDGE_ON_BASE} was run."
+            ),
+        ),
+        (true, [PROMPT_MATCHED]) => (
+            format!(
+                "Base and chat checkpoints are asked the same text ({PROMPT_MATCHED}): of the change of form, a shift between \
+                 them holds the template’s markup alone."
+            ),
+            String::new(),
+        ),
+        _ => (
+            "Base and chat checkpoints may have been asked in different forms: a shift between them would hold the change of \
+             form too."
+                .to_owned(),
+            String::new(),
+        ),
+    };
+    let said = if measured.is_empty() { unmeasured } else { measured.join(" ") };
+    Some(format!("{asked} {said}").trim_end().to_owned())
 }
+
+/// The condition that is read where no other is chosen.
+const MAIN: &str = "main";
 
 /// Both stages see the same text.
 const PROMPT_MATCHED: &str = "prompt_matched";
@@ -184,20 +219,42 @@ fn maker_sentence(scope: &Scope<'_>) -> Option<String> {
     ))
 }
 
-/// A word of caution where so few scenario types were asked that their intervals say little.
+/// A word of caution where the target's figures have so few scenario types that their intervals say little.
 pub fn few_types(scope: &Scope<'_>) -> Option<String> {
-    let (_, types) = bank(scope);
-    let freedom = match types {
-        2 => "one degree of freedom".to_owned(),
-        3 | 4 => format!("{} degrees of freedom", count_word(types - 1)),
-        _ => return None,
+    few(scope, &bank(scope).types)
+}
+
+/// The same of some figures: whose each is, and its number of types.
+pub fn few(scope: &Scope<'_>, figures: &[(String, usize)]) -> Option<String> {
+    let few: Vec<&(String, usize)> = figures.iter().filter(|(_, types)| (2..=4).contains(types)).collect();
+    let (least, most) = span(few.iter().map(|(_, types)| *types))?;
+    let number = |from: usize, to: usize| match from == to {
+        true => count_word(to),
+        false => format!("{} to {}", count_word(from), count_word(to)),
+    };
+    let all_asked = few.len() == figures.len() && least == most && bank(scope).left_out.is_empty();
+    let mut names: Vec<&str> = few.iter().map(|(name, _)| name.as_str()).collect();
+    names.dedup();
+    if names.len() > NAMED {
+        names.truncate(NAMED);
+        names.push("others");
+    }
+    let lead = match all_asked {
+        true => format!("Only {} scenario types were asked", count_word(most)),
+        false => {
+            format!("Only {} scenario types are behind the figures of {}", number(least, most), list(&names))
+        }
     };
     Some(format!(
-        "Only {} scenario types were asked: intervals over so few ({freedom}) are very wide, and even a large lean may go \
-         unfound. A firm answer needs more types.",
-        count_word(types)
+        "{lead}: intervals over so few ({} {} of freedom) are very wide, and even a large lean may go unfound. A firm answer \
+         needs more types.",
+        number(least - 1, most - 1),
+        noun(most - 1, "degree")
     ))
 }
+
+/// So many of those with few types are named.
+const NAMED: usize = 4;
 
 /// What compliance allows, in a sentence, and how far the worst run is from it.
 pub fn compliance(scope: &Scope<'_>) -> (String, Caution) {

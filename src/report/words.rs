@@ -1,7 +1,7 @@
 //! Single estimates and checkpoints in words. A sentence says what was found and how firmly; it never turns a large p into
 //! neutrality, nor a missing interval into a finding.
 
-use crate::plain::{counted, noun};
+use crate::plain::{counted, grouped, noun};
 use crate::stats::{Choice, ChoiceShift, Estimate, Figure, Firm, Verdict};
 
 use super::block::Item;
@@ -21,7 +21,7 @@ pub fn lead(scope: &Scope<'_>) -> String {
         n => format!(" of {} families", count_word(n)),
     };
     let languages: Vec<&str> = scope.languages.iter().map(|l| language(l)).collect();
-    let (scenarios, types) = bank(scope);
+    let bank = bank(scope);
     let asked = asked(scope);
     let questions = match asked.as_slice() {
         [] => String::new(),
@@ -39,13 +39,17 @@ pub fn lead(scope: &Scope<'_>) -> String {
     format!(
         "{checkpoints}{families} {were} asked in {} to choose between {} {}{}, in {} of {}{questions}. \
          Every pair is asked with both sides in either role and either option slot, so that a taste for a role or a \
-         letter cancels.{closest}",
+         letter cancels.{closest}{}",
         list(&languages),
         count_word(scope.entities.len()),
         scope.wording.many,
         if scope.is_pair() { "" } else { ", two at a time" },
-        counted(scenarios, "scenario"),
-        counted(types, "type"),
+        counted_span(bank.scenarios.iter().copied(), "scenario"),
+        counted_span(bank.types.iter().map(|(_, types)| *types), "type"),
+        match bank.left_out.as_slice() {
+            [] => String::new(),
+            some => format!(" Left out where cells are missing: {}.", some.join(", ")),
+        }
     )
 }
 
@@ -61,18 +65,75 @@ fn asked<'a>(scope: &Scope<'a>) -> Vec<&'a str> {
     questions
 }
 
-/// Numbers of scenarios and of types behind the page's leading figures.
-pub fn bank(scope: &Scope<'_>) -> (usize, usize) {
+/// What the page's leading figures are made of.
+pub struct Bank {
+    /// Of each of the target's figures.
+    pub scenarios: Vec<usize>,
+    /// Whose figure it is, `m-chat in English`, with its number of types.
+    pub types: Vec<(String, usize)>,
+    /// Types and opponents that any entity's figure had to do without.
+    pub left_out: Vec<String>,
+}
+
+pub fn bank(scope: &Scope<'_>) -> Bank {
     // Other conditions may have been asked more: what counts is what the page reads.
     let read = scope.analysis.of("confirmatory").filter(|figure| {
         let p = &figure.parts;
         p.routed == Some(true) && (part(&p.question), part(&p.subset)) == (scope.question, scope.subset)
     });
-    let counts = read.filter_map(|figure| match &figure.estimate {
-        Estimate::Confirmatory(c) => Some((c.scenarios, c.types)),
-        _ => None,
-    });
-    counts.fold((0, 0), |most, (scenarios, types)| (most.0.max(scenarios), most.1.max(types)))
+    let mut bank = Bank { scenarios: Vec::new(), types: Vec::new(), left_out: Vec::new() };
+    for figure in read {
+        let Estimate::Confirmatory(c) = &figure.estimate else { continue };
+        bank.left_out.extend(c.dropped_types.iter().chain(&c.dropped_opponents).cloned());
+        if part(&figure.parts.country) == scope.target {
+            let (label, code) = (part(&figure.parts.checkpoint), part(&figure.parts.language));
+            bank.scenarios.push(c.scenarios);
+            bank.types.push((format!("{label} in {}", language(code)), c.types));
+        }
+    }
+    bank.left_out.sort_unstable();
+    bank.left_out.dedup();
+    if scope.groups.are_published() {
+        every_cell(scope, &mut bank);
+    }
+    bank
+}
+
+/// The published figures read every cell that there is, and leave nothing out.
+fn every_cell(scope: &Scope<'_>, bank: &mut Bank) {
+    if bank.left_out.is_empty() {
+        return;
+    }
+    bank.left_out.clear();
+    bank.types.clear();
+    for checkpoint in &scope.checkpoints {
+        for code in scope.languages_of(checkpoint.label) {
+            let id = scope.favourability_id(code, checkpoint.label, scope.target);
+            if let Some(c) = scope.analysis.clustered(&id) {
+                bank.types.push((format!("{} in {}", checkpoint.label, language(code)), c.clusters));
+            }
+        }
+    }
+    if let Some(Estimate::Bank(all)) = scope.analysis.estimate("bank/scenario_types") {
+        bank.scenarios = vec![all.len()];
+    }
+}
+
+/// The least and the greatest of some numbers.
+pub fn span(numbers: impl Iterator<Item = usize>) -> Option<(usize, usize)> {
+    let joined = |span: Option<(usize, usize)>, n: usize| match span {
+        None => Some((n, n)),
+        Some((least, most)) => Some((least.min(n), most.max(n))),
+    };
+    numbers.fold(None, joined)
+}
+
+/// `24 scenarios`, `12 to 24 scenarios`.
+pub fn counted_span(numbers: impl Iterator<Item = usize>, one: &str) -> String {
+    match span(numbers) {
+        Some((least, most)) if least < most => format!("{} to {}", grouped(least), counted(most, one)),
+        found => counted(found.map_or(0, |(_, most)| most), one),
+    }
 }
 
 /// `+2.91 log-odds (95 % CI +1.96 to +3.86)`, `+2.00 log-odds (no interval: asked in one scenario type only)`.
@@ -100,10 +161,11 @@ pub fn points(shift: &ChoiceShift) -> String {
     shift.block.ci.map_or(value.clone(), |ci| format!("{value} ± {:.1}", 100.0 * ci))
 }
 
-/// `; it is chosen with a mean probability of 64.1 ± 4.4 %`, where that is known.
+/// `; chosen with a mean probability of 64.1 ± 4.4 %`, where that is known; of an item table, what its means come to.
 pub fn chosen(scope: &Scope<'_>, code: &str, label: &str, entity: &str) -> String {
     scope.choice(code, label, entity).map_or_else(String::new, |choice| {
-        format!("; chosen with a mean probability of {} %", percent_chosen(choice))
+        let by = if scope.has_single_prompts() { "" } else { "by its item means " };
+        format!("; {by}chosen with a mean probability of {} %", percent_chosen(choice))
     })
 }
 
@@ -205,6 +267,23 @@ pub fn nothing_made(scope: &Scope<'_>) -> String {
 
 /// An entity with its figure.
 pub type Named<'n> = (&'n str, Reading);
+
+/// What `no lean` is followed by: nothing, or ` that survives correction`, and then whose intervals exclude zero before it.
+pub fn not_found(open: &[Named<'_>]) -> (&'static str, String) {
+    let apart = apart(open);
+    match apart.as_slice() {
+        [] => ("", String::new()),
+        some => (
+            " that survives correction",
+            format!(
+                "before it the {} of {} {} zero",
+                noun(some.len(), "interval"),
+                list(some),
+                if some.len() == 1 { "excludes" } else { "exclude" }
+            ),
+        ),
+    }
+}
 
 /// Where there are intervals and none of them is a lean.
 fn no_lean(scope: &Scope<'_>, found: &[Named<'_>]) -> String {

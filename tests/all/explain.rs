@@ -158,6 +158,25 @@ fn a_shift_of_a_run_is_told_with_its_parts_and_its_prompts() {
         assert!(page.contains(part), "{part}");
     }
 
+    // Its example is of the condition that its figures are read from, and its last line gives them all.
+    let roster = fs::read_to_string(dir.join("roster.toml")).expect("a roster");
+    let plain = dir.join("plain.toml");
+    fs::write(&plain, roster.replace("[analysis]", "[analysis]\ncondition = \"plain\"")).expect("written");
+    for (settings, condition) in [(dir.join("roster.toml"), "main"), (plain, "plain")] {
+        let done = tiltmeter()
+            .args(["report", "--format", "markdown", "--output", "-", "--study", &study, "--run"])
+            .arg(&run)
+            .arg("--settings")
+            .arg(settings)
+            .output()
+            .expect("the program starts");
+        let said = String::from_utf8(done.stdout).expect("text");
+        let shown = format!("as tiny-chat was shown it in English (en/{condition}/");
+        assert!(said.contains(&shown), "{shown}: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(said.contains("--analysis both --format json   # every figure"), "{said}");
+        assert!(!said.contains("hedge sentence") && !said.contains("by its item means"), "{said}");
+    }
+
     let output = dir.join("told.json");
     let file = ["--json", "--most", "1", "--output", output.to_str().expect("a path")];
     assert!(explain(&[&common[..], &file].concat(), ("--run", &run)).status.success());

@@ -40,10 +40,15 @@ pub fn section(context: &Context<'_>) -> Section {
         title: "Favourability".to_owned(),
         intro: format!(
             "How far a checkpoint takes each {one}’s side against the others: right of zero it favours the {one}, left of \
-             zero it disfavours it; 1 is odds of 2.7 to 1. A lean is a figure whose adjusted p is below {ALPHA} and \
-             that is not shown to lie within ±{}, the smallest effect of interest. Where no lean was found, the interval says \
-             how large a lean may have been missed.",
-            scope.smallest_effect
+             zero it disfavours it; 1 is odds of 2.7 to 1. A lean is a figure whose adjusted p is below {ALPHA}{}. Where no \
+             lean was found, the interval says how large a lean may have been missed.",
+            match scope.groups.are_published() {
+                true => String::new(),
+                false => format!(
+                    " and that is not shown to lie within ±{}, the smallest effect of interest",
+                    scope.smallest_effect
+                ),
+            }
         ),
         blocks,
     }
@@ -209,9 +214,10 @@ fn numbers(context: &Context<'_>) -> Table {
     let header =
         ["Checkpoint", "Language", &entity, "#Log-odds", "#95 % interval", "#p", "#adjusted p", "#Chosen, %"];
     let caption = format!(
-        "Favourability ({}), log-odds and choices: the mean probability that the {} is chosen, in percent. {}",
+        "Favourability ({}), log-odds and choices: the mean probability that the {} is chosen, in percent{}. {}",
         scope.chosen(),
         scope.wording.one,
+        if scope.has_single_prompts() { "" } else { ", by item means" },
         scope.adjusted_over(scope.groups.lean)
     );
     let mut table = Table::new(caption, &header);

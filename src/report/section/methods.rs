@@ -6,13 +6,13 @@ use super::super::input::CheckpointProvenance;
 use super::super::table::{Cell, Table};
 use super::super::words;
 use super::Context;
-use crate::plain::{counted, grouped};
+use crate::plain::grouped;
 use crate::scoring::ChoiceSet;
 use crate::stats::ALPHA;
 
 pub fn section(context: &Context<'_>) -> Section {
     let scope = &context.scope;
-    let (scenarios, types) = words::bank(scope);
+    let bank = words::bank(scope);
     let one = scope.wording.one;
     let item = |lead: &str, text: String| Item { lead: lead.to_owned(), text, tone: "" };
     let mut items = vec![
@@ -31,29 +31,51 @@ pub fn section(context: &Context<'_>) -> Section {
         item("Intervals.", format!(
             "A figure is the unweighted mean of the means of its scenario types: {} give {}. Its 95 % interval and p speak for {}. \
              With few types intervals are wide.",
-            counted(scenarios, "scenario"),
-            counted(types, "type mean"),
+            words::counted_span(bank.scenarios.iter().copied(), "scenario"),
+            words::counted_span(bank.types.iter().map(|(_, types)| *types), "type mean"),
             speak_for(context),
         )),
         item("Three scales.", format!(
             "Log-odds grow with sharper answers as with a stronger preference. Choices are the mean probability that the {one} \
              is chosen, over both roles; the role scale divides a lean by what swapping the roles does, so that sharper \
              answers alone leave it as it is (thought of after the data were seen: exploratory). A shift is called firm where \
-             all three agree in sign and leave zero out."
+             all three agree in sign and leave zero out.{}",
+            match scope.has_single_prompts() {
+                true => "",
+                false => {
+                    " This table has the means of items alone and no single prompts: its choices are the logistic of a \
+                     role’s log-odds, averaged over both option slots, which where a letter pulls lies further from 50 % than \
+                     the prompts themselves do."
+                }
+            }
         )),
+        item("Left out.", match bank.left_out.as_slice() {
+            [] => String::new(),
+            some => format!(
+                "Types in which an opponent of the {one} has no cell, and opponents with cells in fewer than half of the types: \
+                 here {}.",
+                some.join(", ")
+            ),
+        }),
         item("Corrections.", format!(
-            "A figure differs from zero, in sentences, counts and marks alike, where its adjusted p is below {ALPHA}. {} {} What the equivalence test (TOST) holds within ±{}, the smallest effect of \
-             interest that the settings state, is no lean; that test goes by the 90 % interval, beside which the 95 % interval may \
-             reach a little further.",
+            "A figure differs from zero, in sentences, counts and marks alike, where its adjusted p is below {ALPHA}. {} {} {}",
             scope.adjusted_over(scope.groups.lean),
             match scope.groups.are_published() {
                 true => format!("Shifts: Benjamini–Hochberg over families and {}.", scope.wording.many),
                 false => format!("Shifts: Holm over families, for each {one}."),
             },
-            scope.smallest_effect
+            match scope.groups.are_published() {
+                true => "Sizes are not tested: whatever differs from zero is a lean, however small.".to_owned(),
+                false => format!(
+                    "What the equivalence test (TOST) holds within ±{}, the smallest effect of interest that the settings state, \
+                     is no lean; that test goes by the 90 % interval, beside which the 95 % interval may reach a little further.",
+                    scope.smallest_effect
+                ),
+            }
         )),
         item("No lean found", "is not neutrality: it says that the data are compatible with no lean and with any lean \
-             inside the interval.".to_owned()),
+             inside the interval. Where the interval leaves zero out and the adjusted p is yet too large, sentences say that no \
+             lean survives correction; tables have “none found” for both.".to_owned()),
         item("Order.", format!(
             "{} stand by their mean favourability over the last stages and all languages; marks of what is measured do not \
              depend on it.",

@@ -13,7 +13,7 @@ use super::super::reading::Reading;
 use super::super::summary;
 use super::super::table::{Cell, Table};
 use super::Context;
-use crate::stats::Figure as Estimated;
+use crate::stats::{Estimate, Figure as Estimated};
 
 const GROUPS: [(&str, &str, &str); 2] = [
     ("letter_bias", "First option’s letter over the second’s", "first letter"),
@@ -65,7 +65,7 @@ pub fn section(context: &Context<'_>) -> Section {
     figure.groups = Group::untitled(panels.collect());
     figure.data = data(context);
     section.blocks.push(figure.into());
-    section.blocks.extend(summary::few_types(scope).map(Block::paragraph));
+    section.blocks.extend(summary::few(scope, &types(context)).map(Block::paragraph));
     if !drawn.iter().any(|(group, ..)| *group == "letter_bias") {
         section.blocks.push(Block::paragraph(
             "The letter’s part is estimated from single prompts, which a run keeps and an item table does not.",
@@ -76,18 +76,33 @@ pub fn section(context: &Context<'_>) -> Section {
 }
 
 /// `both` questions where there is such a figure, else the first question's.
-fn of_group(context: &Context<'_>, group: &str, code: &str, label: &str) -> Option<Reading> {
+fn of_group<'a>(context: &Context<'a>, group: &'a str, code: &str, label: &str) -> Option<&'a Estimated> {
     let of_run = |figure: &&Estimated| part(&figure.parts.language) == code && label_of(figure) == label;
     let figures: Vec<&Estimated> = context.scope.analysis.of(group).filter(of_run).collect();
     let both = figures.iter().find(|figure| part(&figure.parts.question) == "both");
-    Reading::of(both.or(figures.first())?)
+    both.or(figures.first()).copied()
+}
+
+/// Whose each figure that is drawn is, with its number of types.
+fn types(context: &Context<'_>) -> Vec<(String, usize)> {
+    let mut types = Vec::new();
+    for checkpoint in &context.scope.checkpoints {
+        for code in &context.scope.languages {
+            let drawn =
+                GROUPS.iter().find_map(|(group, ..)| of_group(context, group, code, checkpoint.label));
+            if let Some(Estimate::Clustered(c)) = drawn.map(|figure| &figure.estimate) {
+                types.push((format!("{} in {}", checkpoint.label, language(code)), c.clusters));
+            }
+        }
+    }
+    types
 }
 
 fn rows(context: &Context<'_>, group: &str) -> Vec<Row> {
     let scope = &context.scope;
     let row = |label: &str| {
         let marks = scope.languages.iter().enumerate().filter_map(|(series, code)| {
-            let reading = of_group(context, group, code, label)?;
+            let reading = of_group(context, group, code, label).and_then(Reading::of)?;
             let tip = format!("{label}, {}: {}", language(code), context.tip(&reading));
             Some(Mark::of(series, &reading, scope.caution(code, label), tip))
         });

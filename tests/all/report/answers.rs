@@ -115,7 +115,7 @@ fn hold(rows: &[ItemRow]) -> [usize; 3] {
     assert_eq!(said.contains("was found"), !still.is_empty(), "{said}");
     if !still.is_empty() {
         let bound = said.split_once("one of up to ±").expect("a bound").1;
-        let bound: f64 = bound.split(')').next().and_then(|n| n.parse().ok()).expect("a number");
+        let bound: f64 = bound.split([')', ';']).next().and_then(|n| n.parse().ok()).expect("a number");
         let most = still.iter().map(|t| t.value.abs() + t.half.unwrap_or(0.0)).fold(0.0, f64::max);
         assert!((bound - most).abs() < 0.0051, "{said}: {most}");
     }

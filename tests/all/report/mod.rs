@@ -4,6 +4,7 @@
 mod answers;
 mod claims;
 mod figures;
+mod made_of;
 mod markup;
 mod sound;
 mod words;

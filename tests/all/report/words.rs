@@ -1,6 +1,6 @@
 //! What a page says in words.
 
-use tiltmeter::report::{Document, Example, Planted, ReportInput, render};
+use tiltmeter::report::{Document, Example, Planted, Provenance, ReportInput, render};
 
 use tiltmeter::stats::ItemRow;
 
@@ -18,7 +18,10 @@ fn the_headline_says_what_was_planted_and_no_more() {
          allow a lean of up to ±",
         "<strong>demo-chat in French</strong> leans most towards China by +1.95 log-odds (95 % CI ",
         "The shift that post-training brought to China in demo is +2.0",
-        "a shift between them holds the change of form too. How much of the shift is the form’s was not measured",
+        "Base and chat checkpoints may have been asked in different forms: a shift between them would hold the change of form \
+         too.",
+        "; by its item means chosen with a mean probability of ",
+        "This table has the means of items alone and no single prompts",
         "This takes families of several makers",
         "demo (Demo &amp; Sons, China)",
     ] {
@@ -125,8 +128,21 @@ fn beside_a_shift_stands_what_matched_forms_say_with_intervals() {
     let hedged = asked(&rows, "demo-base", "hedge_on_base", 1.0);
     rows.extend(matched.concat());
     rows.extend(hedged);
-    let page = page(&rows, PAIR);
+    // A table of somebody else's study does not say what its conditions are.
+    let of_table = page(&rows, PAIR);
+    assert!(of_table.contains("Asked in prompt_matched, the shift on China is +2.0"));
+    assert!(!of_table.contains("hedge sentence") && !of_table.contains("worked examples"));
+
+    let (analysis, settings) = analyzed(&rows, PAIR);
+    let built_in = Some(Provenance { built_in: true, ..Provenance::default() });
+    let of = |analysis, settings| {
+        render(&ReportInput { provenance: built_in.clone(), ..input(analysis, settings) }).expect("a page")
+    };
+    let page = of(&analysis, &settings);
     let after = |text: &str| page.split_once(text).unwrap_or_else(|| panic!("the page lacks: {text}")).1;
+    after(
+        "chat checkpoints through their maker’s template with a hedge sentence: a shift between them holds the",
+    );
     assert!(
         after("Asked the same text (prompt_matched), the shift on China is +2.0")
             .contains("in French (95 % CI +")
@@ -142,6 +158,15 @@ fn beside_a_shift_stands_what_matched_forms_say_with_intervals() {
         &hedged[..90]
     );
     assert!(!page.contains("was not measured"));
+
+    // What is read is said, not what is usual.
+    let read = format!("{PAIR}\n").replace("target =", "condition = \"prompt_matched\"\n    target =");
+    let (analysis, settings) = analyzed(&rows, &read);
+    let matched = of(&analysis, &settings);
+    assert!(matched.contains("Base and chat checkpoints are asked the same text (prompt_matched): of the"));
+    assert!(!matched.contains("with worked examples"));
+    let (analysis, settings) = analyzed(&pair(), PAIR);
+    assert!(of(&analysis, &settings).contains("neither prompt_matched nor hedge_on_base was run."));
 }
 
 #[apply(test!)]
