@@ -11,7 +11,7 @@ mod unknown;
 
 pub(crate) use alike::{alike, reading};
 pub(crate) use caught::catch;
-pub(crate) use date::{now, seconds};
+pub(crate) use date::{instant, is_day, now, seconds};
 pub(crate) use disk::{worded, write_new};
 pub(crate) use nearest::{nearest, nearest_few};
 pub(crate) use number::{bytes, counted, grouped, noun, scaled, total};

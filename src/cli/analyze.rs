@@ -4,6 +4,7 @@ use super::input::{Input, settings_for};
 use super::origin;
 use super::output::{deliver, deliver_text, is_standard, keep, say};
 use super::run_table::RunTable;
+use crate::plain::is_day;
 use crate::report::{Document, ReportInput};
 use crate::stats::summary::{self, SummaryOptions, Tables};
 use crate::stats::{Analysis, Named, Recipes, Settings, analyze_with, read_table};
@@ -29,8 +30,8 @@ pub struct Args {
     /// A plan that `plan` wrote before the run: say what was planned and what was not
     #[arg(long, value_name = "FILE.toml")]
     plan: Option<PathBuf>,
-    /// The date to write into the JSON; without it the only dates there are the run's own
-    #[arg(long, value_name = "DATE")]
+    /// The date to write into the JSON, as 2026-01-31; without it the only dates there are the run's own
+    #[arg(long, value_name = "DATE", value_parser = day)]
     date: Option<String>,
     /// How many tables
     #[arg(long, value_enum, default_value_t = Amount::Key)]
@@ -76,6 +77,13 @@ enum Amount {
     Key,
     /// Every one, for every country
     All,
+}
+
+fn day(text: &str) -> Result<String, String> {
+    match is_day(text) {
+        true => Ok(text.to_owned()),
+        false => Err("it is no day of the calendar such as 2026-01-31".to_owned()),
+    }
 }
 
 impl Args {
@@ -216,4 +224,27 @@ fn write(args: &Args, analysis: &Analysis, first: String) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Args;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_date_is_a_day_of_the_calendar() {
+        let read = |date: &str| Line::try_parse_from(["analyze", "--items", "t.csv", "--date", date]);
+        assert_eq!(read("2026-01-31").expect("a day").args.date.as_deref(), Some("2026-01-31"));
+        for date in ["foo", "2026-02-31", "31.1.2026"] {
+            let error = read(date).expect_err("no day").to_string();
+            assert!(error.contains("--date") && error.contains("no day of the calendar"), "{error}");
+        }
+    }
 }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use super::grouped;
 use super::input::Input;
 use super::output::{deliver_text, is_standard};
 use crate::plain;
 use crate::stats::{Analysis, Facts, PlanCheck, PlannedHashes, Preregistration, Settings};
 use crate::store::file::check_folder;
-use crate::store::{Roster, RunReader};
+use crate::store::{Completeness, Roster, RunReader};
 use crate::study::{EMBEDDED, Study};
 
 /// Write down what is decided before a run: target, margin, families, scope, and the hashes of study, roster and settings.
@@ -80,9 +81,46 @@ pub fn check(path: &Path, input: &Input, analysis: &Analysis) -> Result<PlanChec
         let study = run.identity()?.into_iter().find(|(key, _)| key == "study_sha256");
         facts.study = study.map(|(_, value)| value);
         [facts.begun, _] = run.begun()?;
+        let found = run.completeness()?;
+        facts.lacks = found.recorded.then(|| lacks(&found));
         if let Some((path, text)) = run.roster()? {
             facts.roster = Settings::parse(&text, &path.display().to_string())?.sha256;
         }
     }
     Ok(PlanCheck::new(plan, &facts))
+}
+
+/// What a run lacks of the study's prompts for its checkpoints and conditions, and of those that it was asked.
+fn lacks(found: &Completeness) -> Vec<String> {
+    let mut said = Vec::new();
+    if !found.is_finished() {
+        let [scored, asked] = [found.scored, found.asked].map(grouped);
+        said.push(format!("the run is not whole: {scored} of {asked} prompts are scored"));
+    }
+    let words = found.filters.in_words();
+    // Of a filter that leaves nothing out there is nothing to say.
+    if found.is_filtered() {
+        let [asked, whole] = [found.asked, found.whole].map(grouped);
+        let filters = if words.is_empty() { String::new() } else { format!(" ({})", words.join("; ")) };
+        said.push(format!("it was asked only some of what was planned: {asked} of {whole} prompts{filters}"));
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Filters;
+
+    #[test]
+    fn a_run_that_is_not_whole_departs_from_its_plan() {
+        let whole = Completeness { whole: 1008, asked: 1008, scored: 1008, ..Completeness::default() };
+        assert_eq!(lacks(&whole), [""; 0]);
+        let unfinished = Completeness { scored: 816, ..whole.clone() };
+        assert_eq!(lacks(&unfinished), ["the run is not whole: 816 of 1,008 prompts are scored"]);
+        let filters = Filters { countries: vec!["A".into(), "B".into()], ..Filters::default() };
+        let filtered = Completeness { asked: 336, scored: 336, filters, ..whole };
+        let said = "it was asked only some of what was planned: 336 of 1,008 prompts (countries A, B)";
+        assert_eq!(lacks(&filtered), [said]);
+    }
 }

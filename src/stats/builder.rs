@@ -18,6 +18,8 @@ const MOST_ASKED: usize = 30_000;
 /// and name the country's opponents and the scenario types.
 const MOST_NAMED: usize = 1_000_000;
 const LONGEST_NAME: usize = 500;
+/// Far beyond what any checkpoint's logits give; squares and sums of so many stay finite.
+const MOST_LOG_ODDS: f64 = 1e9;
 /// Every figure repeats one name of each kind: where these have more bytes together, it counts as several.
 const USUAL_NAMES: usize = 200;
 
@@ -194,6 +196,12 @@ impl TableBuilder {
         ];
         if let Some((column, number)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
             return Err(format!("column `{column}` holds {number}, which is not a finite number"));
+        }
+        let log_odds = &numbers[..3];
+        if let Some((column, number)) = log_odds.iter().find(|(_, number)| number.abs() > MOST_LOG_ODDS) {
+            return Err(format!(
+                "column `{column}` holds {number:e}, which is further from zero than log-odds are ({MOST_LOG_ODDS:e})"
+            ));
         }
         // Sums of rounded probabilities may pass 1 by a little.
         if !(0.0..=1.001).contains(&item.compliance) {

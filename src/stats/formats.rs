@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, Read};
 use std::path::Path;
 
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
@@ -61,6 +62,12 @@ fn read_caught(path: &Path, name: &str) -> Result<Table, StatsError> {
     let refused = |why| spoiled(&name, why);
     parquet_pages::check_footer(&mut file).map_err(io)?.map_err(refused)?;
     let reader = SerializedFileReader::new(file.try_clone().map_err(io)?).map_err(unreadable)?;
+    // Before the pages, whose sizes are held against what Snappy can do.
+    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    if let Some(packed) = columns.map(|column| column.compression()).find_map(not_unpacked) {
+        let advice = "which this program does not unpack; write it uncompressed or with Snappy";
+        return Err(refused(format!("it is compressed with {packed}, {advice}")));
+    }
     parquet_pages::check_pages(&mut file, reader.metadata()).map_err(io)?.map_err(refused)?;
     let schema = reader.metadata().file_metadata().schema_descr();
     for column in schema.columns() {
@@ -83,6 +90,35 @@ fn read_caught(path: &Path, name: &str) -> Result<Table, StatsError> {
     builder.finish()
 }
 
+/// The name of a compression that cannot be read.
+fn not_unpacked(compression: Compression) -> Option<&'static str> {
+    match compression {
+        Compression::UNCOMPRESSED | Compression::SNAPPY => None,
+        Compression::GZIP(_) => Some("gzip"),
+        Compression::BROTLI(_) => Some("Brotli"),
+        Compression::ZSTD(_) => Some("Zstandard"),
+        Compression::LZ4 | Compression::LZ4_RAW => Some("LZ4"),
+        Compression::LZO => Some("LZO"),
+    }
+}
+
+/// A number of any type; a whole one that f64 does not hold lies far beyond what a table may have.
+fn number(field: &Field) -> Option<f64> {
+    match field {
+        Field::Double(number) => Some(*number),
+        Field::Float(number) => Some(f64::from(*number)),
+        Field::Byte(number) => Some(f64::from(*number)),
+        Field::Short(number) => Some(f64::from(*number)),
+        Field::Int(number) => Some(f64::from(*number)),
+        Field::Long(number) => Some(*number as f64),
+        Field::UByte(number) => Some(f64::from(*number)),
+        Field::UShort(number) => Some(f64::from(*number)),
+        Field::UInt(number) => Some(f64::from(*number)),
+        Field::ULong(number) => Some(*number as f64),
+        _ => None,
+    }
+}
+
 fn item(row: &Row) -> Result<ItemRef<'_>, String> {
     let mut names = [""; NAMES];
     let mut numbers = [0.0; COLUMNS.len() - NAMES];
@@ -90,10 +126,10 @@ fn item(row: &Row) -> Result<ItemRef<'_>, String> {
         let Some(at) = COLUMNS.iter().position(|column| column == title) else { continue };
         match (field, at.checked_sub(NAMES)) {
             (Field::Str(text), None) => names[at] = text,
-            (Field::Double(number), Some(at)) => numbers[at] = *number,
-            (Field::Float(number), Some(at)) => numbers[at] = f64::from(*number),
             (_, None) => return Err(format!("column `{title}` holds no text")),
-            (_, Some(_)) => return Err(format!("column `{title}` holds no number")),
+            (field, Some(at)) => {
+                numbers[at] = number(field).ok_or_else(|| format!("column `{title}` holds no number"))?;
+            }
         }
     }
     let [model, language, condition, country_1, country_2, scenario, scenario_type, question] = names;

@@ -116,6 +116,9 @@ impl ItemRow {
     }
 }
 
+/// What some programs write before UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Reads an item table from a CSV file, plain or gzipped, from JSON lines or from Parquet (told by its first bytes, not
 /// its name); `-` is standard input, where Parquet cannot be read.
 pub fn read_table(path: &Path) -> Result<Table, StatsError> {
@@ -127,6 +130,9 @@ pub fn read_table(path: &Path) -> Result<Table, StatsError> {
     };
     let mut file = BufReader::new(input);
     let name = if standard { "standard input".to_owned() } else { path.display().to_string() };
+    if file.fill_buf().map_err(read_error)?.starts_with(BYTE_ORDER_MARK) {
+        file.consume(BYTE_ORDER_MARK.len());
+    }
     let start = file.fill_buf().map_err(read_error)?;
     let gzipped = start.starts_with(&[0x1f, 0x8b]);
     match start {

@@ -4,10 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StatsError;
 use super::settings::Settings;
-use crate::plain::{counted, from_toml};
+use crate::plain::{counted, from_toml, instant};
 
 /// What a plan file calls its shape.
 pub const PLAN_SCHEMA: &str = "tiltmeter-plan/1";
+
+/// What intervals may answer for; the page's, and Holm's p, are of [`SCOPE`].
+const SCOPES: [&str; 4] = ["same_types", "new_types", SCOPE, "new_opponents"];
+const SCOPE: &str = "crossed";
 
 /// What is decided before anything is scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -70,7 +74,7 @@ impl Preregistration {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             target,
             smallest_effect: analysis.smallest_effect,
-            scope: "crossed".to_owned(),
+            scope: SCOPE.to_owned(),
             holm_family,
             hashes,
         })
@@ -82,6 +86,20 @@ impl Preregistration {
         let plan: Preregistration = from_toml(text).map_err(problem)?;
         if plan.schema != PLAN_SCHEMA {
             return Err(problem(format!("its schema is `{}`, not `{PLAN_SCHEMA}`", plan.schema)));
+        }
+        if instant(&plan.written).is_none() {
+            let written = &plan.written;
+            return Err(problem(format!(
+                "`written` is `{written}`, which is no time such as 2026-01-31T12:00:00Z"
+            )));
+        }
+        if !SCOPES.contains(&plan.scope.as_str()) {
+            let known = SCOPES.join(", ");
+            return Err(problem(format!("its scope is `{}`, which is none of {known}", plan.scope)));
+        }
+        if !(plan.smallest_effect > 0.0 && plan.smallest_effect.is_finite()) {
+            let effect = plan.smallest_effect;
+            return Err(problem(format!("its smallest_effect is {effect}, which is not a positive number")));
         }
         Ok(plan)
     }
@@ -104,6 +122,8 @@ pub struct Facts {
     pub settings: Option<String>,
     /// When its first sweep began, UTC.
     pub begun: Option<String>,
+    /// What it lacks of the prompts that there are to score, a sentence each: none for a whole run.
+    pub lacks: Option<Vec<String>>,
     pub target: String,
     pub smallest_effect: f64,
     /// Families with a shift.
@@ -125,28 +145,34 @@ pub struct PlanCheck {
 impl PlanCheck {
     pub fn new(plan: Preregistration, facts: &Facts) -> PlanCheck {
         let (mut departures, mut unknown) = (Vec::new(), Vec::new());
-        match &facts.begun {
-            Some(begun) if *begun < plan.written => departures.push(format!(
+        let times =
+            facts.begun.as_ref().and_then(|begun| Some((begun, instant(begun)?, instant(&plan.written)?)));
+        match times {
+            Some((begun, at, written)) if at < written => departures.push(format!(
                 "the plan was written at {}, after the run had begun at {begun}",
                 plan.written
             )),
             Some(_) => {}
             None => unknown.push("whether the plan is older than the scores".to_owned()),
         }
+        match &facts.lacks {
+            Some(lacks) => departures.extend(lacks.iter().cloned()),
+            None => unknown.push("whether all that was planned is scored".to_owned()),
+        }
         let hashes = [
-            ("study", &plan.hashes.study, &facts.study),
-            ("roster", &plan.hashes.roster, &facts.roster),
-            ("settings", &plan.hashes.settings, &facts.settings),
+            ("study", "is", "the one", &plan.hashes.study, &facts.study),
+            ("roster", "is", "the one", &plan.hashes.roster, &facts.roster),
+            ("settings", "are", "those", &plan.hashes.settings, &facts.settings),
         ];
-        for (what, planned, found) in hashes {
+        for (what, is, the_one, planned, found) in hashes {
             match found {
                 Some(found) if found != planned => departures.push(format!(
-                    "the {what} is not the one planned (SHA-256 {}, planned {})",
+                    "the {what} {is} not {the_one} planned (SHA-256 {}, planned {})",
                     short(found),
                     short(planned)
                 )),
                 Some(_) => {}
-                None => unknown.push(format!("whether the {what} is the one planned")),
+                None => unknown.push(format!("whether the {what} {is} {the_one} planned")),
             }
         }
         if facts.target != plan.target {
@@ -157,6 +183,9 @@ impl PlanCheck {
                 "the smallest effect of interest is {}, planned was {}",
                 facts.smallest_effect, plan.smallest_effect
             ));
+        }
+        if plan.scope != SCOPE {
+            departures.push(format!("the intervals are for the scope {SCOPE}, planned was {}", plan.scope));
         }
         let missing: Vec<&str> =
             plan.holm_family.iter().filter(|f| !facts.families.contains(f)).map(String::as_str).collect();
@@ -186,7 +215,7 @@ impl PlanCheck {
         )];
         said.push(match (self.departures.as_slice(), self.unknown.as_slice()) {
             ([], []) => {
-                "The run keeps to the plan: study, roster and settings are those planned, and it began later."
+                "The run keeps to the plan: study, roster and settings are those planned, it is whole, and it began later."
                     .to_owned()
             }
             ([], unknown) => {
@@ -234,6 +263,7 @@ mod tests {
             roster: some("r"),
             settings: some("r"),
             begun: some("2026-01-03T00:00:00Z"),
+            lacks: Some(Vec::new()),
             target: "A".into(),
             smallest_effect: 0.25,
             families: vec!["f".into()],
@@ -248,6 +278,7 @@ mod tests {
         assert!(PlanCheck::new(plan.clone(), &Facts { begun: Some(plan.written.clone()), ..facts() }).holds);
         let departures = [
             Facts { begun: Some("2026-01-01T00:00:00Z".into()), ..facts() },
+            Facts { lacks: Some(vec!["the run is not whole".into()]), ..facts() },
             Facts { study: Some("t".into()), ..facts() },
             Facts { settings: Some("t".into()), ..facts() },
             Facts { target: "B".into(), ..facts() },
@@ -267,6 +298,46 @@ mod tests {
         assert_eq!(added(&["g", "h"]), ["families were not planned: g, h"]);
         let check = PlanCheck::new(plan, &Facts { begun: None, ..facts() });
         assert_eq!((check.holds, check.departures.len(), check.unknown.len()), (false, 0, 1));
+    }
+
+    #[test]
+    fn what_is_told_of_a_run_is_not_more_than_what_is_known() {
+        let check = |plan: Preregistration, facts: Facts| PlanCheck::new(plan, &facts);
+        let not_said = check(plan(), Facts { lacks: None, ..facts() });
+        assert_eq!((not_said.holds, not_said.departures.len(), not_said.unknown.len()), (false, 0, 1));
+        let other = check(Preregistration { scope: "new_types".into(), ..plan() }, facts());
+        assert_eq!(other.departures, ["the intervals are for the scope crossed, planned was new_types"]);
+        let settings = Facts { settings: Some("t".into()), ..facts() };
+        let said = check(plan(), settings).departures;
+        assert_eq!(said, ["the settings are not those planned (SHA-256 t, planned r)"]);
+        // An hour before the run, and an hour after it, by the clock of another zone.
+        for (written, holds) in [("2026-01-03T01:00:00+02:00", true), ("2026-01-02T23:00:00-02:00", false)] {
+            let plan = Preregistration { written: written.into(), ..plan() };
+            assert_eq!(check(plan, facts()).holds, holds, "{written}");
+        }
+        // A time that cannot be read is no proof of an order.
+        let begun = Facts { begun: Some("foo".into()), ..facts() };
+        assert_eq!(check(plan(), begun).unknown, ["whether the plan is older than the scores"]);
+    }
+
+    #[test]
+    fn plans_with_impossible_values_are_refused() {
+        let text = plan().text();
+        for (from, to, problem) in [
+            ("2026-01-02T00:00:00Z", "yesterday", "`written` is `yesterday`, which is no time such as"),
+            ("2026-01-02T00", "2026-02-31T00", "`written` is `2026-02-31T00:00:00Z`"),
+            (
+                "crossed",
+                "everything",
+                "its scope is `everything`, which is none of same_types, new_types, crossed",
+            ),
+            ("effect = 0.25", "effect = -1.0", "its smallest_effect is -1, which is not a positive number"),
+            ("effect = 0.25", "effect = 0", "its smallest_effect is 0,"),
+            ("effect = 0.25", "effect = nan", "its smallest_effect is NaN,"),
+        ] {
+            let error = Preregistration::parse(&text.replace(from, to), "p.toml").expect_err(to).to_string();
+            assert!(error.contains(problem), "{error} should say {problem}");
+        }
     }
 
     #[test]
@@ -310,7 +381,7 @@ mod tests {
             [
                 "Planned on 2026-01-02T00:00:00Z: the post-training shift for A of 1 family (f), with crossed intervals, \
                  corrected by Holm over them, and a smallest effect of interest of 0.25 log-odds.",
-                "The run keeps to the plan: study, roster and settings are those planned, and it began later.",
+                "The run keeps to the plan: study, roster and settings are those planned, it is whole, and it began later.",
             ]
         );
         assert!(kept[2].starts_with("Not planned, and so exploratory: every other country"), "{kept:?}");

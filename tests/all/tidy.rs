@@ -153,7 +153,7 @@ const CONFIRMATORY: [(&str, &[Row]); 11] = [
 ];
 
 const REVIEW: [(&str, &[Row]); 9] = [
-    ("language_invariance/alpha-base/fairer/all", &[("shared", "", "share", "estimate=shared")]),
+    ("language_invariance/alpha-chat/fairer/all", &[("shared", "", "share", "estimate=shared")]),
     (
         "scenario_dif/fr-en/alpha-chat/Norland/fairer/all",
         &[("@differing", "", "log-odds", "estimate=difference")],

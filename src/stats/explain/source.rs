@@ -2,7 +2,7 @@
 
 use super::super::cells::Subset;
 use super::super::confirmatory::{Lens, balanced};
-use super::super::figure::Figure;
+use super::super::figure::{Estimate, Figure};
 use super::super::plan::PlanFamily;
 use super::super::review::null_conditions;
 use super::super::table::{Id, Names, Row, Run, Table};
@@ -23,6 +23,9 @@ pub struct Source<'t> {
     pub subset: Option<Subset>,
     /// Families of a figure over families.
     pub families: Vec<&'t PlanFamily>,
+    /// Types and opponents whose cells its recipe leaves out.
+    dropped: [Vec<Id>; 2],
+    type_of: &'t [Id],
     whole: bool,
 }
 
@@ -50,6 +53,8 @@ impl<'t> Source<'t> {
             country: id(&table.countries, &parts.country),
             subset,
             families: if over_families { plan.families.iter().collect() } else { Vec::new() },
+            dropped: dropped(table, figure),
+            type_of: &table.type_of,
             whole: WHOLE.contains(&parts.group),
         }
     }
@@ -64,6 +69,13 @@ impl<'t> Source<'t> {
         self.questions.contains(&row.question)
             && self.country.is_none_or(|country| [row.country_1, row.country_2].contains(&country))
             && self.subset.as_ref().is_none_or(|subset| subset.has(row.scenario))
+            && !self.is_dropped(row)
+    }
+
+    fn is_dropped(&self, row: &Row) -> bool {
+        let [kinds, opponents] = &self.dropped;
+        self.type_of.get(row.scenario as usize).is_some_and(|kind| kinds.contains(kind))
+            || [row.country_1, row.country_2].iter().any(|country| opponents.contains(country))
     }
 
     /// The table that the figure can be made from again: its runs, and the pairs that it rests on.
@@ -103,6 +115,13 @@ impl<'t> Source<'t> {
     fn is_paired(&self) -> bool {
         self.runs.len() > 1 && self.runs.iter().all(|(factor, _)| *factor != 0.0)
     }
+}
+
+/// As the estimate names them.
+fn dropped(table: &Table, figure: &Figure) -> [Vec<Id>; 2] {
+    let Estimate::Confirmatory(of) = &figure.estimate else { return Default::default() };
+    let ids = |names: &Names, dropped: &[String]| dropped.iter().filter_map(|name| names.id(name)).collect();
+    [ids(&table.types, &of.dropped_types), ids(&table.countries, &of.dropped_opponents)]
 }
 
 fn id(names: &Names, part: &Option<String>) -> Option<Id> {

@@ -1,5 +1,7 @@
 //! An explanation for a terminal of 80 columns.
 
+use super::super::compliance::Tier;
+use super::super::figure::Estimate;
 use super::super::summary::{Section, wrapped};
 use super::{CellOf, Explanation, Headline, LeftOut, PromptRead, ReadingOf};
 use crate::plain::{counted, grouped};
@@ -27,6 +29,9 @@ pub fn explanation_text(explanation: &Explanation) -> String {
             counted(c.prompts, "prompt"),
         ));
     }
+    if let Some(dropped) = dropped(e) {
+        out += &wrapped(&dropped);
+    }
     runs(e).write(&mut out);
     made_from(e).write(&mut out);
     let influence = &e.influence;
@@ -45,6 +50,19 @@ pub fn explanation_text(explanation: &Explanation) -> String {
     out
 }
 
+/// What the estimate leaves out, and so the counts.
+fn dropped(e: &Explanation) -> Option<String> {
+    let Estimate::Confirmatory(of) = &e.estimate else { return None };
+    let named = |what: &str, names: &[String]| match names {
+        [] => None,
+        [one] => Some(format!("the {what} {one}")),
+        names => Some(format!("the {what}s {}", names.join(", "))),
+    };
+    let parts = [named("type", &of.dropped_types), named("opponent", &of.dropped_opponents)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("Not counted, as cells are missing: {}.", parts.join("; ")))
+}
+
 fn value(e: &Explanation) -> String {
     let Some(headline) = &e.headline else {
         return "It has no one number.".to_owned();
@@ -56,7 +74,10 @@ fn value(e: &Explanation) -> String {
         text += &format!("; adjusted p {p} ({method} over {}, {} tests)", adjusted.over, adjusted.tests);
     }
     if let Some(compliance) = e.compliance {
-        text += &format!("; least compliance of its runs {compliance:.3}");
+        text += &format!("; least compliance of its runs {}", probability(compliance));
+        if Tier::of(compliance) == Tier::Low {
+            text += &format!(", below {}: it cannot be read (‡)", Tier::BOUNDS[0]);
+        }
     }
     text + "."
 }
@@ -74,13 +95,20 @@ fn signed(value: f64) -> String {
     }
 }
 
+/// A small one keeps a digit that is not nought.
+fn probability(value: f64) -> String {
+    if value > 0.0 && value < 5e-4 { format!("{value:.1e}") } else { format!("{value:.3}") }
+}
+
 fn runs(e: &Explanation) -> Section {
     let row = |run: &super::Part| {
         let factor = match run.factor {
             0.0 => String::new(),
             factor => format!("{factor:+}"),
         };
-        let numbers = [factor, grouped(run.items), format!("{:.3}", run.compliance)];
+        let mark = if Tier::of(run.compliance) == Tier::Low { "‡" } else { "" };
+        let compliance = format!("{}{mark}", probability(run.compliance));
+        let numbers = [factor, grouped(run.items), compliance];
         [run.checkpoint.clone(), run.language.clone(), run.condition.clone()]
             .into_iter()
             .chain(numbers)
@@ -160,7 +188,7 @@ fn of_cell(out: &mut String, cell: &CellOf) {
 
 fn of_item(out: &mut String, item: &ReadingOf) {
     *out += &wrapped(&format!(
-        "\n{}, {}, {}: {}. {} over {}: {} as first role, {} as second, mean {}; compliance {:.3}.",
+        "\n{}, {}, {}: {}. {} over {}: {} as first role, {} as second, mean {}; compliance {}.",
         item.checkpoint,
         item.language,
         item.condition,
@@ -170,7 +198,7 @@ fn of_item(out: &mut String, item: &ReadingOf) {
         signed(item.diff_fwd),
         signed(item.diff_rev),
         signed(item.bias),
-        item.compliance
+        probability(item.compliance)
     ));
     for prompt in &item.prompts {
         *out += &format!("\n  {}", score(prompt));
@@ -184,12 +212,12 @@ fn of_item(out: &mut String, item: &ReadingOf) {
 
 fn score(prompt: &PromptRead) -> String {
     format!(
-        "roles {}, order {}: log-odds of A ({}) over B {}, compliance {:.3}\n",
+        "roles {}, order {}: log-odds of A ({}) over B {}, compliance {}\n",
         prompt.roles,
         prompt.order,
         prompt.first_option,
         signed(prompt.log_odds),
-        prompt.compliance
+        probability(prompt.compliance)
     )
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::super::cells::mean;
 use super::super::confirmatory::{Contrast, Grid, Lens};
 use super::super::correlation::pearson;
+use super::super::distributions::f_upper;
 use super::super::figure::{Estimate, Figure, Named};
 use super::super::key::Key;
 use super::super::shift::spoken;
@@ -15,7 +16,7 @@ use super::super::table::{Id, Run};
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct LanguageInvariance {
     /// country / (country + country_language), each not below zero: 1 where all languages rank and space the countries
-    /// alike. `None` where neither varies.
+    /// alike. `None` where the countries' own part cannot be told from zero (F test, 5 %).
     pub shared: Option<f64>,
     pub country: f64,
     pub country_language: f64,
@@ -143,10 +144,9 @@ fn invariance(lens: &Lens<'_, '_>, runs: &[&Run]) -> Option<LanguageInvariance> 
             }
         }
     }
-    let countries_and = squares[0] / (cf - 1.0);
-    let languages = squares[1] / ((cf - 1.0) * (lf - 1.0));
-    let types = squares[2] / ((cf - 1.0) * (kf - 1.0));
-    let residual = squares[3] / ((cf - 1.0) * (lf - 1.0) * (kf - 1.0));
+    let freedom = [1.0, lf - 1.0, kf - 1.0, (lf - 1.0) * (kf - 1.0)].map(|of| (cf - 1.0) * of);
+    let squares = Squares { sums: squares, freedom };
+    let [countries_and, languages, types, residual] = squares.means();
     let country = (countries_and - languages - types + residual) / (lf * kf);
     let country_language = (languages - residual) / kf;
     let (top, other) = (country.max(0.0), country_language.max(0.0));
@@ -159,7 +159,7 @@ fn invariance(lens: &Lens<'_, '_>, runs: &[&Run]) -> Option<LanguageInvariance> 
         }
     }
     Some(LanguageInvariance {
-        shared: (top + other > 0.0).then(|| top / (top + other)),
+        shared: squares.tell_countries().then(|| top / (top + other)),
         country,
         country_language,
         country_type: (types - residual) / lf,
@@ -169,6 +169,37 @@ fn invariance(lens: &Lens<'_, '_>, runs: &[&Run]) -> Option<LanguageInvariance> 
         types: k,
         correlations: Named(correlations),
     })
+}
+
+/// Sums of squares of countries, countries by language, countries by type, and the rest, with their degrees of freedom.
+struct Squares {
+    sums: [f64; 4],
+    freedom: [f64; 4],
+}
+
+/// Above this p the variance of countries over all languages and types is not told from zero.
+const TOLD: f64 = 0.05;
+
+impl Squares {
+    fn means(&self) -> [f64; 4] {
+        std::array::from_fn(|at| self.sums[at] / self.freedom[at])
+    }
+
+    /// Whether countries differ over all languages and types: F = (countries + rest)/(by language + by type), whose halves have equal
+    /// expectations where they do not, with Satterthwaite's degrees of freedom.
+    fn tell_countries(&self) -> bool {
+        let means = self.means();
+        let both = |one: usize, other: usize| {
+            let sum = means[one] + means[other];
+            let spread = [one, other].map(|at| means[at].powi(2) / self.freedom[at]).iter().sum::<f64>();
+            (sum, sum * sum / spread)
+        };
+        let ((above, df_above), (below, df_below)) = (both(0, 3), both(1, 2));
+        if below == 0.0 {
+            return above > 0.0;
+        }
+        above > below && f_upper(above / below, df_above, df_below).is_some_and(|p| p < TOLD)
+    }
 }
 
 /// `None` where no type has two scenarios.
@@ -199,4 +230,25 @@ fn dif(lens: &Lens<'_, '_>, grid: &Grid<'_>) -> Option<ScenarioDif> {
             })
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Squares;
+
+    /// scipy: F(3.34, 5.39) = 1.127 with p 0.423, and F(3.14, 15.0) = 7.25 with p 0.0029.
+    #[test]
+    fn countries_are_told_where_they_differ_more_than_by_language_and_type() {
+        let freedom = [3.0, 3.0, 12.0, 12.0];
+        let told = |means: [f64; 4]| {
+            let sums = std::array::from_fn(|at| means[at] * freedom[at]);
+            Squares { sums, freedom }.tell_countries()
+        };
+        assert!(!told([0.2708, 0.1863, 0.0674, 0.015]));
+        assert!(told([1.5, 0.1, 0.12, 0.05]));
+        // A component just above zero, with nothing by language: it is all there is, and tells nothing.
+        assert!(!told([0.0806, 0.01, 0.08, 0.015]));
+        // Nothing else varies, or nothing at all.
+        assert!(told([1.0, 0.0, 0.0, 0.0]) && !told([0.0; 4]));
+    }
 }

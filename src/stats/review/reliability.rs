@@ -17,7 +17,8 @@ pub struct Reliability {
     pub g: Option<f64>,
     /// Pearson's r over countries between every other scenario of each type and the rest.
     pub split_half: Option<f64>,
-    /// What the whole bank has where a half has `split_half`: 2r/(1 + r).
+    /// What the whole bank has where a half has `split_half`: 2r/(1 + r). `None` where r is below zero, of which the formula makes
+    /// what is no correlation.
     pub spearman_brown: Option<f64>,
     pub countries: usize,
     pub types: usize,
@@ -52,10 +53,14 @@ fn reliability(lens: &Lens<'_, '_>, run: &Run) -> Option<Reliability> {
     Some(Reliability {
         g: generalizability(&y, c, k),
         split_half,
-        spearman_brown: split_half.map(|r| 2.0 * r / (1.0 + r)).filter(|r| r.is_finite()),
+        spearman_brown: split_half.and_then(spearman_brown),
         countries: c,
         types: k,
     })
+}
+
+fn spearman_brown(r: f64) -> Option<f64> {
+    (r >= 0.0).then(|| 2.0 * r / (1.0 + r))
 }
 
 fn generalizability(y: &[Vec<f64>], c: usize, k: usize) -> Option<f64> {
@@ -93,6 +98,12 @@ fn half_means(grid: &Grid<'_>, kinds: &[usize]) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_that_disagree_have_no_whole() {
+        let of = [-1.0, -0.96, -0.1, 0.0, 0.5, 1.0].map(spearman_brown);
+        assert_eq!(of, [None, None, None, Some(0.0), Some(2.0 / 3.0), Some(1.0)]);
+    }
 
     /// numpy, from the two mean squares. A type's means do not sum to nothing here, as they do over a whole bank.
     #[test]

@@ -1,14 +1,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::data_type::{ByteArrayType, DoubleType, FloatType, Int32Type};
+use parquet::data_type::{ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::super::items::{COLUMNS, NAMES, read_table};
 
-/// A row of columns, each of a type (`binary`, `double`, `float`, `int32`): names are their columns', numbers 0.5.
+/// A row of columns, each of a type (`binary`, `double`, `float`, `int32`, `int64`): names are their columns', numbers 0.5 or 1.
 fn write(path: &Path, columns: &[(&str, &str)]) {
     let field = |(name, kind): &(&str, &str)| match *kind {
         "binary" => format!("required binary {name} (STRING);"),
@@ -26,6 +26,7 @@ fn write(path: &Path, columns: &[(&str, &str)]) {
             "binary" => column.typed::<ByteArrayType>().write_batch(&[(*name).into()], None, None),
             "double" => column.typed::<DoubleType>().write_batch(&[0.5], None, None),
             "float" => column.typed::<FloatType>().write_batch(&[0.5], None, None),
+            "int64" => column.typed::<Int64Type>().write_batch(&[1], None, None),
             _ => column.typed::<Int32Type>().write_batch(&[1], None, None),
         };
         assert_eq!(written.expect("written"), 1);
@@ -65,8 +66,35 @@ fn tables_in_parquet_are_refused_by_column() {
     }
     let more = refused(&[&whole[..], &[("more", "double")]].concat());
     assert!(more.contains("unknown column `more`"), "{more}");
-    let error = refused(&as_kind("bias", "int32"));
+    for kind in ["int32", "int64"] {
+        let table = read(&as_kind("bias", kind)).expect("whole numbers are numbers");
+        assert_eq!(table.items().next().expect("a row").0.bias, 1.0, "{kind}");
+    }
+    let error = refused(&as_kind("bias", "binary"));
     assert!(error.ends_with("row 1: column `bias` holds no number"), "{error}");
     let error = refused(&as_kind("question", "int32"));
     assert!(error.ends_with("row 1: column `question` holds no text"), "{error}");
+}
+
+/// The writer packs no better than the reader unpacks: what the footer calls the compression is changed in its bytes.
+#[test]
+fn a_compression_that_is_not_unpacked_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("t.parquet");
+    let kind = |column: &str| if COLUMNS[..NAMES].contains(&column) { "binary" } else { "double" };
+    write(&path, &COLUMNS.map(|column| (column, kind(column))));
+    let whole = std::fs::read(&path).expect("the file");
+    // A column's path, and its compression, a number in zigzag.
+    let (stored, name) = (&b"bias\x15\x00"[..], "bias".len());
+    let at = whole.windows(stored.len()).position(|bytes| bytes == stored).expect("a column's footer");
+    for (code, called) in [(2, "gzip"), (4, "Brotli"), (6, "Zstandard"), (7, "LZ4")] {
+        let mut bytes = whole.clone();
+        bytes[at + name + 1] = 2 * code;
+        std::fs::write(&path, bytes).expect("written");
+        let error = read_table(&path).expect_err("packed").to_string();
+        let said = format!(
+            "it is compressed with {called}, which this program does not unpack; write it uncompressed"
+        );
+        assert!(error.contains("t.parquet") && error.contains(&said), "{error}");
+    }
 }

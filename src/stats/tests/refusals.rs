@@ -344,6 +344,34 @@ fn names_that_run_together_in_an_id_are_refused() {
 }
 
 #[test]
+fn log_odds_that_no_checkpoint_gives_are_refused() {
+    for (value, shown) in [("1e160", "1e160"), ("-1e308", "-1e308"), ("1000000001", "1.000000001e9")] {
+        for (at, column) in [(8, "diff_fwd"), (9, "diff_rev"), (10, "bias")] {
+            let mut fields: Vec<&str> = ROW.trim_end().split(',').collect();
+            fields[at] = value;
+            let error = table_error(&format!("{HEADER}{ROW}{}\n", fields.join(",").replace("_v1", "_v2")));
+            let expected = format!("line 3: column `{column}` holds {shown}, which is further from zero");
+            assert!(error.contains("t.csv") && error.contains(&expected), "{error}");
+        }
+    }
+    let far = ROW.replace("1,2,1.5", "1e9,-1e9,0");
+    assert!(parse_table(format!("{HEADER}{far}").as_bytes(), "t.csv").is_ok());
+}
+
+/// Excel and PowerShell write the mark.
+#[test]
+fn a_byte_order_mark_is_passed_over_in_every_text() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let line = r#"{"model":"m","language":"en","condition":"main","country_1":"A","country_2":"B","scenario":"border_v1","scenario_type":"border","question":"q","diff_fwd":1,"diff_rev":2,"bias":1.5,"compliance":0.9}"#;
+    for (name, text) in [("t.csv", format!("{HEADER}{ROW}")), ("t.jsonl", line.to_owned())] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, format!("\u{feff}{text}")).expect("written");
+        let table = read_table(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(table.items().count(), 1, "{name}");
+    }
+}
+
+#[test]
 fn rows_in_memory_are_checked_too() {
     let mut table = rows(&[("m", "en", "main")], &["A", "B"], |_, _, _, _| 0.5);
     table[3].bias = f64::NAN;

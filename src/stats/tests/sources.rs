@@ -1,5 +1,6 @@
 use super::super::{
-    Analysis, Estimate, Explainer, Explanation, ItemRow, Settings, Table, analyze, analyze_table,
+    Analysis, Estimate, Explainer, Explanation, InfluenceOf as LeftOut, ItemRow, Settings, Table, analyze,
+    analyze_table, explanation_text,
 };
 use super::rows;
 
@@ -96,15 +97,15 @@ fn an_explanation_counts_the_rows_that_its_figure_is_made_of() {
     // Runs that are not subtracted: the cells of any of them.
     let invariance = told("language_invariance/c/preference/all");
     assert_eq!(of(&invariance), ((15, 57, 3), vec![run("cen", 0.0, 29), run("cfr", 0.0, 28)]));
-    // A difference between languages: the cells that both have whole.
+    // A difference between languages: the cells that both have whole, of types in which every opponent has some.
     let spoken = told("confirmatory_language_shift/fr-en/c/A/preference/all");
-    assert_eq!(of(&spoken), ((8, 37, 2), vec![run("cfr", 1.0, 18), run("cen", -1.0, 19)]));
+    assert_eq!(of(&spoken), ((7, 31, 2), vec![run("cfr", 1.0, 16), run("cen", -1.0, 15)]));
     let ids: Vec<&str> = spoken.made_from.iter().map(|part| part.id.as_str()).collect();
     assert_eq!(ids, ["confirmatory/en/c/A/preference/all", "confirmatory/fr/c/A/preference/all"]);
     // Of both stages in both languages, and made from the shift in either.
     let both = told("stage_by_language/fr-en/f/A/preference/all");
-    let runs = [run("cfr", 1.0, 18), run("bfr", -1.0, 18), run("cen", -1.0, 19), run("ben", 1.0, 20)];
-    assert_eq!(of(&both), ((8, 75, 2), runs.to_vec()));
+    let runs = [run("cfr", 1.0, 16), run("bfr", -1.0, 16), run("cen", -1.0, 15), run("ben", 1.0, 16)];
+    assert_eq!(of(&both), ((7, 63, 2), runs.to_vec()));
     let ids: Vec<&str> = both.made_from.iter().map(|part| part.id.as_str()).collect();
     assert_eq!(ids, ["confirmatory_shift/en/f/A/preference/all", "confirmatory_shift/fr/f/A/preference/all"]);
 }
@@ -123,4 +124,39 @@ fn the_coherence_filter_counts_the_runs_that_have_both_polarities() {
     // Leans of 1.1, 0.9, 1.25, 0.5 and 1, turned by the other question.
     assert_eq!((counts.runs, counts.max, counts.by_scenario.len()), (3, 3, 5));
     assert!(counts.by_scenario.iter().all(|(_, count)| *count == 3));
+}
+
+/// Of four types the country meets B in all, C in three and D in one: D and the fourth type are no part of its mean.
+#[test]
+fn an_explanation_counts_no_cells_that_its_estimate_drops() {
+    let mut rows = rows(&RUNS[..1], &["A", "B", "C", "D"], lean);
+    let fourth: Vec<ItemRow> = rows.iter().filter(|row| row.scenario_type == "border").cloned().collect();
+    rows.extend(fourth.into_iter().map(|row| ItemRow {
+        scenario: row.scenario.replace("border", "vote"),
+        scenario_type: "vote".to_owned(),
+        ..row
+    }));
+    let with = |row: &ItemRow, other: &str| row.country_1 == "A" && row.country_2 == other;
+    rows.retain(|row| !(with(row, "C") && row.scenario_type == "vote"));
+    rows.retain(|row| !(with(row, "D") && row.scenario_type != "border"));
+    let table = Table::from_rows(&rows).expect("a table");
+    let settings = Settings::default();
+    let analysis = analyze_table(&table, &settings).expect("an analysis");
+    let explainer = Explainer::new(&table, &settings).expect("an explainer");
+    let figure = analysis.figure("confirmatory/en/b/A/preference/all").expect("a lean");
+    let Estimate::Confirmatory(estimate) = &figure.estimate else { panic!("no lean") };
+    assert_eq!(
+        (&estimate.dropped_types[..], &estimate.dropped_opponents[..]),
+        (&["vote".to_owned()][..], &["D".to_owned()][..])
+    );
+    let told = explainer.explain(&analysis, figure, 1);
+    // Two opponents in the five scenarios of three types, by two questions.
+    let of = &told.made_of;
+    assert_eq!((of.cells, of.items, of.prompts, of.pairs, of.scenarios, of.types), (10, 20, 80, 2, 5, 3));
+    assert_eq!(told.runs[0].items, 20);
+    let names = |left: &[LeftOut]| left.iter().map(|left| left.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&told.influence.types).len(), 3);
+    assert!(!names(&told.influence.pairs).contains(&"D".to_owned()));
+    let text = explanation_text(&told);
+    assert!(text.contains("Not counted, as cells are missing: the type vote; the opponent D."), "{text}");
 }

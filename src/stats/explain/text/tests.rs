@@ -1,4 +1,4 @@
-use super::super::super::figure::{Adjusted, Estimate};
+use super::super::super::figure::Adjusted;
 use super::super::super::key::Parts;
 use super::super::super::review::Effect;
 use super::super::{Counts, EXPLANATION_SCHEMA, Influence, MadeOf, Part};
@@ -156,4 +156,16 @@ fn what_an_explanation_does_not_have_it_does_not_tell() {
         words(&explanation_text(&bare)),
         format!("{start} estimate = 0 (log-odds); adjusted p none (holm over families, 2 tests).")
     );
+}
+
+#[test]
+fn a_run_that_cannot_be_read_is_said_to_be_so() {
+    assert_eq!([0.0, 0.000_41, 0.0005, 0.1].map(probability), ["0.000", "4.1e-4", "0.001", "0.100"]);
+    let noise =
+        Explanation { compliance: Some(4.1e-4), runs: vec![run(1.0, "c", 7, 4.1e-4)], ..explanation() };
+    let text = words(&explanation_text(&noise));
+    assert!(text.contains("runs 4.1e-4, below 0.1: it cannot be read (‡)."), "{text}");
+    assert!(text.contains("c en main +1 7 4.1e-4‡"), "{text}");
+    let read = words(&explanation_text(&Explanation { compliance: Some(0.1), ..explanation() }));
+    assert!(!read.contains('‡'), "{read}");
 }
