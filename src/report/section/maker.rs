@@ -187,7 +187,8 @@ fn groups(context: &Context<'_>) -> Table {
         // Where only one side can be read, nothing is compared.
         let is_read = groups.readable.is_some() || groups.unreadable.is_empty();
         let readable = |names: &[String]| {
-            let read: Vec<_> = names.iter().filter(|name| !groups.unreadable.contains(name)).cloned().collect();
+            let read: Vec<_> =
+                names.iter().filter(|name| !groups.unreadable.contains(name)).cloned().collect();
             if read.is_empty() { format::dash() } else { list(&read) }
         };
         let (home, elsewhere) = (readable(&groups.at_home), readable(&groups.elsewhere));
