@@ -316,6 +316,11 @@ impl<'a> Scope<'a> {
         format!("{question}, {}", subset_phrase(self.subset))
     }
 
+    /// The effect that leans are held to, where the page's figures are those that are.
+    pub fn tested_size(&self) -> Option<f64> {
+        (!self.groups.are_published()).then_some(self.smallest_effect)
+    }
+
     /// The negative question, where the preference is that one alone.
     fn turned(&self) -> Option<&str> {
         let questions = self.analysis.settings.get("analysis")?.get("questions")?;

@@ -150,7 +150,7 @@ fn a_shift_of_a_run_is_told_with_its_parts_and_its_prompts() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let page = fs::read_to_string(&page).expect("a page");
     for part in [
-        "<h3 id=\"explained-1\">tiny in English, shift on China",
+        "<h3 id=\"explained-1\">tiny† in English, shift on China",
         "<a href=\"#explained-1\">",
         "One of its four prompts, as tiny-chat was shown it",
         "<pre>tiltmeter explain ",

@@ -78,7 +78,7 @@ written = "2026-01-31T12:00:00Z"
 program = "0.2.0"
 target = "China"
 smallest_effect = 0.1
-scope = "these checkpoints"
+scope = "crossed"
 holm_family = ["one", "two"]
 
 [hashes]

@@ -71,7 +71,7 @@ fn figure(context: &Context<'_>, compared: &[Compared<'_>], of: Option<&str>) ->
             scope.adjusted_over(scope.groups.lean)
         ),
     );
-    figure.legend = forest::legend(&scope.languages, Some(scope.smallest_effect), rows);
+    figure.legend = forest::legend(&scope.languages, scope.tested_size(), rows);
     figure.groups = Group::untitled(panels.collect());
     figure.data = data(context, compared.iter().map(|c| c.checkpoint));
     figure

@@ -181,7 +181,7 @@ fn panels(context: &Context<'_>) -> Vec<(String, Figure)> {
             context.axes()
         );
         let mut figure = Figure::new(format!("fig-favourability-{name}"), title, caption);
-        figure.legend = forest::legend(&scope.languages, Some(scope.smallest_effect), &of);
+        figure.legend = forest::legend(&scope.languages, scope.tested_size(), &of);
         figure.data = data(context, |c| c.family == family);
         let title = group.title.clone();
         figure.groups = Group::untitled(group.panels);

@@ -86,7 +86,7 @@ impl<'a> Shifts<'_, 'a> {
                 if by_checkpoint { context.axes() } else { "One axis for all." }
             ),
         );
-        figure.legend = forest::legend(&scope.languages, Some(scope.smallest_effect), rows.clone());
+        figure.legend = forest::legend(&scope.languages, scope.tested_size(), rows.clone());
         figure.legend.remove(0);
         let slots = scope.languages.len().saturating_sub(1);
         let layout = Layout::new(rows.map(|row| row.label.text.as_str()), slots);
