@@ -1,6 +1,7 @@
 //! A template's text made ready for the engine.
 
 mod code;
+mod literals;
 mod macros;
 mod percent;
 mod scopes;
@@ -22,7 +23,7 @@ pub(super) const IS_MISSING: &str = "_missing";
 /// Changes of which none moves a line or shows in what a well-meant template prints:
 /// line ends become those that Jinja reads; `generation` blocks, which mark the assistant's words for training and
 /// print what they hold, become plain scopes; in `{% set name = value %}` the value is passed through a filter that
-/// keeps it within bounds; blocks that are a scope in Python become one; `a % b`, what a loop goes over, and macros whose arguments the engine would not take become
+/// keeps it within bounds; blocks that are a scope in Python become one; escapes are spelled as the engine reads them; `a % b`, what a loop goes over, and macros whose arguments the engine would not take become
 /// calls of functions that do what Python does.
 pub(super) fn prepare(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -51,6 +52,7 @@ pub(super) fn prepare(text: &str) -> String {
             out.push_str(code);
             continue;
         }
+        let code = &*literals::spelled(code);
         if let Kind::Variable = kind {
             out.push_str(&called(code));
             continue;

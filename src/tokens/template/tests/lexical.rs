@@ -1,4 +1,4 @@
-//! Marks, `raw`, scopes, namespaces in macros, and `indent`, by tables from Python's Jinja 3.1.6.
+//! Marks, `raw`, scopes, namespaces in macros, escapes and `indent`, by tables from Python's Jinja 3.1.6.
 
 use super::*;
 
@@ -151,5 +151,26 @@ fn a_macro_sets_attributes_of_an_outer_namespace() {
             "{% set ns = namespace(a=0) %}{% macro f() %}{% for ns in [1] %}{% endfor %}{% set ns.a = 1 %}{% endmacro %}{{ f() }}{{ ns.a }}",
             "1",
         ),
+    ]);
+}
+
+#[test]
+fn escapes_are_those_of_python() {
+    assert_renders(&[
+        ("{{ 'a\\\nb' }}", "ab"),
+        ("{{ 'a\nb' }}", "a\nb"),
+        ("{{ \"it\\'s \\\"q\\\" \\\\ \\\\n\" }}", "it's \"q\" \\ \\n"),
+        ("{{ '\\/' ~ \"\\/\" }}{% set x = '\\/' %}{{ x }}{% if x == '\\\\/' %}y{% endif %}", "\\/\\/\\/y"),
+        ("{% macro m(a='\\/') %}{{ a }}{% endmacro %}{{ m() }}", "\\/"),
+        ("{{ '\\d+\\s*\\w' }}", "\\d+\\s*\\w"),
+        ("{{ '\\777' }}{{ '\\400' }}", "ǿĀ"),
+        ("{{ '\\é\\國' }}", "\\xe9\\u570b"),
+        ("{{ 'é\\n\\\\é' }}", "é\n\\é"),
+        ("{{ '\\8\\18' }}", "\\8\u{1}8"),
+        ("{{ '%s\\/' % '\\/' }}", "\\/\\/"),
+        ("{{ {'\\/': 1}['\\/'] }}", "1"),
+        ("{{ '\\b\\f\\t\\r\\n' }}", "\u{8}\u{c}	\r\n"),
+        ("{{ \"\\U0001F600\\u00e9\\xe9\\101\\7\" }}", "😀ééA\u{7}"),
+        ("{{ \"\\a\\v\\0\\e\\.\" }}", "\u{7}\u{b}\0\\e\\."),
     ]);
 }
