@@ -5,7 +5,7 @@
 //! A namespace that holds itself is worse: printing it recurses until the stack is gone. Both need an assignment, so
 //! every assigned value is copied here, down to its leaves and within limits.
 
-use minijinja::value::{Tuple, Value, ValueKind};
+use minijinja::value::{Rest, Tuple, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
 /// Values in values in values ...
@@ -19,12 +19,12 @@ const VALUES_PER_FUEL: usize = 8;
 pub(super) fn variable(state: &State, value: &Value) -> Result<Value, Error> {
     match is_namespace(value) {
         true => Ok(value.clone()),
-        false => attribute(state, value),
+        false => attribute(state, value, Rest(Vec::new())),
     }
 }
 
-/// The filter for `{% set namespace.name = value %}`.
-pub(super) fn attribute(state: &State, value: &Value) -> Result<Value, Error> {
+/// The filter for `{% set namespace.name = value %}`, which is given the namespace to no end but that it is read.
+pub(super) fn attribute(state: &State, value: &Value, _: Rest<Value>) -> Result<Value, Error> {
     let mut copied = 0;
     let copy = copy(value, 0, &mut copied);
     state.consume_fuel((copied / VALUES_PER_FUEL) as u64)?;

@@ -52,6 +52,7 @@ pub(super) fn compile(text: &str, date: PinnedDate) -> Result<Environment<'stati
     env.add_filter("truncate", filters::truncate);
     env.add_filter("wordcount", filters::wordcount);
     env.add_filter("center", filters::center);
+    env.add_filter("indent", filters::indent);
     env.add_filter("default", filters::default);
     env.add_filter("d", filters::default);
     globals::add(&mut env);

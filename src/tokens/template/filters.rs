@@ -102,6 +102,48 @@ pub(super) fn center(state: &State, value: &Value, width: Option<i64>) -> Result
     centred.ok_or_else(|| failed("center"))
 }
 
+/// `indent(width=4, first=false, blank=false)`; the width may be a text to put before the lines.
+pub(super) fn indent(
+    state: &State,
+    value: &Value,
+    Rest(args): Rest<Value>,
+    kwargs: Kwargs,
+) -> Result<Value, Error> {
+    let (width, first, blank): (Option<Value>, Option<Value>, Option<Value>) = from_args(&args)?;
+    let width = width.or(kwargs.get("width")?).unwrap_or_else(|| Value::from(4));
+    let first = first.or(kwargs.get("first")?).is_some_and(|first| first.is_true());
+    let blank = blank.or(kwargs.get("blank")?).is_some_and(|blank| blank.is_true());
+    kwargs.assert_all_used()?;
+    let text = value.as_str().ok_or_else(|| failed(format!("indent: a {} is not a string", value.kind())))?;
+    let before = match (width.as_str(), width.kind()) {
+        (Some(before), _) => before.to_owned(),
+        (None, ValueKind::Bool) => " ".repeat(usize::from(width.is_true())),
+        (None, ValueKind::Number) if width.is_integer() => {
+            let width = width.as_i64().map_or(usize::MAX, |width| usize::try_from(width).unwrap_or(0));
+            if width > strings::WIDEST {
+                return Err(failed(format!("indent: a width above {}", strings::WIDEST)));
+            }
+            " ".repeat(width)
+        }
+        (None, kind) => return Err(failed(format!("indent: a width that is a {kind}"))),
+    };
+    // With the line end that is put behind it, the last line counts also where it is empty.
+    let lines = strings::lines(&format!("{text}\n"), false);
+    let bytes = before.len().saturating_mul(lines.len()).saturating_add(text.len());
+    state.consume_fuel(bytes as u64 / 64)?;
+    let mut out = String::with_capacity(bytes);
+    for (number, line) in lines.iter().enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        if if number == 0 { first } else { blank || !line.is_empty() } {
+            out.push_str(&before);
+        }
+        out.push_str(line);
+    }
+    Ok(if value.is_safe() { Value::from_safe_string(out) } else { Value::from(out) })
+}
+
 /// `default(value='', boolean=false)`.
 pub(super) fn default(
     value: &Value,

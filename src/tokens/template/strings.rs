@@ -6,7 +6,7 @@ use minijinja::{Error, State, Value};
 use super::methods::failed;
 
 /// No honest template fills a text to more.
-const WIDEST: usize = 4096;
+pub(super) const WIDEST: usize = 4096;
 
 /// `None`: not one of them.
 pub(super) fn method(
@@ -135,7 +135,7 @@ fn line_end(rest: &str) -> Option<usize> {
     }
 }
 
-fn lines(text: &str, keep_ends: bool) -> Vec<String> {
+pub(super) fn lines(text: &str, keep_ends: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let mut start = 0;
     let mut at = 0;

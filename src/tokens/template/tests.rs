@@ -1,4 +1,5 @@
 mod by_ids;
+mod lexical;
 mod python;
 
 use super::*;

@@ -1,8 +1,12 @@
 //! A template's text made ready for the engine.
 
 mod code;
+mod literals;
 mod macros;
 mod percent;
+mod scopes;
+
+use scopes::Scopes;
 
 /// The filters that every assigned value goes through; see [`bounded`](super::bounded).
 pub(super) const BOUNDED_VARIABLE: &str = "_bounded_variable";
@@ -19,7 +23,7 @@ pub(super) const IS_MISSING: &str = "_missing";
 /// Changes of which none moves a line or shows in what a well-meant template prints:
 /// line ends become those that Jinja reads; `generation` blocks, which mark the assistant's words for training and
 /// print what they hold, become plain scopes; in `{% set name = value %}` the value is passed through a filter that
-/// keeps it within bounds; `a % b`, what a loop goes over, and macros whose arguments the engine would not take become
+/// keeps it within bounds; blocks that are a scope in Python become one; escapes are spelled as the engine reads them; `a % b`, what a loop goes over, and macros whose arguments the engine would not take become
 /// calls of functions that do what Python does.
 pub(super) fn prepare(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -28,6 +32,7 @@ pub(super) fn prepare(text: &str) -> String {
     let bodies = Bodies::of(&text);
     // What the ends of the open macros need, innermost last.
     let mut open: Vec<Option<String>> = Vec::new();
+    let mut scopes = Scopes::default();
     while let Some((at, kind)) = next_tag(rest) {
         let (before, tag) = rest.split_at(at + 2);
         out.push_str(before);
@@ -43,30 +48,42 @@ pub(super) fn prepare(text: &str) -> String {
         };
         let (code, after) = tag.split_at(end);
         rest = after;
-        match kind {
-            Kind::Comment => out.push_str(code),
-            Kind::Variable => out.push_str(&percent::calls(code)),
-            Kind::Block => match first_word(code) {
-                "raw" => {
-                    let (raw, after) = after.split_at(block_end(after, "endraw"));
-                    out.push_str(code);
-                    out.push_str(raw);
-                    rest = after;
+        if let Kind::Comment = kind {
+            out.push_str(code);
+            continue;
+        }
+        let code = &*literals::spelled(code);
+        if let Kind::Variable = kind {
+            out.push_str(&called(code));
+            continue;
+        }
+        match first_word(code) {
+            "raw" => {
+                let (raw, after) = after.split_at(block_end(after, "endraw"));
+                out.push_str(&raw_block(code, raw));
+                rest = after;
+                if keeps_spaces(raw) && after.len() > 2 && !after[2..].starts_with(['-', '+']) {
+                    out.push_str("{%+");
+                    rest = &after[2..];
                 }
-                "macro" => {
-                    let (code, naming) = macro_head(code, bodies.speak_of_any(text.len() - after.len()));
-                    out.push_str(&code);
-                    open.push(naming);
+            }
+            "macro" => {
+                let (code, naming) = macro_head(code, bodies.speak_of_any(text.len() - after.len()));
+                out.push_str(&code);
+                open.push(naming);
+            }
+            "endmacro" => match open.pop().flatten() {
+                Some(naming) => {
+                    let (first, code, last) = marks(code);
+                    out.push_str(&format!("{first}{code} %}}{{% {naming} {last}"));
                 }
-                "endmacro" => match open.pop().flatten() {
-                    Some(naming) => {
-                        let (first, code, last) = marks(code);
-                        out.push_str(&format!("{first}{code} %}}{{% {naming} {last}"));
-                    }
-                    None => out.push_str(code),
-                },
-                _ => out.push_str(&rewrite(code)),
+                None => out.push_str(code),
             },
+            word => {
+                let is_block = word == "set" && bound_assignment(code).is_none();
+                let code = rewrite(code);
+                scopes.push(&mut out, word, &code, is_block);
+            }
         }
     }
     out.push_str(rest);
@@ -147,6 +164,25 @@ fn marks(code: &str) -> (&str, &str, &str) {
     (first, code, last)
 }
 
+/// `a % b` as calls: a mark is no sign of its first operand.
+fn called(code: &str) -> String {
+    let (first, code, last) = marks(code);
+    format!("{first}{}{last}", percent::calls(code))
+}
+
+/// A `raw` tag and what it holds, up to its end: no line end is lost behind such a tag, where it has no mark.
+fn raw_block(code: &str, raw: &str) -> String {
+    let close = raw.find("%}").filter(|close| raw[..*close].trim().is_empty());
+    let mark = if close.is_some() && marks(code).2.is_empty() { "+" } else { "" };
+    format!("{code}{mark}{raw}")
+}
+
+/// Whether all that stands between a `raw` tag and its end is white space on the same line, which is then not stripped.
+fn keeps_spaces(raw: &str) -> bool {
+    let inside = raw.split_once("%}").map_or("", |(_, inside)| inside);
+    !inside.contains('\n') && inside.trim().is_empty()
+}
+
 /// What stands in macros, seen once for all of them.
 struct Bodies {
     /// Where a macro ends.
@@ -192,7 +228,7 @@ impl Bodies {
 
 /// A macro's head, and the assignment that its end needs.
 fn macro_head(code: &str, variadic: bool) -> (String, Option<String>) {
-    let called = percent::calls(code);
+    let called = called(code);
     let (first, inner, last) = marks(&called);
     match macros::head(inner, variadic) {
         Some(head) => (format!("{first}{}{} {last}", head.code, head.defaults), head.naming),
@@ -216,7 +252,7 @@ fn looked_at(code: &str) -> Option<String> {
 
 /// The code of one block tag, as the engine is to see it.
 fn rewrite(code: &str) -> String {
-    let code = &percent::calls(code);
+    let code = &called(code);
     let word = first_word(code);
     let alone = code.trim_matches(|c: char| "+-".contains(c) || c.is_whitespace()) == word;
     match word {
@@ -238,9 +274,10 @@ fn bound_assignment(code: &str) -> Option<String> {
         Some((at, '-' | '+')) => value.split_at(at),
         _ => (value, ""),
     };
-    let filter = match target.contains('.') {
-        true => BOUNDED_ATTRIBUTE,
-        false => BOUNDED_VARIABLE,
+    // A namespace is named once more, since the engine hands to a macro only what it reads.
+    let filter = match scopes::namespaces(target)[..] {
+        [] => BOUNDED_VARIABLE.to_owned(),
+        ref namespaces => format!("{BOUNDED_ATTRIBUTE}({})", namespaces.join(", ")),
     };
     Some(format!("{target}= ({value}) | {filter} {trim}"))
 }
@@ -260,11 +297,29 @@ mod tests {
     }
 
     #[test]
+    fn blocks_become_scopes() {
+        for (template, expected) in [
+            ("{%- set a %}b = c{%endset-%}", "{%- set a  %}{% with %}b = c{% endwith %}{% endset -%}"),
+            ("{% set a.b %}", "{% set a.b  %}{% with _namespace_0 = a %}"),
+            (
+                "{% set a | replace('b', new='c') %}{% endset %}",
+                "{% set a | replace('b', new='c')  %}{% with %}{% endwith %}{% endset %}",
+            ),
+            (
+                "{% if a %}{% else %}{% endif %}{% endset %}{% else %}",
+                "{% if a %}{% else %}{% endif %}{% endset %}{% else %}",
+            ),
+        ] {
+            assert_eq!(prepare(template), expected);
+        }
+    }
+
+    #[test]
     fn assigned_values_are_bounded() {
         for (template, expected) in [
             ("{% set a = 1 %}", "{% set a = ( 1 ) | _bounded_variable %}"),
             ("{%-set a=b==c-%}", "{%-set a= (b==c) | _bounded_variable -%}"),
-            ("{% set n.a = '%}' -%}", "{% set n.a = ( '%}' ) | _bounded_attribute -%}"),
+            ("{% set n.a = '%}' -%}", "{% set n.a = ( '%}' ) | _bounded_attribute(n) -%}"),
             (
                 "{% set a, b = {'x': {'y': 1}}, '=' %}",
                 "{% set a, b = ( {'x': {'y': 1}}, '=' ) | _bounded_variable %}",
@@ -274,12 +329,10 @@ mod tests {
         }
         assert_eq!(
             prepare("{% raw %}{% set a = 1 %}{%- endraw -%}{% set a = 1 %}"),
-            "{% raw %}{% set a = 1 %}{%- endraw -%}{% set a = ( 1 ) | _bounded_variable %}"
+            "{% raw +%}{% set a = 1 %}{%- endraw -%}{% set a = ( 1 ) | _bounded_variable %}"
         );
         for unchanged in [
-            "{% set a %}b = c{% endset %}",
-            "{% set a | replace('b', new='c') %}{% endset %}",
-            "{% raw %}{% set a = 1 %}{%- endraw -%}",
+            "{% raw -%}{% set a = 1 %}{%- endraw -%}",
             "{{ '{% set a = 1 %}' }}{{ \"\\\"{% set a = 1 %}\" }}",
             "{# {% set a = 1 %} #}",
             "{% settle a = 1 %}",
