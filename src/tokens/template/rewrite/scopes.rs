@@ -64,7 +64,8 @@ impl Scopes {
             | ("endautoescape", Some(Block::Autoescape))
             | ("endfor", Some(Block::Else | Block::For))
             | ("endif", Some(Block::If)) => {
-                if self.0.pop().is_some_and(|open| open.scope.is_some()) {
+                let ended = self.0.pop();
+                if ended.is_some_and(|open| open.scope.is_some()) {
                     let (first, inner, last) = marks(code);
                     out.push_str(&format!("{first} endwith %}}{{% {} {last}", inner.trim()));
                     return;
