@@ -195,6 +195,7 @@ mod tests {
         let analysis = analyze_run(folder.path(), Some(turned)).expect("an analysis");
         assert_eq!(mean(&analysis, "favourability/en/chat/B/preference/all"), Some(-1.5));
     }
+
     #[test]
     fn a_run_that_was_asked_the_negative_question_alone_keeps_its_sign() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,6 +1,6 @@
 //! Checkpoints and families as the page names them.
 
-use crate::stats::{Analysis, Figure, Settings};
+use crate::stats::{Analysis, Figure, Parts, Settings};
 
 /// A checkpoint as the study reads it (routed), or in another condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,12 @@ impl<'a> Family<'a> {
 /// A part of a figure's name; empty where the figure has none.
 pub fn part(part: &Option<String>) -> &str {
     part.as_deref().unwrap_or("")
+}
+
+/// The condition that a checkpoint's figures are read from.
+pub fn condition_of<'a>(analysis: &'a Analysis, model: &str) -> Option<&'a str> {
+    let read = |parts: &&Parts| parts.routed == Some(true) && part(&parts.checkpoint) == model;
+    analysis.of("compliance").map(|figure| &figure.parts).find(read)?.condition.as_deref()
 }
 
 /// The label in the id of a run's figure: what stands behind its group and language.

@@ -1,9 +1,11 @@
 //! One prompt of a run as a checkpoint was shown it, and what it answered.
 
 use crate::stats::items::ItemNames;
-use crate::stats::{Analysis, Parts, Settings};
+use crate::stats::{Analysis, Settings};
 use crate::store::{PromptScore, RunReader, StoreError, StoredCheckpoint};
 use crate::study::{OptionOrder, Roles, Study};
+
+use super::checkpoints::condition_of;
 
 use super::input::Example;
 use super::prompts::{Asking, texts};
@@ -58,12 +60,6 @@ impl Example {
         let Some(condition) = condition_of(analysis, model) else { return Ok(None) };
         Ok(find(reader, model, target, condition)?.and_then(|asked| shown(study, checkpoint, asked)))
     }
-}
-
-/// The condition that a checkpoint's figures are read from.
-fn condition_of<'a>(analysis: &'a Analysis, model: &str) -> Option<&'a str> {
-    let read = |parts: &&Parts| parts.routed == Some(true) && parts.checkpoint.as_deref() == Some(model);
-    analysis.of("compliance").map(|figure| &figure.parts).find(read)?.condition.as_deref()
 }
 
 fn find(reader: &RunReader, model: &str, target: &str, condition: &str) -> Result<Option<Asked>, StoreError> {

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::stats::{Analysis, Choice, ChoiceShift, Clustered, Estimate, Firm, Parts, Quantiles, Settings};
+use crate::stats::{Analysis, Choice, ChoiceShift, Clustered, Estimate, Firm, Quantiles, Settings};
 
 use super::caution::Caution;
-use super::checkpoints::{Checkpoint, Family, checkpoints, label_of, part};
+use super::checkpoints::{Checkpoint, Family, checkpoints, condition_of, label_of, part};
 use super::format::{self, Decimals};
 use super::input::ReportInput;
 use super::reading::Reading;
@@ -220,8 +220,7 @@ impl<'a> Scope<'a> {
 
     /// The condition that a checkpoint's figures are read from.
     pub fn condition_of(&self, label: &str) -> Option<&'a str> {
-        let read = |parts: &&Parts| parts.routed == Some(true) && part(&parts.checkpoint) == label;
-        self.analysis.of("compliance").map(|figure| &figure.parts).find(read)?.condition.as_deref()
+        condition_of(self.analysis, label)
     }
 
     /// Whether choices are means over single prompts, as a run keeps them; an item table has their means alone.

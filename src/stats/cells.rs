@@ -39,6 +39,12 @@ impl Question {
         }
     }
 
+    /// The rows of a cell that it is read from, each with its sign; `None` where one is missing.
+    pub fn rows(self, cell: &[Row]) -> Option<Vec<(&Row, f64)>> {
+        let asked = |(question, turn)| Some((cell.iter().find(|row| row.question == question)?, turn));
+        self.sides().into_iter().map(asked).collect()
+    }
+
     /// The value of a cell, which is what `country`'s rows against one opponent in one scenario say.
     pub fn read(self, rows: &[Row], country: Id) -> Option<f64> {
         let asked =

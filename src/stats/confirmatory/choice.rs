@@ -70,27 +70,20 @@ impl Choice {
             .collect();
         let mut scenarios = scenarios;
         scenarios.sort_unstable();
-        let sides = question.sides();
         let (mut both, mut neither, mut n) = (0usize, 0usize, 0usize);
         for (opponent, places) in &run.country(country)?.opponents {
             if !opponents.contains(opponent) {
                 continue;
             }
             let rows = run.rows.get(places.clone()).unwrap_or_default();
-            for cell in rows.chunk_by(|a, b| a.scenario == b.scenario) {
-                let asked =
-                    |side: &(Id, f64)| Some((cell.iter().find(|row| row.question == side.0)?, side.1));
-                // As for the mean: a cell of which a question is missing is none.
-                let Some(answered) = sides.iter().map(asked).collect::<Option<Vec<_>>>() else { continue };
-                for (row, turn) in answered {
-                    if scenarios.binary_search(&row.scenario).is_err() {
-                        continue;
-                    }
-                    let sided = sided(row, country, turn);
-                    n += 1;
-                    both += usize::from(sided.0.iter().all(|p| *p > 0.5));
-                    neither += usize::from(sided.0.iter().all(|p| *p < 0.5));
-                }
+            let cells = rows.chunk_by(|a, b| a.scenario == b.scenario);
+            let counted = cells.filter(|cell| scenarios.binary_search(&cell[0].scenario).is_ok());
+            // As for the mean: a cell of which a question is missing is none.
+            for (row, turn) in counted.filter_map(|cell| question.rows(cell)).flatten() {
+                let sided = sided(row, country, turn);
+                n += 1;
+                both += usize::from(sided.0.iter().all(|p| *p > 0.5));
+                neither += usize::from(sided.0.iter().all(|p| *p < 0.5));
             }
         }
         let share = |count: usize| count as f64 / n as f64;

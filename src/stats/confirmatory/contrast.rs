@@ -21,12 +21,8 @@ impl Scale {
         match self {
             Scale::LogOdds(question) => question.read(cell, country),
             Scale::Choice(question) => {
-                let sides = question.sides();
-                let read = |(question, turn): &(Id, f64)| {
-                    let row = cell.iter().find(|row| row.question == *question)?;
-                    Some(sided(row, country, *turn).probability() - 0.5)
-                };
-                mean(sides.iter().map(read).collect::<Option<Vec<f64>>>()?)
+                let read = |(row, turn)| sided(row, country, turn).probability() - 0.5;
+                mean(question.rows(cell)?.into_iter().map(read))
             }
         }
     }

@@ -23,8 +23,9 @@ pub(super) const IS_MISSING: &str = "_missing";
 /// Changes of which none moves a line or shows in what a well-meant template prints:
 /// line ends become those that Jinja reads; `generation` blocks, which mark the assistant's words for training and
 /// print what they hold, become plain scopes; in `{% set name = value %}` the value is passed through a filter that
-/// keeps it within bounds; blocks that are a scope in Python become one; escapes are spelled as the engine reads them; `a % b`, what a loop goes over, and macros whose arguments the engine would not take become
-/// calls of functions that do what Python does.
+/// keeps it within bounds; blocks that are a scope in Python become one; escapes are spelled as the engine reads them;
+/// `a % b`, what a loop goes over, and macros whose arguments the engine would not take become calls of functions that do
+/// what Python does.
 pub(super) fn prepare(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(text.len());
